@@ -13,3 +13,7 @@ pub mod param;
 pub mod saved;
 pub mod stage;
 pub mod uid;
+
+pub mod columns;
+pub mod pipeline;
+pub mod stage_map;

@@ -8,6 +8,7 @@
 //! 4. [`BoundStage::apply`] is called once per batch, from any thread, in any number at a time.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -20,6 +21,7 @@ use ognivo_data::version::SparkVersion;
 
 use crate::param::{ParamError, Params};
 use crate::saved::SavedStage;
+use crate::stage_map::StageMap;
 use crate::uid::Uid;
 
 /// Uid, parameters by name, and the saved form: what estimators and transformers have in common.
@@ -41,6 +43,12 @@ pub trait Configured: fmt::Debug + Send + Sync {
         self.params().uid()
     }
 
+    /// Spark's short name of the class, as job files have it: `StringIndexer`.
+    fn name(&self) -> &'static str {
+        let class = self.class();
+        class.rsplit_once('.').map_or(class, |(_, name)| name)
+    }
+
     /// Makes this stage, and those inside it, give the numbers of `version`.
     fn set_version(&mut self, version: SparkVersion) {
         self.params_mut().set_version(version);
@@ -58,6 +66,28 @@ pub trait Transformer: Configured {
 
     /// A copy in a box.
     fn clone_box(&self) -> Box<dyn Transformer>;
+
+    /// The schema of the rows that come out, as far as it can be told from `input`; nothing is read.
+    ///
+    /// It is asked for while a pipeline is checked before fitting, when `input` may still lack what earlier stages will
+    /// have learned (labels, sizes of vectors). A stage whose [`bind`](Transformer::bind) needs such attributes answers
+    /// here without them.
+    ///
+    /// # Errors
+    /// As [`bind`](Transformer::bind).
+    fn output_schema(&self, input: &SchemaRef) -> Result<SchemaRef, StageError> {
+        Ok(Arc::clone(self.bind(input)?.output_schema()))
+    }
+
+    /// The dataset in which every batch went through this stage; nothing is computed yet.
+    ///
+    /// A pass over it fails at the first row that the stage rejects, as Spark's does.
+    ///
+    /// # Errors
+    /// As [`bind`](Transformer::bind).
+    fn transform(&self, data: &Dataset) -> Result<Dataset, StageError> {
+        Ok(data.map(Arc::new(StageMap::new(self.bind(data.schema())?))))
+    }
 }
 
 /// A transformer bound to a schema. Pure: same rows in, same rows out. It may drop rows, never reorders them, and keeps no
@@ -116,6 +146,17 @@ impl Stage {
         match self {
             Stage::Estimator(estimator) => estimator.as_mut(),
             Stage::Transformer(transformer) => transformer.as_mut(),
+        }
+    }
+
+    /// The schema after this stage, as far as it can be told before fitting.
+    ///
+    /// # Errors
+    /// As [`Transformer::bind`].
+    pub fn output_schema(&self, input: &SchemaRef) -> Result<SchemaRef, StageError> {
+        match self {
+            Stage::Estimator(estimator) => estimator.output_schema(input),
+            Stage::Transformer(transformer) => transformer.output_schema(input),
         }
     }
 }
