@@ -19,5 +19,6 @@ pub mod dataset;
 pub mod fault;
 pub mod matrix;
 pub mod outcome;
+pub mod schema;
 pub mod vector;
 pub mod version;
