@@ -9,6 +9,7 @@
 //!
 //! Modules in reading order:
 
+pub mod optim;
 pub mod param;
 pub mod saved;
 pub mod stage;
