@@ -1,1 +1,9 @@
-//! TODO
+//! Runs micro-batches so that a restart neither loses nor repeats a row, as far as the sink can promise.
+
+mod connector_error;
+pub mod dead_letter;
+pub mod kill_point;
+pub mod offset;
+pub mod plan;
+pub mod sink;
+pub mod source;

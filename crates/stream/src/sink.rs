@@ -1,0 +1,123 @@
+//! Where scored rows and dead letters go.
+//!
+//! The driver calls a sink in this order:
+//!
+//! 1. [`prepare`](Sink::prepare) with the columns that will come, before a row is read.
+//! 2. [`last_committed`](Sink::last_committed), at every start and after every error: the target itself is asked.
+//! 3. Per batch: [`begin`](Sink::begin); then [`write`](BatchWriter::write) any number of times; then
+//!    [`commit`](BatchWriter::commit), or [`abort`](BatchWriter::abort) when the batch must not happen.
+//! 4. After an error of anybody, [`reset`](Sink::reset), then 2.
+//!
+//! A writer that is dropped without `commit` or `abort` is a process that died: nothing of it may become visible, and
+//! what it left lying about is cleaned up by a later `begin` or `prepare`.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+
+use crate::connector_error::connector_error;
+use crate::offset::{Positions, SourcePartition};
+use crate::plan::{BatchId, BatchPlan};
+
+/// A target of batches. Each batch becomes visible as a whole, at most once. See the [module](self) for the order of calls.
+#[async_trait]
+pub trait Sink: Send {
+    /// What progress reports call this sink, such as `FileSink[file:///data/output]`.
+    fn description(&self) -> String;
+
+    /// What must be equal for a checkpoint to belong to this sink; by default its description.
+    fn identity(&self) -> String {
+        self.description()
+    }
+
+    /// What this target can promise, and on what condition.
+    fn delivery(&self) -> Delivery;
+
+    /// Checks that rows of this schema can be written, and makes the target ready for the first batch.
+    ///
+    /// # Errors
+    /// [`Fault::Job`](ognivo_data::fault::Fault::Job) for a column that the target cannot hold, naming it.
+    async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError>;
+
+    /// How far the target itself says that it is.
+    ///
+    /// `partitions` are the source partitions that are ours; a target that holds positions answers for those, one that
+    /// counts batches ignores them.
+    async fn last_committed(&mut self, partitions: &[SourcePartition]) -> Result<Committed, SinkError>;
+
+    /// Opens the batch of this plan. What an earlier attempt at the same batch left behind does not show in it.
+    ///
+    /// # Errors
+    /// For a batch that the target already holds: it is never added again.
+    async fn begin(&mut self, plan: &BatchPlan) -> Result<Box<dyn BatchWriter>, SinkError>;
+
+    /// Makes the client anew and forgets what is cached; called after an error, also after one of the source.
+    async fn reset(&mut self) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+/// One open batch.
+#[async_trait]
+pub trait BatchWriter: Send {
+    /// Takes rows of one lane. The order of the calls is the order of the rows.
+    async fn write(&mut self, lane: Lane, rows: RecordBatch) -> Result<(), SinkError>;
+
+    /// Makes the batch durable and visible, both lanes together. When this returns, neither a kill nor a power cut undoes it.
+    ///
+    /// After an error the batch may be visible or not; [`Sink::last_committed`] tells which.
+    async fn commit(self: Box<Self>) -> Result<Written, SinkError>;
+
+    /// Gives the batch up; nothing of it stays. Called only when `commit` was not.
+    async fn abort(self: Box<Self>);
+}
+
+/// Which of a batch's two kinds of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Rows that were scored, in the schema that [`Sink::prepare`] was told.
+    Scored,
+    /// Dead letters, in [`dead_letter::schema`](crate::dead_letter::schema).
+    DeadLetter,
+}
+
+/// What became visible with a commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows of the scored lane.
+    pub n_scored: usize,
+    /// Rows of the dead letter lane.
+    pub n_dead_letters: usize,
+}
+
+/// How far a target says that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// It holds no batch, or is one that remembers none.
+    Nothing,
+    /// The newest batch that it holds: targets behind a plan that is written ahead.
+    Batch(BatchId),
+    /// The position after the newest batch, per source partition: targets that hold the progress themselves, stored in
+    /// the same transaction as the rows. Empty when it holds none yet.
+    Offsets(Positions),
+}
+
+/// What a target can promise about each row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// Every row once, also over kills and restarts.
+    ExactlyOnce {
+        /// On what condition, as a sentence for the contract's table.
+        condition: String,
+    },
+    /// Every row at least once; after a kill some twice.
+    AtLeastOnce {
+        /// When rows come twice, as a sentence.
+        condition: String,
+    },
+}
+
+connector_error! {
+    /// A sink could not do what it was asked; it carries the connector's own error.
+    SinkError
+}

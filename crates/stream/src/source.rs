@@ -1,0 +1,169 @@
+//! Where rows come from.
+//!
+//! The driver calls a source in this order:
+//!
+//! 1. [`schema`](Source::schema) and [`identity`](Source::identity), before anything else.
+//! 2. [`fix_end`](Source::fix_end), once, when the trigger takes only what is there now.
+//! 3. [`acknowledge`](Source::acknowledge) of the newest finished batch, since the process before may have died before it did.
+//! 4. Per batch: [`assignment`](Source::assignment), [`latest`](Source::latest), [`read`](Source::read), and after the batch
+//!    is durable `acknowledge`. A batch that is replayed is read without asking `latest` first.
+//! 5. After an error of anybody, [`reset`](Source::reset); then it goes on with 3.
+//!
+//! The loop belongs to the driver; a source answers questions. It decides nothing about bad rows either: it hands the
+//! malformed records over and the job's policy says what becomes of them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use futures::Stream;
+
+use crate::connector_error::connector_error;
+use crate::offset::{Offset, OffsetRange, Positions, SourcePartition};
+
+/// The rows of a range, block by block, in order.
+///
+/// The stream borrows nothing: it may outlive the call and run while the source is asked other things.
+pub type RowStream = Pin<Box<dyn Stream<Item = Result<SourceRows, SourceError>> + Send>>;
+
+/// A source of rows. See the [module](self) for the order of calls.
+#[async_trait]
+pub trait Source: Send {
+    /// What progress reports call this source, such as `FileStreamSource[file:///data/incoming]`.
+    fn description(&self) -> String;
+
+    /// What must be equal for a checkpoint to belong to this source; by default its description.
+    fn identity(&self) -> String {
+        self.description()
+    }
+
+    /// The columns of every block that [`read`](Source::read) gives.
+    fn schema(&self) -> SchemaRef;
+
+    /// The newest end after `start` that one batch may take; None when there is nothing new.
+    ///
+    /// Calling it again without reading gives the same end or a later one. What the source must remember in order to read
+    /// the range again after a crash is durable before this returns.
+    async fn latest(&mut self, start: Option<&Offset>, limit: ReadLimit) -> Result<Option<Offset>, SourceError>;
+
+    /// The rows of a range that `latest` of this or an earlier process gave.
+    ///
+    /// Repeatable: the same range gives the same records in the same order until its end has been acknowledged. Where the
+    /// blocks are cut may differ.
+    async fn read(&mut self, range: &OffsetRange) -> Result<RowStream, SourceError>;
+
+    /// Rows up to `end` will not be asked for again. A hint that may come twice for the same end, or never.
+    #[doc(alias = "commit")]
+    async fn acknowledge(&mut self, end: &Offset) -> Result<(), SourceError> {
+        let _ = end;
+        Ok(())
+    }
+
+    /// From now on `latest` does not go beyond what is there at this moment.
+    async fn fix_end(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Forgets what is cached and goes by what is durable; called after an error, also after one of the sink.
+    async fn reset(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Partitions that came and went since the last call; for a source whose partitions never move, none.
+    ///
+    /// Asked only when no batch is open. Lost partitions may be let go when the next call of any method comes.
+    async fn assignment(&mut self) -> Result<Assignment, SourceError> {
+        Ok(Assignment::default())
+    }
+
+    /// `offset` as one position per partition, for a target that stores those.
+    fn positions(&self, offset: &Offset) -> Result<Positions, SourceError> {
+        Ok(Positions::of_whole(offset))
+    }
+
+    /// The inverse of [`positions`](Source::positions); None when there is no position at all, which means the beginning.
+    fn offset_at(&self, positions: &Positions) -> Result<Option<Offset>, SourceError> {
+        Ok(positions.whole())
+    }
+}
+
+/// How much one batch may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadLimit {
+    /// As the source's own options say (`maxFilesPerTrigger`, `maxOffsetsPerTrigger`).
+    Configured,
+    /// Everything there is, whatever the options say.
+    Everything,
+}
+
+/// How the partitions of a source moved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Assignment {
+    /// Partitions that are ours from now on; their positions are asked of the target.
+    pub gained: Vec<SourcePartition>,
+    /// Partitions that are somebody else's from now on.
+    pub lost: Vec<SourcePartition>,
+}
+
+impl Assignment {
+    /// Whether nothing moved.
+    pub fn is_empty(&self) -> bool {
+        self.gained.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// Some records of a range: the rows that could be decoded, and those that could not.
+///
+/// `n_records_read = rows + malformed + dropped`, where dropped are the records that a rule of the source's own options
+/// left out (`mode: DROPMALFORMED`); they count as skipped.
+pub struct SourceRows {
+    /// The decoded rows.
+    pub rows: RecordBatch,
+    /// Where row `i` of `rows` came from, and what it looked like.
+    pub origin: Arc<dyn Origin>,
+    /// The records that could not be decoded.
+    pub malformed: Vec<Malformed>,
+    /// Records of the source that this block speaks of.
+    pub n_records_read: usize,
+}
+
+impl fmt::Debug for SourceRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceRows")
+            .field("n_rows", &self.rows.num_rows())
+            .field("malformed", &self.malformed)
+            .field("n_records_read", &self.n_records_read)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The origin of each row of a block, asked only for rows that are rejected.
+pub trait Origin: Send + Sync {
+    /// Position of row `row_idx` as text, such as `file:///in/a.csv:17` (path and line) or `loans-0:5123`.
+    fn position(&self, row_idx: usize) -> String;
+
+    /// The record as it was read, without its line end. A source without records of bytes gives a JSON object.
+    fn payload(&self, row_idx: usize) -> Cow<'_, [u8]>;
+}
+
+/// A record that could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// Where it stands; the same text as [`Origin::position`] gives.
+    pub position: String,
+    /// The record as it was read, without its line end.
+    pub payload: Vec<u8>,
+    /// What is wrong with it, as a word that programs can match, such as `wrong_number_of_columns`.
+    pub code: String,
+    /// What is wrong with it, as a sentence.
+    pub message: String,
+}
+
+connector_error! {
+    /// A source could not answer; it carries the connector's own error.
+    SourceError
+}
