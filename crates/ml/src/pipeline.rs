@@ -127,9 +127,9 @@ impl Configured for Pipeline {
     fn params_mut(&mut self) -> &mut Params {
         &mut self.params
     }
-    fn to_saved(&self, version: SparkVersion) -> SavedStage {
-        let stages = self.stages.iter().map(|stage| stage.configured().to_saved(version)).collect();
-        with_children(SavedStage::of_params(Pipeline::CLASS, &self.params, version), stages)
+    fn to_saved(&self, version: SparkVersion) -> Result<SavedStage, SavedError> {
+        let stages = self.stages.iter().map(|stage| stage.configured().to_saved(version)).collect::<Result<_, _>>()?;
+        Ok(with_children(SavedStage::of_params(Pipeline::CLASS, &self.params, version)?, stages))
     }
     fn set_version(&mut self, version: SparkVersion) {
         self.params.set_version(version);
@@ -236,9 +236,9 @@ impl Configured for PipelineModel {
     fn params_mut(&mut self) -> &mut Params {
         &mut self.params
     }
-    fn to_saved(&self, version: SparkVersion) -> SavedStage {
-        let stages = self.stages.iter().map(|stage| stage.to_saved(version)).collect();
-        with_children(SavedStage::of_params(PipelineModel::CLASS, &self.params, version), stages)
+    fn to_saved(&self, version: SparkVersion) -> Result<SavedStage, SavedError> {
+        let stages = self.stages.iter().map(|stage| stage.to_saved(version)).collect::<Result<_, _>>()?;
+        Ok(with_children(SavedStage::of_params(PipelineModel::CLASS, &self.params, version)?, stages))
     }
     fn set_version(&mut self, version: SparkVersion) {
         self.params.set_version(version);

@@ -42,8 +42,12 @@ pub struct SavedStage {
 
 impl SavedStage {
     /// A stage of class `class` with these parameters, in the layout of `version`, without tables or children.
-    pub fn of_params(class: &str, params: &Params, version: SparkVersion) -> SavedStage {
-        SavedStage {
+    ///
+    /// # Errors
+    /// [`SavedError`] for a parameter that is set and that Spark of `version` does not know: without it the stage that is
+    /// read back would be another one.
+    pub fn of_params(class: &str, params: &Params, version: SparkVersion) -> Result<SavedStage, SavedError> {
+        let saved = SavedStage {
             class: class.to_owned(),
             uid: params.uid().clone(),
             spark_version: version.release().to_owned(),
@@ -52,6 +56,11 @@ impl SavedStage {
             extra: Map::new(),
             tables: BTreeMap::new(),
             children: Vec::new(),
+        };
+        let known = |name: &str| params.spec(name).is_ok_and(|spec| spec.since <= version);
+        match params.explicit().find(|(name, _)| !known(name)) {
+            Some((name, _)) => Err(saved.fault(name, format!("Spark {version} does not know this parameter"))),
+            None => Ok(saved),
         }
     }
 
@@ -122,7 +131,8 @@ impl SavedStage {
     }
 }
 
-/// A directory that was read says something that its stage cannot be made from.
+/// A directory that was read says something that its stage cannot be made from, or a stage is something that the layout of
+/// the Spark version asked for cannot say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("stage `{uid}` ({class}), field `{field}`: {reason}")]
 pub struct SavedError {

@@ -20,7 +20,7 @@ use ognivo_data::vector::VectorError;
 use ognivo_data::version::SparkVersion;
 
 use crate::param::{ParamError, Params};
-use crate::saved::SavedStage;
+use crate::saved::{SavedError, SavedStage};
 use crate::stage_map::StageMap;
 use crate::uid::Uid;
 
@@ -36,7 +36,10 @@ pub trait Configured: fmt::Debug + Send + Sync {
     fn params_mut(&mut self) -> &mut Params;
 
     /// What its directory says in the layout of `version`.
-    fn to_saved(&self, version: SparkVersion) -> SavedStage;
+    ///
+    /// # Errors
+    /// [`SavedError`] when Spark of `version` does not know the stage or a parameter that is set.
+    fn to_saved(&self, version: SparkVersion) -> Result<SavedStage, SavedError>;
 
     /// Its uid.
     fn uid(&self) -> &Uid {
