@@ -1,1 +1,51 @@
-fn main() {}
+//! What a developer types: `cargo xtask ci | fixtures | spark | bench`.
+//!
+//! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a developer's program speaks on the terminal
+
+mod bench;
+mod cache;
+mod ci;
+mod fixtures;
+mod json;
+mod program;
+mod spark;
+#[cfg(test)]
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  ci                      format, lints, all tests, the house's rules: what CI runs
+  fixtures [PART …]       write fixtures/spark again with real Spark 3.5.9 and 4.3.0 (all parts when none is named)
+  spark [--loan-data CSV] let both Sparks open models that ognivo saved and compare the rows
+  bench [--rounds N] [csv] [score]
+                          measure against arrow-csv and PySpark and write docs/benchmarks.md
+
+Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest = arguments.get(1..).unwrap_or_default();
+    let done = match arguments.first().map(String::as_str) {
+        Some("ci") => ci::run(),
+        Some("fixtures") => fixtures::run(rest),
+        Some("spark") => spark::run(rest),
+        Some("bench") => bench::run(rest),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

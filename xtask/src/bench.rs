@@ -1,0 +1,4 @@
+//! soon
+pub(crate) fn run(_: &[String]) -> Result<(), String> {
+    Ok(())
+}
