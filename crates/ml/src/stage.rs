@@ -7,6 +7,7 @@
 //! 3. [`Transformer::bind`] is called once per schema, before the first row;
 //! 4. [`BoundStage::apply`] is called once per batch, from any thread, in any number at a time.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,7 +26,9 @@ use crate::stage_map::StageMap;
 use crate::uid::Uid;
 
 /// Uid, parameters by name, and the saved form: what estimators and transformers have in common.
-pub trait Configured: fmt::Debug + Send + Sync {
+///
+/// It is [`Any`], so that whoever holds a stage in a box can ask for the concrete one (a model's coefficients, say).
+pub trait Configured: Any + fmt::Debug + Send + Sync {
     /// The JVM class that Spark saves this stage under.
     fn class(&self) -> &'static str;
 
