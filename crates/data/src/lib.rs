@@ -14,6 +14,7 @@
 //! This crate knows no file, no socket, no clock and no async, and starts no thread that it was not handed.
 //! Modules in reading order:
 
+pub mod codec;
 pub mod column;
 pub mod dataset;
 pub mod fault;
