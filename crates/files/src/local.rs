@@ -1,0 +1,524 @@
+//! Local disks: an object store whose writes are durable when they return.
+//!
+//! Life of a file:
+//!
+//! ```text
+//! 1  .ognivo-<uuid>.tmp    made in the target's folder, locked by its writer, filled
+//! 2  fsync of the file
+//! 3  link (create only) or rename (replace) to its name: readers see the whole file or none
+//! 4  fsync of the folder   and, for a folder that was just made, of the one that holds it
+//! ```
+//!
+//! A temporary begins with a dot, so that neither Spark nor a plain `ls` takes it for data. Its lock ends with its writer,
+//! however that ends; [`Folders::sweep`] removes the temporaries that nobody holds any more.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path as DiskPath, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
+};
+use uuid::Uuid;
+
+use crate::open::Folders;
+
+/// What the names of our temporaries begin with.
+const TEMPORARY_PREFIX: &str = ".ognivo-";
+/// What the names of our temporaries end with.
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// The local file system; a path is an absolute one without its leading slash.
+///
+/// Beyond [`ObjectStore`]: `rename` also moves folders in one step, and every change is on disk before it returns.
+/// Runs on the blocking pool of tokio when called from there, on the caller's thread otherwise.
+#[derive(Debug, Default)]
+pub struct LocalStore {
+    reads: LocalFileSystem,
+}
+
+impl LocalStore {
+    /// The local file system from its root.
+    pub fn new() -> LocalStore {
+        LocalStore { reads: LocalFileSystem::new() }
+    }
+}
+
+impl std::fmt::Display for LocalStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LocalStore")
+    }
+}
+
+/// Where a path of the store lies on disk.
+pub(crate) fn on_disk(path: &Path) -> PathBuf {
+    DiskPath::new("/").join(path.as_ref())
+}
+
+#[async_trait]
+impl ObjectStore for LocalStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        let is_create_only = match options.mode {
+            PutMode::Overwrite => false,
+            PutMode::Create => true,
+            PutMode::Update(_) => return Err(not_implemented("put with PutMode::Update")),
+        };
+        let target = on_disk(location);
+        blocking(move || {
+            let temporary = Temporary::create_for(&target)?;
+            for piece in payload.iter() {
+                (&temporary.file).write_all(piece).map_err(|error| disk_error(&target, error))?;
+            }
+            temporary.publish(&target, is_create_only)
+        })
+        .await
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        let target = on_disk(location);
+        blocking(move || {
+            let temporary = Temporary::create_for(&target)?;
+            Ok(Box::new(LocalUpload { target, temporary: Some(Arc::new(temporary)), offset: 0 }) as _)
+        })
+        .await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.reads.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.reads.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let delete = |location: Result<Path>| async {
+            let location = location?;
+            let file = on_disk(&location);
+            blocking(move || fs::remove_file(&file).map_err(|error| disk_error(&file, error))).await?;
+            Ok(location)
+        };
+        locations.then(delete).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.reads.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let folder = on_disk(prefix.unwrap_or(&Path::ROOT));
+        blocking(move || list_folder(&folder)).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        let (from, to) = (on_disk(from), on_disk(to));
+        blocking(move || {
+            let mut original = File::open(&from).map_err(|error| disk_error(&from, error))?;
+            let temporary = Temporary::create_for(&to)?;
+            io::copy(&mut original, &mut &temporary.file).map_err(|error| disk_error(&to, error))?;
+            temporary.publish(&to, options.mode == CopyMode::Create).map(|_| ())
+        })
+        .await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        let (from, to) = (on_disk(from), on_disk(to));
+        let is_create_only = match options.target_mode {
+            RenameTargetMode::Overwrite => false,
+            RenameTargetMode::Create => true,
+        };
+        blocking(move || rename(&from, &to, is_create_only)).await
+    }
+}
+
+#[async_trait]
+impl Folders for LocalStore {
+    async fn folder_exists(&self, folder: &Path) -> Result<bool> {
+        let folder = on_disk(folder);
+        blocking(move || Ok(folder.is_dir())).await
+    }
+
+    async fn create_folder(&self, folder: &Path) -> Result<()> {
+        let folder = on_disk(folder);
+        blocking(move || create_folders(&folder).map_err(|error| disk_error(&folder, error))).await
+    }
+
+    async fn rename_folder(&self, from: &Path, to: &Path) -> Result<()> {
+        let (from, to) = (on_disk(from), on_disk(to));
+        blocking(move || rename(&from, &to, true)).await
+    }
+
+    async fn remove_folder(&self, folder: &Path) -> Result<()> {
+        let folder = on_disk(folder);
+        blocking(move || match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(disk_error(&folder, error)),
+            _ => sync_parent(&folder).map_err(|error| disk_error(&folder, error)),
+        })
+        .await
+    }
+
+    async fn sweep(&self, folder: &Path) -> Result<usize> {
+        let folder = on_disk(folder);
+        blocking(move || sweep_folder(&folder).map_err(|error| disk_error(&folder, error))).await
+    }
+}
+
+/// Runs `work` where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => runtime.spawn_blocking(work).await?,
+        Err(_) => work(),
+    }
+}
+
+/// A file that is being written under a hidden name, locked as long as it is.
+#[derive(Debug)]
+struct Temporary {
+    file: File,
+    path: PathBuf,
+    is_published: bool,
+}
+
+impl Temporary {
+    /// An empty temporary beside `target`, whose folders are made when they are missing.
+    fn create_for(target: &DiskPath) -> Result<Temporary> {
+        let folder = target.parent().unwrap_or(DiskPath::new("/"));
+        create_folders(folder).map_err(|error| disk_error(folder, error))?;
+        loop {
+            let path = folder.join(format!("{TEMPORARY_PREFIX}{}{TEMPORARY_SUFFIX}", Uuid::new_v4()));
+            let opened = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+            let file = opened.map_err(|error| disk_error(target, error))?;
+            // On a file system without locks this fails, and so does the sweeper's: such temporaries are left alone.
+            let _ = file.lock();
+            // A sweeper that came between the two calls removed the file before it let go of the lock.
+            if path.exists() {
+                return Ok(Temporary { file, path, is_published: false });
+            }
+        }
+    }
+
+    /// Gives the file its name, durably.
+    fn publish(mut self, target: &DiskPath, is_create_only: bool) -> Result<PutResult> {
+        self.file.sync_all().map_err(|error| disk_error(target, error))?;
+        if is_create_only {
+            fs::hard_link(&self.path, target).map_err(|error| disk_error(target, error))?;
+            fs::remove_file(&self.path).map_err(|error| disk_error(target, error))?;
+        } else {
+            fs::rename(&self.path, target).map_err(|error| disk_error(target, error))?;
+        }
+        self.is_published = true;
+        sync_parent(target).map_err(|error| disk_error(target, error))?;
+        Ok(PutResult { e_tag: None, version: None })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.is_published {
+            // Best effort: what stays is swept at the next start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A file written part by part; it appears, whole, at `complete`.
+#[derive(Debug)]
+struct LocalUpload {
+    target: PathBuf,
+    temporary: Option<Arc<Temporary>>,
+    offset: u64,
+}
+
+#[async_trait]
+impl MultipartUpload for LocalUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let start = self.offset;
+        self.offset += data.content_length() as u64;
+        let target = self.target.clone();
+        let temporary = self.temporary.clone();
+        Box::pin(blocking(move || {
+            let temporary = temporary.ok_or_else(|| ended_upload(&target))?;
+            let mut offset = start;
+            for piece in data.iter() {
+                temporary.file.write_all_at(piece, offset).map_err(|error| disk_error(&target, error))?;
+                offset += piece.len() as u64;
+            }
+            Ok(())
+        }))
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let target = self.target.clone();
+        let temporary = self.temporary.take().ok_or_else(|| ended_upload(&target))?;
+        let temporary = Arc::try_unwrap(temporary).map_err(|_| ended_upload(&target))?;
+        blocking(move || temporary.publish(&target, false)).await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        let temporary = self.temporary.take();
+        blocking(move || {
+            drop(temporary);
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// `complete` was called twice, after `abort`, or before its parts were written.
+fn ended_upload(target: &DiskPath) -> Error {
+    disk_error(target, io::Error::other("the upload has ended or a part is still being written"))
+}
+
+/// The files and folders directly in a folder; nothing when there is no such folder.
+fn list_folder(folder: &DiskPath) -> Result<ListResult> {
+    let mut listed = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(listed),
+        Err(error) => return Err(disk_error(folder, error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|error| disk_error(folder, error))?.path();
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            // Gone since, or a link to nothing.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(disk_error(&path, error)),
+        };
+        let text = path.to_str().ok_or_else(|| disk_error(&path, io::Error::other("the name is not UTF-8")))?;
+        let location = Path::parse(text)?;
+        if metadata.is_dir() {
+            listed.common_prefixes.push(location);
+        } else {
+            let last_modified = metadata.modified().map_err(|error| disk_error(&path, error))?.into();
+            listed.objects.push(ObjectMeta {
+                location,
+                last_modified,
+                size: metadata.len(),
+                e_tag: None,
+                version: None,
+            });
+        }
+    }
+    listed.common_prefixes.sort_unstable();
+    listed.objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+    Ok(listed)
+}
+
+/// Moves a file or a folder, durably.
+///
+/// With `is_create_only` an existing target is an error. A file is then linked and unlinked, which no other writer can
+/// come between; for a folder the target is looked at first, and one that is made in between is replaced if it is empty.
+fn rename(from: &DiskPath, to: &DiskPath, is_create_only: bool) -> Result<()> {
+    let is_folder = fs::metadata(from).map_err(|error| disk_error(from, error))?.is_dir();
+    if let Some(folder) = to.parent() {
+        create_folders(folder).map_err(|error| disk_error(folder, error))?;
+    }
+    let moved = match (is_create_only, is_folder) {
+        (true, true) if to.symlink_metadata().is_ok() => Err(ErrorKind::AlreadyExists.into()),
+        (true, false) => fs::hard_link(from, to).and_then(|()| fs::remove_file(from)),
+        _ => fs::rename(from, to),
+    };
+    moved.and_then(|()| sync_parent(to)).and_then(|()| sync_parent(from)).map_err(|error| disk_error(to, error))
+}
+
+/// Makes a folder and those above it; each new one is durable.
+fn create_folders(folder: &DiskPath) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        create_folders(parent)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
+    sync_parent(folder)
+}
+
+/// Makes the names in the folder that holds `path` durable.
+fn sync_parent(path: &DiskPath) -> io::Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some network and user-space file systems cannot sync a folder; they say so in one of these ways.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        // The folder itself was removed since.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Removes the temporaries in `folder` and below it whose writer is gone.
+fn sweep_folder(folder: &DiskPath) -> io::Result<usize> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut n_removed = 0;
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            n_removed += sweep_folder(&entry.path())?;
+        } else if entry.file_name().to_str().is_some_and(is_temporary) {
+            n_removed += usize::from(remove_abandoned(&entry.path()));
+        }
+    }
+    Ok(n_removed)
+}
+
+/// Whether a file name is one of our temporaries.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
+}
+
+/// Removes a temporary that nobody holds, holding it meanwhile.
+fn remove_abandoned(temporary: &DiskPath) -> bool {
+    let Ok(file) = File::open(temporary) else { return false };
+    file.try_lock().is_ok() && fs::remove_file(temporary).is_ok()
+}
+
+fn not_implemented(operation: &str) -> Error {
+    Error::NotImplemented { operation: operation.to_owned(), implementer: "LocalStore".to_owned() }
+}
+
+fn disk_error(path: &DiskPath, error: io::Error) -> Error {
+    let path = path.display().to_string();
+    match error.kind() {
+        ErrorKind::NotFound => Error::NotFound { path, source: error.into() },
+        ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: error.into() },
+        ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: error.into() },
+        kind => Error::Generic { store: "LocalStore", source: io::Error::new(kind, format!("{error}: {path}")).into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::ObjectStoreExt;
+
+    fn folder() -> (tempfile::TempDir, Path) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Path::parse(folder.path().to_str().unwrap()).unwrap();
+        (folder, path)
+    }
+
+    fn names(folder: &DiskPath) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn create_only() -> PutOptions {
+        PutOptions { mode: PutMode::Create, ..PutOptions::default() }
+    }
+
+    #[tokio::test]
+    async fn a_put_makes_its_folders_and_leaves_no_temporary() {
+        let (disk, root) = folder();
+        let store = LocalStore::new();
+        store.put(&Path::parse(format!("{root}/a/b/f")).unwrap(), "one".into()).await.unwrap();
+        store.put(&Path::parse(format!("{root}/a/b/f")).unwrap(), "two".into()).await.unwrap();
+        assert_eq!(fs::read_to_string(disk.path().join("a/b/f")).unwrap(), "two");
+        assert_eq!(names(&disk.path().join("a/b")), ["f"]);
+    }
+
+    #[tokio::test]
+    async fn a_create_only_put_does_not_touch_what_is_there() {
+        let (disk, root) = folder();
+        let store = LocalStore::new();
+        let path = Path::parse(format!("{root}/f")).unwrap();
+        store.put_opts(&path, "one".into(), create_only()).await.unwrap();
+        let error = store.put_opts(&path, "two".into(), create_only()).await.unwrap_err();
+        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+        assert_eq!(fs::read_to_string(disk.path().join("f")).unwrap(), "one");
+        assert_eq!(names(disk.path()), ["f"]);
+    }
+
+    #[tokio::test]
+    async fn an_upload_is_hidden_until_complete_and_gone_after_abort() {
+        let (disk, root) = folder();
+        let store = LocalStore::new();
+        let path = Path::parse(format!("{root}/f")).unwrap();
+        let mut upload = store.put_multipart(&path).await.unwrap();
+        upload.put_part("ab".into()).await.unwrap();
+        assert!(names(disk.path()).iter().all(|name| name.starts_with('.')));
+        upload.put_part("cd".into()).await.unwrap();
+        upload.complete().await.unwrap();
+        assert_eq!(fs::read_to_string(disk.path().join("f")).unwrap(), "abcd");
+
+        let mut upload = store.put_multipart(&path).await.unwrap();
+        upload.put_part("xx".into()).await.unwrap();
+        upload.abort().await.unwrap();
+        assert_eq!(names(disk.path()), ["f"]);
+        assert_eq!(fs::read_to_string(disk.path().join("f")).unwrap(), "abcd");
+    }
+
+    #[tokio::test]
+    async fn sweeping_takes_abandoned_temporaries_and_leaves_those_in_use() {
+        let (disk, root) = folder();
+        let store = LocalStore::new();
+        fs::create_dir(disk.path().join("p=1")).unwrap();
+        fs::write(disk.path().join("p=1/.ognivo-dead.tmp"), "half").unwrap();
+        fs::write(disk.path().join(".other.tmp"), "not ours").unwrap();
+        let mut upload = store.put_multipart(&Path::parse(format!("{root}/f")).unwrap()).await.unwrap();
+        assert_eq!(store.sweep(&root).await.unwrap(), 1);
+        upload.complete().await.unwrap();
+        assert_eq!(names(disk.path()), [".other.tmp", "f", "p=1"]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_moves_in_one_step_but_not_over_another() {
+        let (disk, root) = folder();
+        let store = LocalStore::new();
+        let path = |name: &str| Path::parse(format!("{root}/{name}")).unwrap();
+        store.put(&path("new/metadata/part-00000"), "{}".into()).await.unwrap();
+        store.rename_folder(&path("new"), &path("models/m")).await.unwrap();
+        assert_eq!(names(disk.path()), ["models"]);
+        store.put(&path("new/metadata/part-00000"), "{}".into()).await.unwrap();
+        let error = store.rename_folder(&path("new"), &path("models/m")).await.unwrap_err();
+        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+        store.remove_folder(&path("models")).await.unwrap();
+        store.remove_folder(&path("models")).await.unwrap();
+        assert_eq!(names(disk.path()), ["new"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_renamed_create_only_keeps_what_is_there() {
+        let (disk, root) = folder();
+        let store = LocalStore::new();
+        let path = |name: &str| Path::parse(format!("{root}/{name}")).unwrap();
+        store.put(&path("a"), "a".into()).await.unwrap();
+        store.put(&path("b"), "b".into()).await.unwrap();
+        let error = store.rename_if_not_exists(&path("a"), &path("b")).await.unwrap_err();
+        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+        store.rename_if_not_exists(&path("a"), &path("deep/c")).await.unwrap();
+        store.rename(&path("deep/c"), &path("b")).await.unwrap();
+        store.copy(&path("b"), &path("d")).await.unwrap();
+        assert_eq!(fs::read_to_string(disk.path().join("b")).unwrap(), "a");
+        assert_eq!(names(disk.path()), ["b", "d", "deep"]);
+    }
+
+    #[test]
+    fn without_a_runtime_the_work_is_done_on_the_callers_thread() {
+        let (disk, root) = folder();
+        let store = LocalStore::new();
+        let path = Path::parse(format!("{root}/f")).unwrap();
+        futures::executor::block_on(store.put(&path, "x".into())).unwrap();
+        let listed = futures::executor::block_on(store.list_with_delimiter(Some(&root))).unwrap();
+        assert_eq!(listed.objects[0].location, path);
+        assert_eq!(names(disk.path()), ["f"]);
+    }
+}
