@@ -18,3 +18,8 @@ pub mod uid;
 pub mod columns;
 pub mod pipeline;
 pub mod stage_map;
+
+pub mod evaluation;
+mod exact;
+pub mod numeric;
+pub mod stat;

@@ -1,0 +1,5 @@
+//! Statistics of columns, as fits need them.
+
+mod summarizer;
+
+pub use summarizer::{Summarizer, WrongSize};
