@@ -1,0 +1,86 @@
+//! What both CSV programs share: the columns, the clock, the checksum and the report.
+//!
+//! A program reads the whole file into memory, then measures the CPU time of turning the bytes into Arrow columns, then,
+//! outside the measured time, sums up every value, so that the two can be held against each other bit by bit.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+/// Rows of a batch, for both.
+pub const BATCH_ROWS: usize = 8192;
+
+/// The fourteen columns of the loan data.
+pub fn schema() -> SchemaRef {
+    let columns = [
+        ("credit_policy", DataType::Int32),
+        ("purpose", DataType::Utf8),
+        ("int_rate", DataType::Float64),
+        ("installment", DataType::Float64),
+        ("log_annual_inc", DataType::Float64),
+        ("dti", DataType::Float64),
+        ("fico", DataType::Int32),
+        ("days_with_cr_line", DataType::Float64),
+        ("revol_bal", DataType::Int32),
+        ("revol_util", DataType::Float64),
+        ("inq_last_6mths", DataType::Int32),
+        ("delinq_2yrs", DataType::Int32),
+        ("pub_rec", DataType::Int32),
+        ("not_fully_paid", DataType::Int32),
+    ];
+    Arc::new(Schema::new(columns.map(|(name, kind)| Field::new(name, kind, true)).to_vec()))
+}
+
+/// Reads the file named by the first argument, runs `decode` on its bytes and prints one JSON line.
+pub fn measure(decode: impl FnOnce(&[u8]) -> Vec<RecordBatch>) {
+    let path = std::env::args().nth(1).expect("the first argument is a CSV file");
+    let bytes = std::fs::read(path).expect("the CSV file can be read");
+    let begin = cpu_nanoseconds();
+    let batches = decode(&bytes);
+    let cpu_seconds = (cpu_nanoseconds() - begin) as f64 / 1e9;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let checksum = checksum(&batches);
+    println!(r#"{{"rows": {rows}, "checksum": "{checksum:016x}", "cpu_seconds": {cpu_seconds}}}"#);
+}
+
+/// CPU time of this process, which must have one thread (Linux).
+fn cpu_nanoseconds() -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").expect("Linux lists the threads of a process").count();
+    assert_eq!(threads, 1, "one thread was to be measured");
+    let text = std::fs::read_to_string("/proc/self/schedstat").expect("Linux tells the CPU time of a thread");
+    let first = text.split_whitespace().next().expect("schedstat begins with the time on the CPU");
+    first.parse().expect("the time on the CPU is a whole number")
+}
+
+/// Depends on every value, its column and the order of the rows, not on the borders of the batches.
+fn checksum(batches: &[RecordBatch]) -> u64 {
+    let mut sums = vec![0xcbf2_9ce4_8422_2325_u64; schema().fields().len()];
+    for batch in batches {
+        for (sum, column) in sums.iter_mut().zip(batch.columns()) {
+            add_column(sum, column);
+        }
+    }
+    sums.into_iter().fold(0, mix)
+}
+
+fn add_column(sum: &mut u64, column: &dyn Array) {
+    for row in 0..column.len() {
+        if column.is_null(row) {
+            *sum = mix(*sum, u64::MAX);
+            continue;
+        }
+        match column.data_type() {
+            DataType::Int32 => *sum = mix(*sum, column.as_primitive::<Int32Type>().value(row) as u64),
+            DataType::Float64 => *sum = mix(*sum, column.as_primitive::<Float64Type>().value(row).to_bits()),
+            DataType::Utf8 => *sum = column.as_string::<i32>().value(row).bytes().fold(mix(*sum, 1), |s, b| mix(s, b.into())),
+            other => panic!("a column of another type: {other}"),
+        }
+    }
+}
+
+fn mix(sum: u64, value: u64) -> u64 {
+    (sum ^ value).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
+}
