@@ -20,6 +20,8 @@ pub mod dataset;
 pub mod fault;
 pub mod matrix;
 pub mod outcome;
+pub mod partition_plan;
+pub mod random;
 pub mod schema;
 pub mod vector;
 pub mod version;
