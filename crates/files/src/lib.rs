@@ -2,5 +2,10 @@
 //!
 //! Modules in reading order:
 
+mod glob;
+pub mod listing;
 pub mod local;
 pub mod open;
+pub mod partition;
+
+pub use glob::GlobError;
