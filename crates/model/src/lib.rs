@@ -1,1 +1,34 @@
-//! TODO
+//! A Spark ML model directory to a pipeline and back, for every Spark version we name.
+//!
+//! ```text
+//!                read_saved                    Registry
+//!  directory  ──────────────►  SavedStage  ──────────────►  Stage       load
+//!             ◄──────────────              ◄──────────────              save
+//!                write_saved                   to_saved
+//! ```
+//!
+//! A [`SavedStage`](ognivo_ml::saved::SavedStage) is what a directory says, for stages that we know and for those that we do
+//! not; only its last step needs to know the class. This crate knows folders, files and Parquet; the stages know the meaning.
+//!
+//! Modules in reading order:
+
+pub mod layout;
+mod limits;
+pub mod versions;
+
+mod load;
+mod load_error;
+mod read;
+mod registry;
+
+mod canonical;
+mod listing;
+mod metadata;
+mod parquet_guard;
+mod tables;
+
+pub use limits::Limits;
+pub use load::{build, load, load_estimator, load_transformer};
+pub use load_error::{LoadError, Place};
+pub use read::{read_saved, read_saved_within};
+pub use registry::{Constructor, Registry};

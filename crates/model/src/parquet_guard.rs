@@ -1,0 +1,544 @@
+//! What a Parquet file says about itself, checked before a decoder trusts it.
+//!
+//! A decoder reserves memory for the counts that it finds in a file: rows of a group, values and bytes of a page, children of
+//! a schema node. Forty bytes can claim two thousand million values. So the bytes are walked once before they are decoded:
+//!
+//! 1. the footer: its length, lists no longer than their bytes, a schema that is a tree of bounded depth;
+//! 2. the column chunks: inside the file, in a compression that we have;
+//! 3. the page headers of every chunk: inside the chunk, right checksums, counts that agree with the footer, and decoded sizes
+//!    within the budget.
+//!
+//! ```text
+//! PAR1  chunk chunk …  footer (Thrift)  footer length (4 bytes)  PAR1
+//!        └─ page header (Thrift)  page bytes, …
+//! ```
+//!
+//! Advice to whoever changes this: the walk must see exactly what the decoder of the `parquet` crate sees. It therefore insists
+//! on the Thrift type of every field that it looks at, since the decoder reads by field number alone.
+
+use parquet::basic::{Compression, Type as PhysicalType};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+
+use crate::limits::{Budget, Exceeded};
+
+/// Why a file is not decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The file contradicts itself or the format.
+    Broken(String),
+    /// It is larger than we read.
+    TooLarge(Exceeded),
+}
+
+impl From<Exceeded> for Refusal {
+    fn from(exceeded: Exceeded) -> Refusal {
+        Refusal::TooLarge(exceeded)
+    }
+}
+
+fn broken<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Broken(reason.into()))
+}
+
+const MAGIC: &[u8] = b"PAR1";
+/// Magic and length behind the footer.
+const TAIL_BYTES: usize = 8;
+/// Structs and lists inside each other, in Thrift as well as in the schema. Spark's models need 7.
+const MAX_DEPTH: usize = 32;
+/// Nodes of a schema.
+const MAX_NODES: usize = 10_000;
+
+/// Checks the end of the file and the footer; after this, it can be decoded without reserving more than the file is long.
+pub(crate) fn check_footer(file: &[u8]) -> Result<(), Refusal> {
+    if file.len() < MAGIC.len() + TAIL_BYTES || !file.starts_with(MAGIC) || !file.ends_with(MAGIC) {
+        return broken("not a Parquet file, or cut off");
+    }
+    let tail = file.len() - TAIL_BYTES;
+    let length = u32::from_le_bytes([file[tail], file[tail + 1], file[tail + 2], file[tail + 3]]) as usize;
+    let Some(start) = tail.checked_sub(length).filter(|start| *start >= MAGIC.len()) else {
+        return broken(format!("footer longer than the file: {length}"));
+    };
+    let mut thrift = Thrift { bytes: &file[start..tail], position: 0 };
+    let mut nodes = Vec::new();
+    thrift.each_field(0, |thrift, id, kind| match id {
+        2 => thrift.list_of_structs(kind, |thrift| {
+            nodes.push(thrift.schema_node()?);
+            match nodes.len() > MAX_NODES {
+                true => broken(format!("more than {MAX_NODES} columns")),
+                false => Ok(()),
+            }
+        }),
+        4 => thrift.list_of_structs(kind, |thrift| thrift.skip(Kind::Struct, 1)),
+        _ => thrift.skip(kind, 0),
+    })?;
+    check_tree(&nodes)
+}
+
+/// A node of the schema, as far as the shape of the tree is concerned.
+struct Node {
+    n_children: usize,
+    has_type: bool,
+    has_repetition: bool,
+}
+
+/// Checks that the nodes, written depth first, are one tree of groups and leaves.
+fn check_tree(nodes: &[Node]) -> Result<(), Refusal> {
+    let Some((root, nodes)) = nodes.split_first() else { return broken("no schema") };
+    if root.n_children == 0 {
+        return broken("no columns");
+    }
+    let mut open = vec![root.n_children];
+    for node in nodes {
+        while open.last() == Some(&0) {
+            open.pop();
+        }
+        let Some(left) = open.last_mut() else { return broken("schema with more than one root") };
+        *left -= 1;
+        if !node.has_repetition || node.has_type == (node.n_children > 0) {
+            return broken("schema node that is neither a column nor a group");
+        }
+        if node.n_children > nodes.len() {
+            return broken("schema node with more children than there are nodes");
+        }
+        if node.n_children > 0 {
+            open.push(node.n_children);
+        }
+        if open.len() > MAX_DEPTH {
+            return broken(format!("schema nested deeper than {MAX_DEPTH} levels"));
+        }
+    }
+    match open.iter().all(|left| *left == 0) {
+        true => Ok(()),
+        false => broken("schema with missing nodes"),
+    }
+}
+
+/// Checks chunks and pages of every column, and takes what they decode to from the budget.
+pub(crate) fn check_pages(file: &[u8], metadata: &ParquetMetaData, budget: &mut Budget) -> Result<(), Refusal> {
+    let n_columns = metadata.file_metadata().schema_descr().num_columns();
+    for group in metadata.row_groups() {
+        if group.num_rows() < 0 || group.num_columns() != n_columns {
+            return broken("row group of a wrong shape");
+        }
+        for column in group.columns() {
+            check_column(file, group, column, budget)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_column(
+    file: &[u8],
+    group: &RowGroupMetaData,
+    column: &ColumnChunkMetaData,
+    budget: &mut Budget,
+) -> Result<(), Refusal> {
+    let name = column.column_path().string();
+    let wrong = |what: &str| broken(format!("column `{name}`: {what}"));
+    match column.compression() {
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) | Compression::ZSTD(_) => {}
+        other => return wrong(&format!("compression that we do not read: {other:?}")),
+    }
+    let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+    let range = usize::try_from(start).ok().zip(usize::try_from(column.compressed_size()).ok());
+    let bytes = range.and_then(|(start, length)| file.get(start..start.checked_add(length)?));
+    let Some(bytes) = bytes else { return wrong("outside the file") };
+
+    let mut pages = Thrift { bytes, position: 0 };
+    let mut n_values = 0_u64;
+    while pages.position < bytes.len() {
+        let page = pages.page_header()?;
+        let (Ok(stored), Ok(decoded)) = (usize::try_from(page.stored_bytes), u64::try_from(page.decoded_bytes)) else {
+            return wrong("page of a negative size");
+        };
+        let Some(body) = bytes.get(pages.position..).and_then(|rest| rest.get(..stored)) else {
+            return wrong("page outside its column");
+        };
+        pages.position += stored;
+        if page.checksum.is_some_and(|checksum| checksum as u32 != crc32fast::hash(body)) {
+            return wrong("page with a wrong checksum");
+        }
+        budget.take_decoded_bytes(decoded)?;
+        let Ok(count) = u64::try_from(page.n_values) else { return wrong("page with a negative count") };
+        match page.kind {
+            PageKind::Dictionary if count > decoded => return wrong("dictionary with more values than bytes"),
+            PageKind::Dictionary => {}
+            PageKind::Data => n_values = n_values.saturating_add(count),
+            PageKind::DataV2 => {
+                let levels = page.level_bytes.0.checked_add(page.level_bytes.1);
+                let fits = levels.is_some_and(|levels| levels <= page.stored_bytes && levels <= page.decoded_bytes);
+                if !fits || page.level_bytes.0 < 0 || page.level_bytes.1 < 0 {
+                    return wrong("page with more levels than bytes");
+                }
+                n_values = n_values.saturating_add(count);
+            }
+        }
+    }
+    if i64::try_from(n_values) != Ok(column.num_values()) {
+        return wrong("pages and footer differ in the number of values");
+    }
+    let is_flat = column.column_descr().max_rep_level() == 0;
+    let n_rows = group.num_rows() as u64;
+    if n_values < n_rows || (is_flat && n_values != n_rows) {
+        return wrong("rows and values differ in number");
+    }
+    budget.take_decoded_bytes(n_values.saturating_mul(decoded_width(column.column_type())))?;
+    Ok(())
+}
+
+/// Bytes that one value takes while it is decoded, its two levels included; texts lie in their pages.
+fn decoded_width(physical: PhysicalType) -> u64 {
+    const LEVELS: u64 = 4;
+    LEVELS
+        + match physical {
+            PhysicalType::BOOLEAN => 1,
+            PhysicalType::INT32 | PhysicalType::FLOAT => 4,
+            PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
+            PhysicalType::INT96 | PhysicalType::BYTE_ARRAY | PhysicalType::FIXED_LEN_BYTE_ARRAY => 16,
+        }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PageKind {
+    Data,
+    Dictionary,
+    DataV2,
+}
+
+struct PageHeader {
+    kind: PageKind,
+    stored_bytes: i32,
+    decoded_bytes: i32,
+    checksum: Option<i32>,
+    n_values: i32,
+    /// Bytes of definition and repetition levels, in pages of version 2.
+    level_bytes: (i32, i32),
+}
+
+/// The types of Thrift's compact protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    True,
+    False,
+    Byte,
+    Int16,
+    Int32,
+    Int64,
+    Double,
+    Binary,
+    List,
+    Set,
+    Map,
+    Struct,
+}
+
+impl Kind {
+    fn of(code: u8) -> Result<Kind, Refusal> {
+        Ok(match code {
+            1 => Kind::True,
+            2 => Kind::False,
+            3 => Kind::Byte,
+            4 => Kind::Int16,
+            5 => Kind::Int32,
+            6 => Kind::Int64,
+            7 => Kind::Double,
+            8 => Kind::Binary,
+            9 => Kind::List,
+            10 => Kind::Set,
+            11 => Kind::Map,
+            12 => Kind::Struct,
+            _ => return broken(format!("unknown Thrift type: {code}")),
+        })
+    }
+}
+
+/// A cursor over Thrift's compact protocol that only ever moves forward, and never past the end.
+struct Thrift<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl Thrift<'_> {
+    fn byte(&mut self) -> Result<u8, Refusal> {
+        let Some(&byte) = self.bytes.get(self.position) else { return broken("cut off inside a header") };
+        self.position += 1;
+        Ok(byte)
+    }
+
+    fn advance(&mut self, n_bytes: u64) -> Result<(), Refusal> {
+        let left = (self.bytes.len() - self.position) as u64;
+        if n_bytes > left {
+            return broken("cut off inside a header");
+        }
+        self.position += n_bytes as usize;
+        Ok(())
+    }
+
+    fn varint(&mut self) -> Result<u64, Refusal> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        broken("number of more than 64 bits")
+    }
+
+    fn int(&mut self) -> Result<i64, Refusal> {
+        let value = self.varint()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// A field of the type i32.
+    fn int32(&mut self, kind: Kind) -> Result<i32, Refusal> {
+        if kind != Kind::Int32 {
+            return broken("header field of another type");
+        }
+        i32::try_from(self.int()?).or_else(|_| broken("number of more than 32 bits"))
+    }
+
+    /// Calls `visit(id, kind)` for each field of the struct that begins here; it must consume the value.
+    fn each_field(
+        &mut self,
+        depth: usize,
+        mut visit: impl FnMut(&mut Self, i64, Kind) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        if depth > MAX_DEPTH {
+            return broken(format!("header nested deeper than {MAX_DEPTH} levels"));
+        }
+        let mut id = 0_i64;
+        loop {
+            let head = self.byte()?;
+            if head == 0 {
+                return Ok(());
+            }
+            let kind = Kind::of(head & 0x0f)?;
+            id = match head >> 4 {
+                0 => self.int()?,
+                step => id + i64::from(step),
+            };
+            if !(0..=i64::from(i16::MAX)).contains(&id) {
+                return broken("header field without a number");
+            }
+            visit(self, id, kind)?;
+        }
+    }
+
+    /// Number and type of the items of a list.
+    fn list_head(&mut self) -> Result<(u64, Kind), Refusal> {
+        let head = self.byte()?;
+        let n_items = match head >> 4 {
+            15 => self.varint()?,
+            n_items => u64::from(n_items),
+        };
+        Ok((n_items, if n_items == 0 { Kind::Struct } else { Kind::of(head & 0x0f)? }))
+    }
+
+    fn list_of_structs(
+        &mut self,
+        kind: Kind,
+        mut visit: impl FnMut(&mut Self) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        if kind != Kind::List {
+            return broken("footer field of another type");
+        }
+        let (n_items, item) = self.list_head()?;
+        if item != Kind::Struct {
+            return broken("footer list of another type");
+        }
+        (0..n_items).try_for_each(|_| visit(self))
+    }
+
+    /// Moves past a value. Each step consumes a byte or ends, so a wrong count stops at the end of the bytes.
+    fn skip(&mut self, kind: Kind, depth: usize) -> Result<(), Refusal> {
+        if depth > MAX_DEPTH {
+            return broken(format!("header nested deeper than {MAX_DEPTH} levels"));
+        }
+        match kind {
+            Kind::True | Kind::False => Ok(()),
+            Kind::Byte => self.advance(1),
+            Kind::Int16 | Kind::Int32 | Kind::Int64 => self.varint().map(drop),
+            Kind::Double => self.advance(8),
+            Kind::Binary => {
+                let n_bytes = self.varint()?;
+                self.advance(n_bytes)
+            }
+            Kind::List | Kind::Set => {
+                let (n_items, item) = self.list_head()?;
+                (0..n_items).try_for_each(|_| self.skip_item(item, depth + 1))
+            }
+            Kind::Map => {
+                let n_entries = self.varint()?;
+                if n_entries == 0 {
+                    return Ok(());
+                }
+                let kinds = self.byte()?;
+                let (key, value) = (Kind::of(kinds >> 4)?, Kind::of(kinds & 0x0f)?);
+                (0..n_entries).try_for_each(|_| {
+                    self.skip_item(key, depth + 1)?;
+                    self.skip_item(value, depth + 1)
+                })
+            }
+            Kind::Struct => self.each_field(depth + 1, |thrift, _, kind| thrift.skip(kind, depth + 1)),
+        }
+    }
+
+    /// As [`skip`](Thrift::skip), inside a list or map, where a boolean takes a byte.
+    fn skip_item(&mut self, kind: Kind, depth: usize) -> Result<(), Refusal> {
+        match kind {
+            Kind::True | Kind::False => self.advance(1),
+            other => self.skip(other, depth),
+        }
+    }
+
+    fn schema_node(&mut self) -> Result<Node, Refusal> {
+        let (mut n_children, mut has_type, mut has_repetition) = (0, false, false);
+        self.each_field(1, |thrift, id, kind| {
+            match id {
+                1 => {
+                    thrift.int32(kind)?;
+                    has_type = true;
+                }
+                3 => {
+                    thrift.int32(kind)?;
+                    has_repetition = true;
+                }
+                5 => n_children = thrift.int32(kind)?,
+                _ => thrift.skip(kind, 1)?,
+            }
+            Ok(())
+        })?;
+        match usize::try_from(n_children) {
+            Ok(n_children) => Ok(Node { n_children, has_type, has_repetition }),
+            Err(_) => broken("schema node with a negative number of children"),
+        }
+    }
+
+    /// The page header that begins here.
+    fn page_header(&mut self) -> Result<PageHeader, Refusal> {
+        let (mut kind_code, mut stored_bytes, mut decoded_bytes, mut checksum) = (None, None, None, None);
+        let (mut n_values, mut level_bytes) = ([None; 3], (0, 0));
+        self.each_field(0, |thrift, id, kind| {
+            match id {
+                1 => kind_code = Some(thrift.int32(kind)?),
+                2 => decoded_bytes = Some(thrift.int32(kind)?),
+                3 => stored_bytes = Some(thrift.int32(kind)?),
+                4 => checksum = Some(thrift.int32(kind)?),
+                5 | 7 | 8 if kind != Kind::Struct => return broken("page header field of another type"),
+                5 => n_values[0] = Some(thrift.count_of_page(PageKind::Data, &mut level_bytes)?),
+                7 => n_values[1] = Some(thrift.count_of_page(PageKind::Dictionary, &mut level_bytes)?),
+                8 => n_values[2] = Some(thrift.count_of_page(PageKind::DataV2, &mut level_bytes)?),
+                _ => thrift.skip(kind, 0)?,
+            }
+            Ok(())
+        })?;
+        let kind = match kind_code {
+            Some(0) => PageKind::Data,
+            Some(2) => PageKind::Dictionary,
+            Some(3) => PageKind::DataV2,
+            other => return broken(format!("unknown kind of page: {}", other.unwrap_or(-1))),
+        };
+        let n_values = match kind {
+            PageKind::Data => n_values[0],
+            PageKind::Dictionary => n_values[1],
+            PageKind::DataV2 => n_values[2],
+        };
+        match (stored_bytes, decoded_bytes, n_values) {
+            (Some(stored_bytes), Some(decoded_bytes), Some(n_values)) => {
+                Ok(PageHeader { kind, stored_bytes, decoded_bytes, checksum, n_values, level_bytes })
+            }
+            _ => broken("page header without a size or a count"),
+        }
+    }
+
+    /// The header of one kind of page: its first field is the number of values; fields 5 and 6 of version 2 are the bytes
+    /// of its levels, given to `level_bytes`.
+    fn count_of_page(&mut self, version: PageKind, level_bytes: &mut (i32, i32)) -> Result<i32, Refusal> {
+        let mut count = None;
+        self.each_field(1, |thrift, id, kind| match (version, id) {
+            (_, 1) => Ok(count = Some(thrift.int32(kind)?)),
+            (PageKind::DataV2, 5) => Ok(level_bytes.0 = thrift.int32(kind)?),
+            (PageKind::DataV2, 6) => Ok(level_bytes.1 = thrift.int32(kind)?),
+            (PageKind::Data, 5) | (PageKind::DataV2, 8) => thrift.skip_statistics(kind),
+            _ => thrift.skip(kind, 1),
+        })?;
+        count.map_or_else(|| broken("page without a count"), Ok)
+    }
+
+    /// Moves past statistics, whose texts the decoder reads by field number.
+    fn skip_statistics(&mut self, kind: Kind) -> Result<(), Refusal> {
+        if kind != Kind::Struct {
+            return broken("page header field of another type");
+        }
+        self.each_field(2, |thrift, id, kind| match (id, kind) {
+            (1 | 2 | 5 | 6, Kind::Binary) | (3 | 4, Kind::Int64) | (9.., _) => thrift.skip(kind, 2),
+            (7 | 8, Kind::True | Kind::False) => Ok(()),
+            _ => broken("statistics of another type"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    fn reason(file: &[u8]) -> String {
+        match check_footer(file).unwrap_err() {
+            Refusal::Broken(reason) => reason,
+            Refusal::TooLarge(exceeded) => format!("{exceeded:?}"),
+        }
+    }
+
+    /// A file whose footer is `footer`.
+    fn file(footer: &[u8]) -> Vec<u8> {
+        let length = (footer.len() as u32).to_le_bytes();
+        [MAGIC, footer, &length, MAGIC].concat()
+    }
+
+    #[test]
+    fn a_footer_that_claims_more_than_its_bytes_is_refused() {
+        assert_eq!(reason(b"PAR1"), "not a Parquet file, or cut off");
+        assert_eq!(reason(b"PAR1\xff\xff\xff\x7fPAR1"), "footer longer than the file: 2147483647");
+        // field 4, a list of 2^31 - 1 structs, and no byte more
+        assert_eq!(reason(&file(b"\x49\xfc\xff\xff\xff\xff\x07")), "cut off inside a header");
+        // field 4 as an integer: the decoder would read a list there
+        assert_eq!(reason(&file(b"\x45\x00\x00")), "footer field of another type");
+        assert_eq!(reason(&file(b"\x00")), "no schema");
+    }
+
+    #[test]
+    fn structs_without_end_stop_at_the_limit() {
+        let nested = [0x1c_u8; 10_000];
+        assert_eq!(reason(&file(&nested)), "header nested deeper than 32 levels");
+        let lists = [&[0x19_u8][..], &[0x19; 10_000]].concat();
+        assert_eq!(reason(&file(&lists)), "header nested deeper than 32 levels");
+    }
+
+    #[test]
+    fn a_schema_must_be_one_tree() {
+        let group = |n_children| Node { n_children, has_type: false, has_repetition: true };
+        let leaf = || Node { n_children: 0, has_type: true, has_repetition: true };
+        assert_eq!(check_tree(&[group(2), leaf(), group(1), leaf()]), Ok(()));
+        for (nodes, reason) in [
+            (vec![group(0)], "no columns"),
+            (vec![group(2), leaf()], "schema with missing nodes"),
+            (vec![group(1), leaf(), leaf()], "schema with more than one root"),
+            (vec![group(1), group(1 << 30)], "schema node with more children than there are nodes"),
+            (vec![group(1), group(0)], "schema node that is neither a column nor a group"),
+            ((0..40).map(|_| group(1)).chain([leaf()]).collect(), "schema nested deeper than 32 levels"),
+        ] {
+            assert_eq!(check_tree(&nodes), broken(reason));
+        }
+    }
+
+    #[test]
+    fn the_budget_of_decoded_bytes_is_for_all_tables_together() {
+        let mut budget = Budget::new(&Limits { decoded_bytes: 10, ..Limits::default() });
+        budget.take_decoded_bytes(7).unwrap();
+        assert_eq!(budget.take_decoded_bytes(4).unwrap_err().limit, 3);
+        budget.take_decoded_bytes(3).unwrap();
+    }
+}
