@@ -21,7 +21,8 @@ usage: cargo xtask <command>
 
   ci                      format, lints, all tests, the house's rules: what CI runs
   fixtures [PART …]       write fixtures/spark again with real Spark 3.5.9 and 4.3.0 (all parts when none is named)
-  spark [--loan-data CSV] let both Sparks open models that ognivo saved and compare the rows
+  spark [models] [streams]
+                          let both Sparks open models and carry on streams of ognivo
   bench [--rounds N] [csv] [score]
                           measure against arrow-csv and PySpark and write docs/benchmarks.md
 

@@ -54,7 +54,7 @@ fn write(path: &Path, n_rows: usize) -> std::io::Result<()> {
 }
 
 fn row(line: &mut String, random: &mut Random) {
-    let purpose = PURPOSES[random.below(100).ilog2().min(6) as usize];
+    let purpose = PURPOSES[6 - (1 + random.below(100)).ilog2() as usize];
     let rate = 600 + random.below(1564);
     let fico = 612 + random.below(215);
     let credit_policy = u64::from(fico > 650 || random.below(10) > 6);
