@@ -162,7 +162,7 @@ pub enum Vector {
 impl Vector {
     /// The smaller of both forms of `dense`, as Spark's `Vector.compressed` chooses.
     ///
-    /// Same as Spark: up to 3.5 sparse when `1.5 · (nnz + 1) < size`, from 4.0 on when `12 · nnz + 28 < 8 · size + 12`.
+    /// The rule is [`sparse_is_smaller`].
     pub fn compressed(dense: &[f64], version: SparkVersion) -> Vector {
         let n_stored = dense.iter().filter(|&&value| value != 0.0).count();
         if !sparse_is_smaller(n_stored, dense.len(), version) {
@@ -253,7 +253,10 @@ pub fn number_from_json(value: &Value) -> Option<f64> {
     }
 }
 
-fn sparse_is_smaller(n_stored: usize, size: usize, version: SparkVersion) -> bool {
+/// Whether Spark's `compressed` makes a vector of `size` slots sparse when `n_stored` of them are not 0.
+///
+/// Same as Spark: up to 3.5 when `1.5 · (n_stored + 1) < size`, from 4.0 on when `12 · n_stored + 28 < 8 · size + 12`.
+pub fn sparse_is_smaller(n_stored: usize, size: usize, version: SparkVersion) -> bool {
     if version >= SparkVersion::V4_3 {
         12 * n_stored + 28 < 8 * size + 12
     } else {
@@ -488,6 +491,20 @@ impl VectorBuilder {
             self.values.push(value);
         }
         self.end_row(SPARSE, Some(dense.len() as i32), true);
+    }
+
+    /// Appends the vector that is 0 but for these values, in the smaller form, as [`Vector::compressed`] chooses.
+    ///
+    /// # Panics
+    /// When `indices` are not strictly ascending, below `size`, and as many as `values`.
+    pub fn push_stored(&mut self, size: usize, indices: &[i32], values: &[f64], version: SparkVersion) {
+        if sparse_is_smaller(values.len(), size, version) {
+            return self.push(VectorRef::Sparse { size, indices, values });
+        }
+        let start = self.values.len();
+        self.values.resize(start + size, 0.0);
+        VectorRef::Sparse { size, indices, values }.for_each_stored(|slot, value| self.values[start + slot] = value);
+        self.end_row(DENSE, None, true);
     }
 
     /// Appends a null.
