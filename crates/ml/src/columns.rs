@@ -1,13 +1,71 @@
 //! The columns that a stage reads and adds: one check and one wording for all stages.
+//!
+//! Stages that take one column or many (`inputCol` or `inputCols`) have one list inside: [`column_pairs`].
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
 use ognivo_data::column::find_column;
+use ognivo_data::outcome::{Fate, Fates, Outcome};
+use ognivo_data::schema::type_name;
 
+use crate::param::{Key, ParamError, ParamKind, ParamSpec, Params};
 use crate::stage::StageError;
 use crate::uid::Uid;
+
+/// Name of the column that is read.
+pub const INPUT_COL: Key<String> = Key::new("inputCol");
+/// Names of the columns that are read.
+pub const INPUT_COLS: Key<Vec<String>> = Key::new("inputCols");
+/// Name of the column that is added.
+pub const OUTPUT_COL: Key<String> = Key::new("outputCol");
+/// Names of the columns that are added.
+pub const OUTPUT_COLS: Key<Vec<String>> = Key::new("outputCols");
+
+/// The declaration of `inputCol`.
+pub const INPUT_COL_SPEC: ParamSpec = ParamSpec::new("inputCol", ParamKind::String, "input column");
+/// The declaration of `outputCol`.
+pub const OUTPUT_COL_SPEC: ParamSpec = ParamSpec::new("outputCol", ParamKind::String, "output column").uid_output();
+/// The declaration of `inputCols`, for a stage that takes one column or many.
+pub const INPUT_COLS_SPEC: ParamSpec =
+    ParamSpec::new("inputCols", ParamKind::StringArray, "input columns, instead of inputCol");
+/// The declaration of `outputCols`, for a stage that takes one column or many.
+pub const OUTPUT_COLS_SPEC: ParamSpec =
+    ParamSpec::new("outputCols", ParamKind::StringArray, "output columns, one for each of inputCols");
+
+/// Input and output column of each thing that a stage of one or many columns does.
+///
+/// Same as Spark (3.0 and later): either `inputCol` with `outputCol` (which has a default), or `inputCols` with as many
+/// `outputCols`.
+///
+/// # Errors
+/// [`ParamError::Conflict`] for both or neither, for names that belong to the other form, and for lists of unlike length.
+pub fn column_pairs(params: &Params) -> Result<Vec<(String, String)>, ParamError> {
+    let conflict = |reason: String| ParamError::Conflict { uid: params.uid().clone(), reason };
+    match (params.find(INPUT_COL), params.find(INPUT_COLS)) {
+        (Some(_), Some(_)) => Err(conflict("inputCol and inputCols are both set; one is needed".to_owned())),
+        (None, None) => Err(conflict("neither inputCol nor inputCols is set".to_owned())),
+        (Some(input), None) => {
+            if params.is_set(OUTPUT_COLS) {
+                return Err(conflict("outputCols is set, and goes with inputCols, not with inputCol".to_owned()));
+            }
+            Ok(vec![(input, params.get(OUTPUT_COL))])
+        }
+        (None, Some(inputs)) => {
+            if params.is_set(OUTPUT_COL) {
+                return Err(conflict("outputCol is set, and goes with inputCol, not with inputCols".to_owned()));
+            }
+            let outputs = params.require(OUTPUT_COLS)?;
+            if inputs.len() != outputs.len() {
+                let reason = format!("{} inputCols and {} outputCols", inputs.len(), outputs.len());
+                return Err(conflict(reason));
+            }
+            Ok(inputs.into_iter().zip(outputs).collect())
+        }
+    }
+}
 
 /// Position and field of the input column `name` of the stage `uid`.
 ///
@@ -53,5 +111,15 @@ pub fn append_columns(
 
 /// The error that `column` of the stage `uid` is of type `found` and not `wanted`.
 pub fn wrong_type(uid: &Uid, column: &str, wanted: &'static str, found: &DataType) -> StageError {
-    StageError::WrongType { uid: uid.clone(), column: column.to_owned(), wanted, found: found.to_string() }
+    StageError::WrongType { uid: uid.clone(), column: column.to_owned(), wanted, found: type_name(found) }
+}
+
+/// The outcome in which only the rows of `rows` whose fate is [`Fate::Kept`] go on.
+///
+/// # Panics
+/// When there is not one fate for each row.
+pub fn keep_rows(rows: &RecordBatch, fates: Vec<Fate>) -> Outcome {
+    let is_kept: BooleanArray = fates.iter().map(|fate| Some(*fate == Fate::Kept)).collect();
+    let kept = filter_record_batch(rows, &is_kept).expect("there is one fate for each row");
+    Outcome::new(kept, Fates::Each(fates))
 }

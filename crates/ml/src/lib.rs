@@ -16,6 +16,7 @@ pub mod stage;
 pub mod uid;
 
 pub mod columns;
+pub mod feature;
 pub mod pipeline;
 pub mod stage_map;
 

@@ -1,0 +1,50 @@
+//! Stages that make features: one file for each of Spark's classes and its model.
+
+pub mod index_to_string;
+pub mod string_indexer;
+pub mod vector_assembler;
+
+mod label;
+mod label_counts;
+mod label_index;
+mod scalar;
+
+use crate::param::{Key, ParamKind, ParamSpec, Params, Range};
+
+/// What a stage does with a row whose value it cannot take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandleInvalid {
+    /// The row is rejected (an error in a fit, a dead letter in a stream).
+    Error,
+    /// The row is dropped.
+    Skip,
+    /// The row is kept, with a value that the stage has for such cases.
+    Keep,
+}
+
+const HANDLE_INVALID: Key<String> = Key::new("handleInvalid");
+
+impl HandleInvalid {
+    /// The declaration of `handleInvalid`, for a stage that takes all three words.
+    const SPEC: ParamSpec = ParamSpec::new(HANDLE_INVALID.name, ParamKind::String, "what to do with invalid rows")
+        .text("error")
+        .range(Range::OneOf(&["error", "skip", "keep"]));
+
+    /// Spark's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HandleInvalid::Error => "error",
+            HandleInvalid::Skip => "skip",
+            HandleInvalid::Keep => "keep",
+        }
+    }
+
+    /// The value in `params`, whose ranges have been checked.
+    fn of(params: &Params) -> HandleInvalid {
+        match params.get(HANDLE_INVALID).as_str() {
+            "skip" => HandleInvalid::Skip,
+            "keep" => HandleInvalid::Keep,
+            _ => HandleInvalid::Error,
+        }
+    }
+}
