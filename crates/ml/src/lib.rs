@@ -20,6 +20,8 @@ pub mod feature;
 pub mod pipeline;
 pub mod stage_map;
 
+pub mod laws;
+
 pub mod evaluation;
 mod exact;
 pub mod numeric;
