@@ -106,7 +106,7 @@ impl Pattern {
     /// Appends the time that clocks of `zone` show at `micros`.
     ///
     /// Writes nothing when the instant is outside the calendar.
-    pub(crate) fn write_micros(&self, out: &mut Vec<u8>, micros: i64, zone: Zone) {
+    pub fn write_micros(&self, out: &mut Vec<u8>, micros: i64, zone: Zone) {
         if let Some((local, offset)) = zone.to_local(micros) {
             write_items(&self.items, out, local, offset, zone);
         }
