@@ -110,6 +110,8 @@ pub struct Facts<'a> {
     pub available: &'a Available,
     /// What the trigger says.
     pub turn: Turn,
+    /// Whether the source's partitions come and go, so that ours may be new ones.
+    pub partitions_move: bool,
     /// The model that we have.
     pub model: &'a ModelId,
     /// The time, in milliseconds since 1970.
@@ -143,7 +145,7 @@ pub enum Step {
 /// When the facts contradict each other, so that going on would lose or repeat rows.
 pub fn next_step(facts: &Facts<'_>) -> Result<Step, PlanError> {
     let recovery = match facts.target {
-        Committed::Offsets(positions) => check_positions(facts.logs, positions).map(|()| None),
+        Committed::Offsets(positions) => check_positions(facts, positions).map(|()| None),
         Committed::Nothing => recover(facts, None),
         Committed::Batch(id) => recover(facts, Some(*id)),
     };
@@ -190,9 +192,9 @@ fn replay(plan: &BatchPlan, present: &ModelId) -> Result<Step, PlanError> {
 }
 
 /// A target without positions beside a log of finished batches is not the target that those batches went to.
-fn check_positions(logs: &Logs, positions: &Positions) -> Result<(), PlanError> {
-    match logs.committed {
-        Some(done) if positions.is_empty() => Err(PlanError::TargetForgot { done }),
+fn check_positions(facts: &Facts<'_>, positions: &Positions) -> Result<(), PlanError> {
+    match facts.logs.committed {
+        Some(done) if positions.is_empty() && !facts.partitions_move => Err(PlanError::TargetForgot { done }),
         _ => Ok(()),
     }
 }

@@ -63,7 +63,7 @@ pub trait Source: Send {
         Ok(())
     }
 
-    /// From now on `latest` does not go beyond what is there at this moment.
+    /// From now on, also after [`reset`](Source::reset), `latest` does not go beyond what is there at this moment.
     async fn fix_end(&mut self) -> Result<(), SourceError> {
         Ok(())
     }
@@ -73,11 +73,11 @@ pub trait Source: Send {
         Ok(())
     }
 
-    /// Partitions that came and went since the last call; for a source whose partitions never move, none.
+    /// Partitions that came and went since the last call; None for a source whose partitions never move.
     ///
     /// Asked only when no batch is open. Lost partitions may be let go when the next call of any method comes.
-    async fn assignment(&mut self) -> Result<Assignment, SourceError> {
-        Ok(Assignment::default())
+    async fn assignment(&mut self) -> Result<Option<Assignment>, SourceError> {
+        Ok(None)
     }
 
     /// `offset` as one position per partition, for a target that stores those.

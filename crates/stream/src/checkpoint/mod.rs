@@ -19,8 +19,8 @@ mod offset_log;
 
 use std::sync::Arc;
 
-use object_store::path::Path;
 use object_store::ObjectStore;
+use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault, Retry};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -35,6 +35,9 @@ use numbered_files::{create, read};
 
 /// Entries of `offsets` and `commits` that stay behind the newest (Spark's `spark.sql.streaming.minBatchesToRetain`).
 pub const MIN_BATCHES_TO_RETAIN: u64 = 100;
+
+/// Listing two folders in every batch would cost more than it tidies.
+const PURGE_EVERY: u64 = 10;
 
 /// The files of one query.
 #[derive(Debug, Clone)]
@@ -113,11 +116,14 @@ impl Checkpoint {
         Ok(Logs { planned, committed: self.commits.newest_id().await? })
     }
 
-    /// Removes entries that `current`, the batch about to run, no longer needs.
+    /// Removes entries that `current`, the batch about to run, no longer needs; looks for them every few batches only.
     ///
     /// # Errors
     /// When the store fails; nothing depends on what is left.
     pub async fn purge(&self, current: BatchId) -> Result<(), CheckpointError> {
+        if !current.0.is_multiple_of(PURGE_EVERY) {
+            return Ok(());
+        }
         let Some(keep_from) = current.0.checked_sub(MIN_BATCHES_TO_RETAIN) else { return Ok(()) };
         self.offsets.purge_below(BatchId(keep_from)).await?;
         self.commits.purge_below(BatchId(keep_from)).await

@@ -1,0 +1,171 @@
+//! One batch: its rows are read, scored and handed to the sink, block by block, in order.
+//!
+//! ```text
+//!  read ──► decode ──► score ──► score ──► … up to n blocks at a time, on threads that may block
+//!                         │ back in order
+//!                         ▼
+//!                 scored rows, dead letters ──► writer
+//! ```
+//! Memory is bounded by the blocks in flight; nothing is collected over the batch.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use ognivo_data::outcome::{Outcome, Rejection};
+use tokio::task::spawn_blocking;
+
+use crate::dead_letter::{self, DeadLetter};
+use crate::invariants;
+use crate::kill_point::{self, KillPoint};
+use crate::output_shape::OutputShape;
+use crate::plan::BatchPlan;
+use crate::query_error::QueryError;
+use crate::score::Scorer;
+use crate::sink::{BatchWriter, Lane};
+use crate::source::{Malformed, RowStream, SourceRows};
+use crate::tally::{BadRow, BadRowPolicy, Tally};
+
+/// What a batch needs beside its rows.
+pub(crate) struct Batch<'a> {
+    pub(crate) plan: &'a BatchPlan,
+    pub(crate) scorer: &'a Arc<dyn Scorer>,
+    pub(crate) shape: &'a OutputShape,
+    pub(crate) policy: BadRowPolicy,
+    pub(crate) n_blocks_in_flight: usize,
+}
+
+/// A block and what became of its rows.
+struct ScoredBlock {
+    block: SourceRows,
+    outcome: Outcome,
+}
+
+impl Batch<'_> {
+    /// Hands all rows of the batch to the writer, which is left uncommitted.
+    ///
+    /// # Errors
+    /// When somebody fails, a bad row meets the policy `fail`, or there are too many of them.
+    pub(crate) async fn fill(&self, rows: RowStream, writer: &mut dyn BatchWriter) -> Result<Tally, QueryError> {
+        let mut tally = Tally::default();
+        let mut blocks = std::pin::pin!(self.scored(rows));
+        while let Some(scored) = blocks.try_next().await? {
+            tally += self.write(scored, writer).await?;
+            kill_point::pass(KillPoint::AfterWrite)?;
+        }
+        self.check_share(&tally)?;
+        Ok(tally)
+    }
+
+    /// Scores blocks on other threads, several at a time, and gives them back in order.
+    fn scored(&self, rows: RowStream) -> impl Stream<Item = Result<ScoredBlock, QueryError>> {
+        let batch = self.plan.id;
+        let start = move |block: Result<SourceRows, _>| {
+            let scorer = self.scorer.clone();
+            // Spawned here and not when first polled, so that blocks are scored while others wait for the writer.
+            let task = block.map(|block| {
+                spawn_blocking(move || {
+                    let outcome = scorer.score(block.rows.clone())?;
+                    Ok(ScoredBlock { block, outcome })
+                })
+            });
+            async move {
+                match task?.await {
+                    Ok(scored) => scored.map_err(|cause| QueryError::Score { batch, cause }),
+                    Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
+                    Err(_) => Err(QueryError::ShutDown),
+                }
+            }
+        };
+        rows.map(start).buffered(self.n_blocks_in_flight.max(1))
+    }
+
+    async fn write(&self, scored: ScoredBlock, writer: &mut dyn BatchWriter) -> Result<Tally, QueryError> {
+        let ScoredBlock { block, outcome } = scored;
+        let fates = &outcome.fates;
+        assert_eq!(fates.n_rows(), block.rows.num_rows(), "the scorer speaks of each row of the block");
+
+        let n_decoded = block.rows.num_rows() + block.malformed.len();
+        let n_rejected = fates.n_rejected();
+        let letters = self.letters(&block, &outcome)?;
+        let n_bad = block.malformed.len() + n_rejected;
+        let tally = Tally {
+            read: block.n_records_read as u64,
+            written: outcome.rows.num_rows() as u64,
+            skipped: (block.n_records_read - n_decoded + fates.n_skipped() + n_bad - letters.len()) as u64,
+            dead_letters: letters.len() as u64,
+            bad: n_bad as u64,
+        };
+        debug_assert_eq!(invariants::rows_add_up(&tally), Ok(()));
+
+        if outcome.rows.num_rows() > 0 {
+            let rows: RecordBatch = self.shape.apply(&outcome.rows, self.plan.time_ms);
+            writer.write(Lane::Scored, rows).await?;
+        }
+        if !letters.is_empty() {
+            writer.write(Lane::DeadLetter, dead_letter::to_rows(&letters, self.plan)).await?;
+        }
+        Ok(tally)
+    }
+
+    /// The dead letters of a block, as far as the policy wants any.
+    fn letters(&self, block: &SourceRows, outcome: &Outcome) -> Result<Vec<DeadLetter>, QueryError> {
+        let malformed = block.malformed.iter().map(of_malformed);
+        let rejected = outcome.fates.rejections().map(|(row_idx, rejection)| of_rejected(block, row_idx, rejection));
+        let mut letters = self.by_policy(self.policy.malformed, malformed)?;
+        letters.extend(self.by_policy(self.policy.invalid, rejected)?);
+        Ok(letters)
+    }
+
+    fn by_policy(
+        &self,
+        policy: BadRow,
+        mut bad: impl Iterator<Item = DeadLetter>,
+    ) -> Result<Vec<DeadLetter>, QueryError> {
+        match policy {
+            BadRow::DeadLetter => Ok(bad.collect()),
+            BadRow::Drop => Ok(Vec::new()),
+            BadRow::Fail => match bad.next() {
+                None => Ok(Vec::new()),
+                Some(first) => Err(QueryError::BadRow {
+                    batch: self.plan.id,
+                    position: first.position,
+                    stage: first.stage,
+                    code: first.code,
+                    message: first.message,
+                }),
+            },
+        }
+    }
+
+    fn check_share(&self, tally: &Tally) -> Result<(), QueryError> {
+        match self.policy.max_bad_fraction {
+            Some(limit) if tally.is_too_bad(&self.policy) => {
+                Err(QueryError::TooManyBadRows { batch: self.plan.id, bad: tally.bad, read: tally.read, limit })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn of_malformed(bad: &Malformed) -> DeadLetter {
+    DeadLetter {
+        payload: bad.payload.clone(),
+        position: bad.position.clone(),
+        stage: None,
+        column: None,
+        code: bad.code.clone(),
+        message: bad.message.clone(),
+    }
+}
+
+fn of_rejected(block: &SourceRows, row_idx: usize, rejection: &Rejection) -> DeadLetter {
+    DeadLetter {
+        payload: block.origin.payload(row_idx).into_owned(),
+        position: block.origin.position(row_idx),
+        stage: Some(rejection.stage.clone()),
+        column: Some(rejection.column.clone()),
+        code: rejection.code.as_str().to_owned(),
+        message: rejection.message.clone(),
+    }
+}

@@ -1,0 +1,620 @@
+//! The loop that obeys the planner.
+//!
+//! A step of the loop looks at the facts, asks [`next_step`] what to do, and does it. A batch goes through these moments,
+//! each of which is a place where a process may die:
+//!
+//! 1. the source says what it has;
+//! 2. the plan is written to `offsets/<n>` (skipped for a sink that holds the progress itself);
+//! 3. rows are read, scored and handed to the sink;
+//! 4. the sink commits;
+//! 5. `commits/<n>` is written;
+//! 6. the source is told;
+//! 7. the progress is told.
+//!
+//! A failure that may pass is met by forgetting everything that is held in memory and looking again, as a new process
+//! would: there is one way to recover, and every error takes it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ognivo_data::fault::{Explain as _, Retry};
+use serde_json::{Map, Value};
+use tokio::select;
+use uuid::Uuid;
+
+use crate::batch::Batch;
+use crate::checkpoint::{Checkpoint, Notes, OffsetEntry};
+use crate::clock::{Clock, SystemClock};
+use crate::invariants;
+use crate::kill_point::{self, KillPoint};
+use crate::offset::{Offset, SourcePartition};
+use crate::output_shape::{BatchTimeColumn, OutputShape};
+use crate::plan::{Available, BatchId, BatchPlan, Facts, Logs, PlanError, Step, next_step};
+use crate::progress::{DurationMs, Progress, Report};
+use crate::query_error::QueryError;
+use crate::retry::{Backoff, RETRY_DEADLINE};
+use crate::score::Scorer;
+use crate::sink::{BatchWriter, Committed, Sink};
+use crate::source::{ReadLimit, Source};
+use crate::stop::{GRACE, LIMIT, StopSignal};
+use crate::tally::{BadRowPolicy, Tally};
+use crate::trigger::{Pace, Trigger};
+
+/// What a query is made of.
+pub struct QueryParts {
+    /// Where rows come from.
+    pub source: Box<dyn Source>,
+    /// What scores them.
+    pub scorer: Arc<dyn Scorer>,
+    /// Where they go.
+    pub sink: Box<dyn Sink>,
+    /// Where progress is remembered. A sink that holds the progress itself does without.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// How a query runs.
+#[derive(Clone)]
+pub struct QueryOptions {
+    /// The job's name, for progress reports.
+    pub name: Option<String>,
+    /// When batches start.
+    pub trigger: Trigger,
+    /// What becomes of bad rows.
+    pub bad_rows: BadRowPolicy,
+    /// The column with the batch's time.
+    pub batch_time: Option<BatchTimeColumn>,
+    /// The columns that are written; None writes all.
+    pub select: Option<Vec<String>>,
+    /// Blocks that are scored at the same time.
+    pub n_blocks_in_flight: usize,
+    /// How long failures that may pass are met with patience.
+    pub retry_deadline: Duration,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Who is told what happens.
+    pub observer: Arc<dyn Fn(&QueryEvent<'_>) + Send + Sync>,
+}
+
+impl Default for QueryOptions {
+    /// Rows as they arrive, every bad row stops the job, all columns are written, two blocks at a time.
+    fn default() -> QueryOptions {
+        QueryOptions {
+            name: None,
+            trigger: Trigger::default(),
+            bad_rows: BadRowPolicy::default(),
+            batch_time: None,
+            select: None,
+            n_blocks_in_flight: 2,
+            retry_deadline: RETRY_DEADLINE,
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(|_| {}),
+        }
+    }
+}
+
+/// What an observer is told.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum QueryEvent<'a> {
+    /// A batch is done.
+    Progress(&'a Progress),
+    /// An earlier process had committed this batch and died before it could say so.
+    FoundDone(BatchId),
+    /// A failure may pass; it is tried again after the pause.
+    Retrying {
+        /// The failure.
+        error: &'a QueryError,
+        /// Failures in a row, this one included.
+        n_failures: u32,
+        /// The pause before the next attempt.
+        pause: Duration,
+    },
+    /// The query was asked to end.
+    Stopping,
+}
+
+/// What a query did from its start to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// The query, over all restarts.
+    pub id: String,
+    /// This run of it.
+    pub run_id: String,
+    /// Batches that were run.
+    pub n_batches: u64,
+    /// Rows of those batches.
+    pub rows: Tally,
+    /// Whether it ended because it was asked to.
+    pub stopped: bool,
+}
+
+/// A query that scores a stream.
+pub struct StreamingQuery {
+    parts: QueryParts,
+    options: QueryOptions,
+    run_id: String,
+    pace: Pace,
+    partitions: Vec<SourcePartition>,
+    partitions_move: bool,
+    /// What was prepared before the first batch; None until then.
+    prepared: Option<Prepared>,
+    /// How far we are; None when it must be read again.
+    known: Option<Known>,
+    /// A failure may have left the source and the sink with a wrong memory.
+    must_reset: bool,
+    n_batches: u64,
+    rows: Tally,
+    previous_trigger_start_ms: Option<i64>,
+    last_progress: Option<Progress>,
+}
+
+struct Prepared {
+    id: String,
+    shape: OutputShape,
+}
+
+/// How far the query is, as read at start and moved on with each batch.
+#[derive(Debug, Clone)]
+struct Known {
+    logs: Logs,
+    target: Committed,
+    /// Where the next batch starts.
+    start: Option<Offset>,
+    /// Spark's settings, carried on from entry to entry.
+    conf: Map<String, Value>,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stepped {
+    Moved,
+    Resting,
+    Finished,
+}
+
+impl fmt::Debug for StreamingQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamingQuery")
+            .field("run_id", &self.run_id)
+            .field("n_batches", &self.n_batches)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StreamingQuery {
+    /// A query at rest. Nothing is read or written yet.
+    pub fn new(parts: QueryParts, options: QueryOptions) -> StreamingQuery {
+        StreamingQuery {
+            parts,
+            run_id: Uuid::new_v4().to_string(),
+            pace: Pace::new(options.trigger),
+            options,
+            partitions: vec![SourcePartition::all()],
+            partitions_move: false,
+            prepared: None,
+            known: None,
+            must_reset: false,
+            n_batches: 0,
+            rows: Tally::default(),
+            previous_trigger_start_ms: None,
+            last_progress: None,
+        }
+    }
+
+    /// Runs until the trigger ends it or `stop` asks for the end.
+    ///
+    /// Asked to end, it finishes the open batch if that takes no longer than [`GRACE`], else gives it up; after
+    /// [`LIMIT`] it ends wherever it is, as if killed.
+    ///
+    /// # Errors
+    /// When going on is impossible or would lose or repeat rows.
+    pub async fn run(&mut self, stop: &StopSignal) -> Result<RunSummary, QueryError> {
+        let clock = self.options.clock.clone();
+        select! {
+            biased;
+            ended = self.obey(stop) => ended?,
+            () = stop.requested_since(LIMIT, clock.as_ref()) => {}
+        }
+        Ok(self.summary(stop.is_requested()))
+    }
+
+    /// Runs all batches that can start now, then returns. For tests and for callers with a loop of their own.
+    ///
+    /// # Errors
+    /// As [`run`](StreamingQuery::run), without trying again.
+    pub async fn process_all_available(&mut self) -> Result<RunSummary, QueryError> {
+        let (_handle, never) = crate::stop::stop_pair();
+        while self.step(&never).await? == Stepped::Moved {}
+        Ok(self.summary(false))
+    }
+
+    /// The progress of the newest batch of this run.
+    pub fn last_progress(&self) -> Option<&Progress> {
+        self.last_progress.as_ref()
+    }
+
+    fn summary(&self, stopped: bool) -> RunSummary {
+        let id = self.prepared.as_ref().map(|prepared| prepared.id.clone()).unwrap_or_default();
+        RunSummary { id, run_id: self.run_id.clone(), n_batches: self.n_batches, rows: self.rows, stopped }
+    }
+
+    /// Step after step, with rest where there is nothing to do and patience where something failed.
+    async fn obey(&mut self, stop: &StopSignal) -> Result<(), QueryError> {
+        let clock = self.options.clock.clone();
+        let mut backoff = Backoff::new(self.options.retry_deadline);
+        loop {
+            if stop.is_requested() {
+                (self.options.observer)(&QueryEvent::Stopping);
+                return Ok(());
+            }
+            let pause = match self.step(stop).await {
+                Ok(Stepped::Finished) => return Ok(()),
+                Ok(Stepped::Moved) => {
+                    backoff.succeeded();
+                    continue;
+                }
+                Ok(Stepped::Resting) => {
+                    backoff.succeeded();
+                    self.pace.rest(clock.now_ms())
+                }
+                Err(error) => self.patience(error, &mut backoff, clock.now_ms())?,
+            };
+            select! {
+                () = clock.sleep(pause) => {}
+                () = stop.requested() => {}
+            }
+        }
+    }
+
+    /// The pause after a failure that may pass.
+    ///
+    /// # Errors
+    /// With the failure when it will not pass, or has not for too long.
+    fn patience(&mut self, error: QueryError, backoff: &mut Backoff, now_ms: i64) -> Result<Duration, QueryError> {
+        if error.retry() == Retry::Never {
+            return Err(error);
+        }
+        match backoff.failed(now_ms) {
+            None => Err(QueryError::GaveUp { attempts: backoff.n_failures(), cause: Box::new(error) }),
+            Some(pause) => {
+                (self.options.observer)(&QueryEvent::Retrying {
+                    error: &error,
+                    n_failures: backoff.n_failures(),
+                    pause,
+                });
+                Ok(pause)
+            }
+        }
+    }
+
+    /// One step of the planner. After an error everything held in memory is forgotten.
+    async fn step(&mut self, stop: &StopSignal) -> Result<Stepped, QueryError> {
+        let stepped = self.try_step(stop).await;
+        if stepped.is_err() {
+            self.known = None;
+            self.must_reset = true;
+        }
+        stepped
+    }
+
+    async fn try_step(&mut self, stop: &StopSignal) -> Result<Stepped, QueryError> {
+        if self.must_reset {
+            self.parts.source.reset().await?;
+            self.parts.sink.reset().await?;
+            self.must_reset = false;
+        }
+        self.prepare().await?;
+        self.follow_assignment().await?;
+        let mut watch = Stopwatch::start(self.options.clock.as_ref());
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => self.look().await?,
+        };
+        let mut available = Available::Unknown;
+        loop {
+            match self.decide(&known, &available)? {
+                Step::Ask => {
+                    available = self.ask(&known).await?;
+                    watch.lap("latestOffset", self.options.clock.as_ref());
+                }
+                Step::MarkDone(id) => {
+                    self.mark_done(id).await?;
+                    return Ok(Stepped::Moved);
+                }
+                Step::Replay(plan) => return self.run_batch(plan, known, watch, true, stop).await,
+                Step::Run(plan) => return self.run_batch(plan, known, watch, false, stop).await,
+                Step::Wait => {
+                    if available == Available::Nothing {
+                        self.pace.asked(self.options.clock.now_ms());
+                    }
+                    self.known = Some(known);
+                    return Ok(Stepped::Resting);
+                }
+                Step::Finish => {
+                    self.known = Some(known);
+                    return Ok(Stepped::Finished);
+                }
+            }
+        }
+    }
+
+    /// Everything that is checked and opened before the first row is read.
+    async fn prepare(&mut self) -> Result<(), QueryError> {
+        if self.prepared.is_some() {
+            return Ok(());
+        }
+        let QueryOptions { batch_time, select, trigger, .. } = &self.options;
+        let shape = OutputShape::new(&self.parts.scorer.output_schema(), batch_time.clone(), select.as_deref())?;
+        self.parts.sink.prepare(shape.schema()).await?;
+        let id = match &self.parts.checkpoint {
+            Some(checkpoint) => checkpoint.open().await?,
+            None => self.run_id.clone(),
+        };
+        if *trigger == Trigger::AvailableNow {
+            self.parts.source.fix_end().await?;
+        }
+        self.prepared = Some(Prepared { id, shape });
+        Ok(())
+    }
+
+    /// Takes note of partitions that came or went; then the target must be asked about those that are ours now.
+    async fn follow_assignment(&mut self) -> Result<(), QueryError> {
+        let Some(moved) = self.parts.source.assignment().await? else { return Ok(()) };
+        if !self.partitions_move {
+            self.partitions_move = true;
+            self.partitions.clear();
+        }
+        if !moved.is_empty() {
+            self.partitions.retain(|partition| !moved.lost.contains(partition));
+            self.partitions.extend(moved.gained);
+            self.known = None;
+        }
+        Ok(())
+    }
+
+    /// Reads how far we are from the checkpoint and from the target.
+    async fn look(&mut self) -> Result<Known, QueryError> {
+        let QueryParts { source, sink, checkpoint, .. } = &mut self.parts;
+        let target = sink.last_committed(&self.partitions).await?;
+        let mut conf = Map::new();
+        let mut logs = Logs::default();
+        match checkpoint {
+            Some(checkpoint) => {
+                logs = checkpoint.logs().await?;
+                if let Some(plan) = &logs.planned
+                    && let Some(entry) = checkpoint.offsets().get(plan.id).await?
+                {
+                    check_owner(&entry.notes, source.as_ref(), sink.as_ref())?;
+                    conf = entry.conf;
+                }
+            }
+            None if matches!(target, Committed::Offsets(_)) => {}
+            None => return Err(QueryError::NoCheckpoint { sink: sink.description() }),
+        }
+        let start = match &target {
+            Committed::Offsets(positions) => source.offset_at(positions)?,
+            Committed::Nothing | Committed::Batch(_) => logs.planned.as_ref().map(|plan| plan.range.end.clone()),
+        };
+        let is_done =
+            matches!(target, Committed::Offsets(_)) || logs.planned.as_ref().map(|plan| plan.id) == logs.committed;
+        if is_done && let Some(done) = &start {
+            source.acknowledge(done).await?;
+        }
+        Ok(Known { logs, target, start, conf })
+    }
+
+    fn decide(&self, known: &Known, available: &Available) -> Result<Step, PlanError> {
+        let now_ms = self.options.clock.now_ms();
+        next_step(&Facts {
+            logs: &known.logs,
+            target: &known.target,
+            available,
+            turn: self.pace.turn(now_ms),
+            partitions_move: self.partitions_move,
+            model: self.parts.scorer.model_id(),
+            now_ms,
+        })
+    }
+
+    async fn ask(&mut self, known: &Known) -> Result<Available, QueryError> {
+        let limit = match self.options.trigger {
+            Trigger::Once => ReadLimit::Everything,
+            _ => ReadLimit::Configured,
+        };
+        let source = &mut self.parts.source;
+        let Some(end) = source.latest(known.start.as_ref(), limit).await? else { return Ok(Available::Nothing) };
+        let positions = source.positions(&end)?;
+        Ok(Available::Rows(crate::offset::OffsetRange { start: known.start.clone(), end }, positions))
+    }
+
+    async fn mark_done(&mut self, id: BatchId) -> Result<(), QueryError> {
+        if let Some(checkpoint) = &self.parts.checkpoint {
+            checkpoint.commits().add(id, &self.run_id).await?;
+        }
+        (self.options.observer)(&QueryEvent::FoundDone(id));
+        Ok(())
+    }
+
+    /// Moments 2 to 7 of a batch.
+    async fn run_batch(
+        &mut self,
+        plan: BatchPlan,
+        mut known: Known,
+        mut watch: Stopwatch,
+        replayed: bool,
+        stop: &StopSignal,
+    ) -> Result<Stepped, QueryError> {
+        let clock = self.options.clock.clone();
+        let written_ahead = !matches!(known.target, Committed::Offsets(_));
+        if written_ahead && !replayed {
+            debug_assert_eq!(invariants::batches_touch(known.logs.planned.as_ref(), &plan), Ok(()));
+            kill_point::pass(KillPoint::BeforePlan)?;
+            self.write_plan(&plan, &known.conf).await?;
+            kill_point::pass(KillPoint::AfterPlan)?;
+            watch.lap("walCommit", clock.as_ref());
+        }
+        let Some(rows) = self.score_and_commit(&plan, &mut watch, stop).await? else { return Ok(Stepped::Finished) };
+        if !written_ahead {
+            self.write_plan(&plan, &known.conf).await?;
+        }
+        if let Some(checkpoint) = &self.parts.checkpoint {
+            checkpoint.commits().add(plan.id, &self.run_id).await?;
+        }
+        kill_point::pass(KillPoint::AfterDone)?;
+        watch.lap("commitOffsets", clock.as_ref());
+        self.parts.source.acknowledge(&plan.range.end).await?;
+        kill_point::pass(KillPoint::AfterAcknowledge)?;
+
+        known.move_on(&plan);
+        debug_assert_eq!(invariants::progress_is_not_ahead(&known.logs, &known.target), Ok(()));
+        self.pace.ran(clock.now_ms());
+        self.report(plan, rows, watch, replayed);
+        self.known = Some(known);
+        Ok(Stepped::Moved)
+    }
+
+    async fn write_plan(&self, plan: &BatchPlan, conf: &Map<String, Value>) -> Result<(), QueryError> {
+        let Some(checkpoint) = &self.parts.checkpoint else { return Ok(()) };
+        let notes = Notes {
+            model: plan.model.clone(),
+            run: Some(self.run_id.clone()),
+            source: Some(self.parts.source.identity()),
+            sink: Some(self.parts.sink.identity()),
+        };
+        let ends = vec![Some(plan.range.end.clone())];
+        let entry = OffsetEntry { time_ms: plan.time_ms, conf: conf.clone(), notes, ends };
+        checkpoint.offsets().add(plan.id, &entry).await?;
+        checkpoint.purge(plan.id).await?;
+        Ok(())
+    }
+
+    /// Moments 3 and 4; None when the query was asked to end and the batch was given up.
+    async fn score_and_commit(
+        &mut self,
+        plan: &BatchPlan,
+        watch: &mut Stopwatch,
+        stop: &StopSignal,
+    ) -> Result<Option<Tally>, QueryError> {
+        let clock = self.options.clock.clone();
+        let shape = &self.prepared.as_ref().expect("every step prepares before it runs a batch").shape;
+        let batch = Batch {
+            plan,
+            scorer: &self.parts.scorer,
+            shape,
+            policy: self.options.bad_rows,
+            n_blocks_in_flight: self.options.n_blocks_in_flight,
+        };
+        let rows = self.parts.source.read(&plan.range).await?;
+        watch.lap("getBatch", clock.as_ref());
+        let mut writer = self.parts.sink.begin(plan).await?;
+        kill_point::pass(KillPoint::AfterBegin)?;
+        let filled = select! {
+            biased;
+            filled = batch.fill(rows, writer.as_mut()) => filled.map(Some),
+            () = stop.requested_since(GRACE, clock.as_ref()) => Ok(None),
+        };
+        let tally = match filled {
+            Ok(Some(tally)) => tally,
+            given_up => return give_up(writer, given_up).await,
+        };
+        kill_point::pass(KillPoint::BeforeCommit)?;
+        let written = writer.commit().await?;
+        kill_point::pass(KillPoint::AfterCommit)?;
+        debug_assert_eq!(written.n_scored as u64, tally.written, "the sink wrote what it was handed");
+        debug_assert_eq!(written.n_dead_letters as u64, tally.dead_letters, "the sink wrote what it was handed");
+        watch.lap("addBatch", clock.as_ref());
+        Ok(Some(tally))
+    }
+
+    fn report(&mut self, plan: BatchPlan, rows: Tally, watch: Stopwatch, replayed: bool) {
+        self.n_batches += 1;
+        self.rows += rows;
+        let trigger_end_ms = self.options.clock.now_ms();
+        let report = Report {
+            id: self.prepared.as_ref().map_or("", |prepared| &prepared.id),
+            run_id: &self.run_id,
+            name: self.options.name.as_deref(),
+            source: self.parts.source.description(),
+            sink: self.parts.sink.description(),
+            batch: plan.id,
+            start: plan.range.start,
+            end: plan.range.end,
+            model: self.parts.scorer.model_id().clone(),
+            replayed,
+            rows,
+            trigger_start_ms: watch.start_ms,
+            previous_trigger_start_ms: self.previous_trigger_start_ms.replace(watch.start_ms),
+            trigger_end_ms,
+            durations: watch.into_durations(trigger_end_ms),
+        };
+        let progress = report.into_progress();
+        (self.options.observer)(&QueryEvent::Progress(&progress));
+        self.last_progress = Some(progress);
+    }
+}
+
+impl Known {
+    /// The batch is done in the target and in the log.
+    fn move_on(&mut self, plan: &BatchPlan) {
+        self.logs = Logs { planned: Some(plan.clone()), committed: Some(plan.id) };
+        self.start = Some(plan.range.end.clone());
+        self.target = match &self.target {
+            Committed::Nothing => Committed::Nothing,
+            Committed::Batch(_) => Committed::Batch(plan.id),
+            Committed::Offsets(_) => Committed::Offsets(plan.positions.clone()),
+        };
+    }
+}
+
+/// Leaves nothing of a batch that must not happen; after a kill touches nothing, as a dead process would.
+async fn give_up(
+    writer: Box<dyn BatchWriter>,
+    given_up: Result<Option<Tally>, QueryError>,
+) -> Result<Option<Tally>, QueryError> {
+    if !given_up.as_ref().is_err_and(QueryError::is_killed) {
+        writer.abort().await;
+    }
+    given_up
+}
+
+/// A checkpoint whose newest plan names another source or sink is not ours.
+fn check_owner(notes: &Notes, source: &dyn Source, sink: &dyn Sink) -> Result<(), PlanError> {
+    for (end, planned, present) in
+        [("source", &notes.source, source.identity()), ("sink", &notes.sink, sink.identity())]
+    {
+        if let Some(planned) = planned.as_ref().filter(|planned| **planned != present) {
+            return Err(PlanError::OtherQuery { end, planned: planned.clone(), present });
+        }
+    }
+    Ok(())
+}
+
+/// Milliseconds of each part of a trigger.
+#[derive(Debug)]
+struct Stopwatch {
+    start_ms: i64,
+    lap_start_ms: i64,
+    durations: DurationMs,
+}
+
+impl Stopwatch {
+    fn start(clock: &dyn Clock) -> Stopwatch {
+        let now_ms = clock.now_ms();
+        Stopwatch { start_ms: now_ms, lap_start_ms: now_ms, durations: DurationMs::default() }
+    }
+
+    /// Ends the part of this name; the next one starts.
+    fn lap(&mut self, name: &'static str, clock: &dyn Clock) {
+        let now_ms = clock.now_ms();
+        *self.durations.0.entry(name).or_default() += (now_ms - self.lap_start_ms).max(0) as u64;
+        self.lap_start_ms = now_ms;
+    }
+
+    fn into_durations(mut self, end_ms: i64) -> DurationMs {
+        self.durations.0.insert("queryPlanning", 0);
+        self.durations.0.insert("triggerExecution", (end_ms - self.start_ms).max(0) as u64);
+        self.durations
+    }
+}
