@@ -157,6 +157,11 @@ fn atomic_word(data_type: &DataType) -> Option<Atomic> {
     Some(Atomic::Word(name, json))
 }
 
+/// Whether a type has no parts and Spark has a word for it.
+pub(crate) fn is_atomic(data_type: &DataType) -> bool {
+    atomic_word(data_type).is_some()
+}
+
 /// The largest number of digits of a decimal.
 const MAX_PRECISION: u8 = 38;
 
