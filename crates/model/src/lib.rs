@@ -21,14 +21,24 @@ mod load_error;
 mod read;
 mod registry;
 
+mod directories;
+pub mod save;
+
+mod describe;
+mod fingerprint;
+
 mod canonical;
 mod listing;
 mod metadata;
 mod parquet_guard;
 mod tables;
 
+pub use describe::{Description, TableDescription, describe};
+pub use directories::{CopiedDirectories, Directories};
+pub use fingerprint::model_id;
 pub use limits::Limits;
 pub use load::{build, load, load_estimator, load_transformer};
 pub use load_error::{LoadError, Place};
 pub use read::{read_saved, read_saved_within};
 pub use registry::{Constructor, Registry};
+pub use save::{SaveError, SaveMode, SaveOptions, save, write_saved};

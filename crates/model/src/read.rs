@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, ListResult, ObjectMeta, ObjectStore, ObjectStoreExt};
 use ognivo_ml::pipeline::{stage_path, stage_uids};
 use ognivo_ml::saved::SavedStage;
 
@@ -85,21 +85,31 @@ async fn has_metadata(store: &dyn ObjectStore, path: &Path) -> Result<bool, Load
     is_model(store, path).await.map_err(|source| store_error(path, source))
 }
 
+/// Files and folders directly in `folder`; none when it does not exist, which some stores call an error.
+pub(crate) async fn list_folder(store: &dyn ObjectStore, folder: &Path) -> Result<ListResult, object_store::Error> {
+    match store.list_with_delimiter(Some(folder)).await {
+        Err(object_store::Error::NotFound { .. }) => {
+            Ok(ListResult { common_prefixes: Vec::new(), objects: Vec::new() })
+        }
+        found => found,
+    }
+}
+
 /// Whether `path` is a model directory.
 pub(crate) async fn is_model(store: &dyn ObjectStore, path: &Path) -> Result<bool, object_store::Error> {
     let folder = path.clone().join(METADATA);
-    let found = store.list_with_delimiter(Some(&folder)).await?;
+    let found = list_folder(store, &folder).await?;
     Ok(found.objects.iter().any(|file| file.location.filename().is_some_and(is_visible)))
 }
 
 /// Directories that saves to `path` have moved aside, the newest first.
 pub(crate) async fn moved_aside(store: &dyn ObjectStore, path: &Path) -> Result<Vec<Path>, object_store::Error> {
     let Some((folder, name)) = layout::split_name(path) else { return Ok(Vec::new()) };
-    let found = store.list_with_delimiter(Some(&folder)).await?;
+    let found = list_folder(store, &folder).await?;
     let is_old = |sibling: &Path| sibling.filename().is_some_and(|sibling| is_old_of(&name, sibling));
     let mut dated = Vec::new();
     for old in found.common_prefixes.into_iter().filter(is_old) {
-        let files = store.list_with_delimiter(Some(&old.clone().join(METADATA))).await?.objects;
+        let files = list_folder(store, &old.clone().join(METADATA)).await?.objects;
         dated.push((files.iter().map(|file| file.last_modified).max(), old));
     }
     dated.sort_by(|a, b| b.cmp(a));
@@ -109,7 +119,7 @@ pub(crate) async fn moved_aside(store: &dyn ObjectStore, path: &Path) -> Result<
 /// Says what is at `path` instead of a model directory.
 async fn explain_absence(store: &dyn ObjectStore, path: &Path) -> LoadError {
     let not_a_model = |meant, note| LoadError::NotAModel { path: path.clone(), meant, note };
-    let found = match store.list_with_delimiter(Some(path)).await {
+    let found = match list_folder(store, path).await {
         Ok(found) => found,
         Err(source) => return store_error(path, source),
     };
