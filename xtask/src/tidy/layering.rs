@@ -21,7 +21,7 @@ const GUESTS: [(&str, &[&str]); 15] = [
     ("object_store", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo"]),
     ("tokio", &["ognivo-stream", "ognivo-files", "ognivo"]),
     ("futures", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo"]),
-    ("async-trait", &["ognivo-stream", "ognivo-files"]),
+    ("async-trait", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo"]),
     ("rayon", &["ognivo-data", "ognivo"]),
     ("clap", &["ognivo"]),
     ("saphyr", &["ognivo"]),
