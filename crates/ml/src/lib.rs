@@ -9,20 +9,21 @@
 //!
 //! Modules in reading order:
 
-pub mod optim;
 pub mod param;
 pub mod saved;
 pub mod stage;
 pub mod uid;
 
 pub mod columns;
-pub mod feature;
 pub mod pipeline;
 pub mod stage_map;
 
+pub mod classification;
+pub mod evaluation;
+pub mod feature;
 pub mod laws;
 
-pub mod evaluation;
 mod exact;
 pub mod numeric;
+pub mod optim;
 pub mod stat;

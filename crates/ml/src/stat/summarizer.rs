@@ -31,7 +31,7 @@ pub struct Summarizer {
 }
 
 /// A vector has another size than the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("a vector of size {found} among vectors of size {expected}")]
 pub struct WrongSize {
     /// The size of the others.
@@ -53,10 +53,9 @@ impl Summarizer {
     pub fn add_block(&mut self, block: &DenseBlock<'_>, weights: Option<&[f64]>) -> Result<(), WrongSize> {
         for (row_idx, row) in block.values.chunks_exact(block.n_features.max(1)).enumerate() {
             let weight = weights.map_or(1.0, |weights| weights[row_idx]);
-            if weight == 0.0 {
+            if !self.begin_row(row.len(), weight)? {
                 continue;
             }
-            self.begin_row(row.len(), weight)?;
             for (slot, &value) in row.iter().enumerate() {
                 self.add_value(slot, value, weight);
             }
@@ -69,15 +68,14 @@ impl Summarizer {
     /// # Errors
     /// [`WrongSize`].
     pub fn add(&mut self, vector: VectorRef<'_>, weight: f64) -> Result<(), WrongSize> {
-        if weight == 0.0 {
-            return Ok(());
+        if self.begin_row(vector.size(), weight)? {
+            vector.for_each_stored(|slot, value| self.add_value(slot, value, weight));
         }
-        self.begin_row(vector.size(), weight)?;
-        vector.for_each_stored(|slot, value| self.add_value(slot, value, weight));
         Ok(())
     }
 
-    fn begin_row(&mut self, size: usize, weight: f64) -> Result<(), WrongSize> {
+    /// Checks the size, also of a row that has no weight, and says whether the row counts.
+    fn begin_row(&mut self, size: usize, weight: f64) -> Result<bool, WrongSize> {
         match self.n_features {
             None => {
                 self.n_features = Some(size);
@@ -86,10 +84,13 @@ impl Summarizer {
             Some(expected) if expected != size => return Err(WrongSize { expected, found: size }),
             Some(_) => {}
         }
+        if weight == 0.0 {
+            return Ok(false);
+        }
         self.total_weight += weight;
         self.squared_weight += weight * weight;
         self.n_rows += 1;
-        Ok(())
+        Ok(true)
     }
 
     fn add_value(&mut self, slot: usize, value: f64, weight: f64) {
@@ -116,6 +117,10 @@ impl Summarizer {
                 return Ok(());
             }
             (Some(expected), Some(found)) if expected != found => return Err(WrongSize { expected, found }),
+            (Some(_), Some(_)) if self.total_weight == 0.0 => {
+                *self = later;
+                return Ok(());
+            }
             (Some(_), Some(_)) => {}
         }
         self.total_weight += later.total_weight;

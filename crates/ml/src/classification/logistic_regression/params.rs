@@ -1,0 +1,127 @@
+//! Parameters of logistic regression, and what they mean together.
+
+use ognivo_data::matrix::Matrix;
+use ognivo_data::vector::Vector;
+use ognivo_data::version::SparkVersion;
+
+use crate::param::{Key, ParamError, ParamKind, ParamSpec, Params, Range};
+
+pub(super) const ELASTIC_NET_PARAM: Key<f64> = Key::new("elasticNetParam");
+pub(super) const FAMILY: Key<String> = Key::new("family");
+pub(super) const FEATURES_COL: Key<String> = Key::new("featuresCol");
+pub(super) const FIT_INTERCEPT: Key<bool> = Key::new("fitIntercept");
+pub(super) const LABEL_COL: Key<String> = Key::new("labelCol");
+pub(super) const LOWER_BOUNDS_ON_COEFFICIENTS: Key<Matrix> = Key::new("lowerBoundsOnCoefficients");
+pub(super) const LOWER_BOUNDS_ON_INTERCEPTS: Key<Vector> = Key::new("lowerBoundsOnIntercepts");
+pub(super) const MAX_ITER: Key<i32> = Key::new("maxIter");
+pub(super) const PREDICTION_COL: Key<String> = Key::new("predictionCol");
+pub(super) const PROBABILITY_COL: Key<String> = Key::new("probabilityCol");
+pub(super) const RAW_PREDICTION_COL: Key<String> = Key::new("rawPredictionCol");
+pub(super) const REG_PARAM: Key<f64> = Key::new("regParam");
+pub(super) const STANDARDIZATION: Key<bool> = Key::new("standardization");
+pub(super) const THRESHOLD: Key<f64> = Key::new("threshold");
+pub(super) const THRESHOLDS: Key<Vec<f64>> = Key::new("thresholds");
+pub(super) const TOL: Key<f64> = Key::new("tol");
+pub(super) const UPPER_BOUNDS_ON_COEFFICIENTS: Key<Matrix> = Key::new("upperBoundsOnCoefficients");
+pub(super) const UPPER_BOUNDS_ON_INTERCEPTS: Key<Vector> = Key::new("upperBoundsOnIntercepts");
+pub(super) const WEIGHT_COL: Key<String> = Key::new("weightCol");
+
+const NOT_NEGATIVE: Range = Range::AtLeast(0.0);
+const SHARE: Range = Range::Between(0.0, 1.0);
+
+/// Estimator and model have the same parameters.
+pub(super) static PARAMS: &[ParamSpec] = &[
+    ParamSpec::new("aggregationDepth", ParamKind::Int, "depth of Spark's tree of partial sums, kept and without effect here")
+        .int(2)
+        .range(Range::AtLeast(2.0)),
+    ParamSpec::new("elasticNetParam", ParamKind::Double, "share of the L1 penalty, the rest is L2").double(0.0).range(SHARE),
+    ParamSpec::new("family", ParamKind::String, "binomial, multinomial, or auto: multinomial for more than two classes")
+        .text("auto")
+        .range(Range::OneOf(&["auto", "binomial", "multinomial"])),
+    ParamSpec::new("featuresCol", ParamKind::String, "vector column of features").text("features"),
+    ParamSpec::new("fitIntercept", ParamKind::Boolean, "whether to fit an intercept").boolean(true),
+    ParamSpec::new("labelCol", ParamKind::String, "label column, whole numbers from 0").text("label"),
+    ParamSpec::new("lowerBoundsOnCoefficients", ParamKind::Matrix, "smallest coefficients, one row per set of coefficients"),
+    ParamSpec::new("lowerBoundsOnIntercepts", ParamKind::Vector, "smallest intercepts, one per set of coefficients"),
+    ParamSpec::new("maxBlockSizeInMB", ParamKind::Double, "size of Spark's blocks of rows, kept and without effect here")
+        .double(0.0)
+        .range(NOT_NEGATIVE)
+        .since(SparkVersion::V3_5),
+    ParamSpec::new("maxIter", ParamKind::Int, "maximum number of iterations").int(100).range(NOT_NEGATIVE),
+    ParamSpec::new("predictionCol", ParamKind::String, "column for the predicted label, none when empty").text("prediction"),
+    ParamSpec::new("probabilityCol", ParamKind::String, "column for the probability of each label, none when empty")
+        .text("probability"),
+    ParamSpec::new("rawPredictionCol", ParamKind::String, "column for the margin of each label, none when empty")
+        .text("rawPrediction"),
+    ParamSpec::new("regParam", ParamKind::Double, "weight of the penalty").double(0.0).range(NOT_NEGATIVE),
+    ParamSpec::new("standardization", ParamKind::Boolean, "whether the penalty sees features of unit deviation").boolean(true),
+    ParamSpec::new("threshold", ParamKind::Double, "label 1 is predicted above this probability").double(0.5).range(SHARE),
+    ParamSpec::new("thresholds", ParamKind::DoubleArray, "the label with the largest probability / threshold is predicted"),
+    ParamSpec::new("tol", ParamKind::Double, "convergence tolerance").double(1e-6).range(NOT_NEGATIVE),
+    ParamSpec::new("upperBoundsOnCoefficients", ParamKind::Matrix, "largest coefficients, one row per set of coefficients"),
+    ParamSpec::new("upperBoundsOnIntercepts", ParamKind::Vector, "largest intercepts, one per set of coefficients"),
+    ParamSpec::new("weightCol", ParamKind::String, "weight column, all rows weigh 1 without it"),
+];
+
+/// Whether any coefficient or intercept is bounded.
+pub(super) fn has_bounds(params: &Params) -> bool {
+    has_intercept_bounds(params)
+        || params.is_set(LOWER_BOUNDS_ON_COEFFICIENTS)
+        || params.is_set(UPPER_BOUNDS_ON_COEFFICIENTS)
+}
+
+fn has_intercept_bounds(params: &Params) -> bool {
+    params.is_set(LOWER_BOUNDS_ON_INTERCEPTS) || params.is_set(UPPER_BOUNDS_ON_INTERCEPTS)
+}
+
+/// The threshold of a binary model: that of `threshold`, or what `thresholds` amount to.
+pub(super) fn binary_threshold(params: &Params) -> f64 {
+    match params.find(THRESHOLDS) {
+        Some(thresholds) => equivalent_threshold(&thresholds),
+        None => params.get(THRESHOLD),
+    }
+}
+
+fn equivalent_threshold(thresholds: &[f64]) -> f64 {
+    1.0 / (1.0 + thresholds[0] / thresholds[1])
+}
+
+/// Checks every range, and that no two parameters contradict each other.
+pub(super) fn check(params: &Params) -> Result<(), ParamError> {
+    params.check()?;
+    let conflict = |reason: String| Err(ParamError::Conflict { uid: params.uid().clone(), reason });
+    if let Some(thresholds) = params.find(THRESHOLDS) {
+        let n_zeros = thresholds.iter().filter(|&&threshold| threshold == 0.0).count();
+        if !thresholds.iter().all(|&threshold| threshold >= 0.0) || n_zeros > 1 {
+            return conflict(format!("`thresholds` must not be negative and hold one 0 at most: {thresholds:?}"));
+        }
+        if params.is_set(THRESHOLD) {
+            let threshold = params.get(THRESHOLD);
+            let agree = thresholds.len() == 2 && (threshold - equivalent_threshold(&thresholds)).abs() < 1e-5;
+            if !agree {
+                return conflict(format!(
+                    "`threshold` and `thresholds` are both set and do not agree: {threshold} and {thresholds:?}"
+                ));
+            }
+        }
+    }
+    let elastic_net = params.get(ELASTIC_NET_PARAM);
+    if has_bounds(params) && elastic_net != 0.0 {
+        return conflict(format!("`elasticNetParam` must be 0 when there are bounds: {elastic_net}"));
+    }
+    if has_intercept_bounds(params) && !params.get(FIT_INTERCEPT) {
+        return conflict("there are bounds on intercepts, and `fitIntercept` is false".to_owned());
+    }
+    Ok(())
+}
+
+/// Checks that `thresholds`, when set, has one entry per class.
+pub(super) fn check_n_thresholds(params: &Params, n_classes: usize) -> Result<(), ParamError> {
+    match params.find(THRESHOLDS) {
+        Some(thresholds) if thresholds.len() != n_classes => {
+            let reason = format!("`thresholds` must have one entry for each of the {n_classes} classes: {thresholds:?}");
+            Err(ParamError::Conflict { uid: params.uid().clone(), reason })
+        }
+        _ => Ok(()),
+    }
+}

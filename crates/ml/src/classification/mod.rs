@@ -1,0 +1,6 @@
+//! Classifiers.
+
+pub mod logistic_regression;
+mod softmax;
+
+pub use logistic_regression::{LogisticRegression, LogisticRegressionModel, LogisticRegressionTrainingSummary};
