@@ -109,13 +109,13 @@ pub fn saved_laws(stage: &Stage, read: impl Fn(&SavedStage) -> Result<Stage, Sav
 /// What a stage does to data, in a form that can be compared.
 #[derive(Debug, PartialEq)]
 enum Behaviour {
-    Fitted(SavedStage),
+    Fitted(Box<SavedStage>),
     Applied(Result<Applied, String>),
 }
 
 fn behaviour(stage: &Stage, data: &Dataset) -> Behaviour {
     match stage {
-        Stage::Estimator(estimator) => Behaviour::Fitted(saved(fit(estimator.as_ref(), data).as_ref())),
+        Stage::Estimator(estimator) => Behaviour::Fitted(Box::new(saved(fit(estimator.as_ref(), data).as_ref()))),
         Stage::Transformer(transformer) => {
             let rows = all_rows(data);
             let bound = transformer.bind(&rows.schema()).map_err(|error| error.to_string());

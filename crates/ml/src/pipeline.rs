@@ -263,6 +263,9 @@ impl Transformer for PipelineModel {
     fn output_schema(&self, input: &SchemaRef) -> Result<SchemaRef, StageError> {
         self.stages.iter().try_fold(Arc::clone(input), |schema, stage| stage.output_schema(&schema))
     }
+    fn transform(&self, data: &Dataset) -> Result<Dataset, StageError> {
+        self.stages.iter().try_fold(data.clone(), |data, stage| stage.transform(&data))
+    }
 }
 
 impl From<PipelineModel> for Stage {

@@ -85,7 +85,7 @@ pub trait Transformer: Configured {
         Ok(Arc::clone(self.bind(input)?.output_schema()))
     }
 
-    /// The dataset in which every batch went through this stage; nothing is computed yet.
+    /// The dataset in which every batch went through this stage; batches go through it when a pass asks for them.
     ///
     /// A pass over it fails at the first row that the stage rejects, as Spark's does.
     ///

@@ -1,10 +1,12 @@
 //! `VectorAssembler`: columns side by side become one vector column.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use ognivo_data::column::{Attribute, AttributeGroup, AttributeKind};
+use ognivo_data::dataset::Dataset;
 use ognivo_data::outcome::{Fate, Outcome, RejectCode, Rejection};
 use ognivo_data::vector::{
     DenseBlock, VectorBuilder, VectorColumn, dense_column, is_vector, sparse_is_smaller, vector_field,
@@ -19,6 +21,7 @@ use crate::columns::{
 use crate::param::{ParamKind, ParamSpec, Params};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{BoundStage, Configured, Stage, StageError, Transformer};
+use crate::stage_map::StageMap;
 
 static PARAMS: &[ParamSpec] = &[
     HandleInvalid::SPEC,
@@ -40,7 +43,8 @@ static PARAMS: &[ParamSpec] = &[
 /// inside a vector always passes.
 ///
 /// Same as Spark. Differs from Spark: when the attributes do not tell how many slots an input vector has, Spark looks at the
-/// first row; here the slots of the output then have no attributes.
+/// first row and fails when there is none; we look where there is a dataset ([`Transformer::transform`]), and else (in a
+/// stream) leave the slots of the output without attributes.
 #[derive(Debug, Clone)]
 pub struct VectorAssembler {
     params: Params,
@@ -89,15 +93,20 @@ impl VectorAssembler {
         Ok(stage)
     }
 
-    /// The input columns, and the schema with the output column.
-    fn resolve(&self, input: &Schema) -> Result<(Vec<Part>, SchemaRef), StageError> {
+    /// The input columns, and the schema with the output column. `size_of` tells what attributes do not: the number of
+    /// slots of a vector column.
+    fn resolve(
+        &self,
+        input: &Schema,
+        size_of: &dyn Fn(&str) -> Option<usize>,
+    ) -> Result<(Vec<Part>, SchemaRef), StageError> {
         self.params.check()?;
         let names = self.params.require(INPUT_COLS)?;
         let mut parts = Vec::with_capacity(names.len());
         let mut slots = Some(Vec::new());
         for name in names {
             let (position, field) = input_column(self.uid(), input, &name)?;
-            let attributes = slot_attributes(field)
+            let attributes = slot_attributes(field, size_of)
                 .map_err(|()| wrong_type(self.uid(), &name, "a number, boolean or vector column", field.data_type()))?;
             let n_slots = attributes.as_ref().map(Vec::len);
             slots = slots.zip(attributes).map(|(slots, more)| [slots, more].concat());
@@ -106,6 +115,24 @@ impl VectorAssembler {
         let group = slots.map_or_else(AttributeGroup::default, AttributeGroup::new);
         let output = group.attach(vector_field(self.params.get(OUTPUT_COL)));
         Ok((parts, with_columns(self.uid(), input, [output])?))
+    }
+
+    fn bind_with(
+        &self,
+        input: &Schema,
+        size_of: &dyn Fn(&str) -> Option<usize>,
+    ) -> Result<Box<dyn BoundStage>, StageError> {
+        let (parts, schema) = self.resolve(input, size_of)?;
+        let handle_invalid = HandleInvalid::of(&self.params);
+        let unsized_part = parts.iter().find(|part| part.n_slots.is_none());
+        if let Some(part) = unsized_part.filter(|_| handle_invalid == HandleInvalid::Keep) {
+            return Err(StageError::Unfit {
+                uid: self.uid().clone(),
+                reason: format!("the size of vectors is not known, and handleInvalid is keep: {}", part.name),
+                hint: Some("let VectorSizeHint say the size, or set handleInvalid to error or skip".to_owned()),
+            });
+        }
+        Ok(Box::new(BoundVectorAssembler { params: self.params.clone(), handle_invalid, parts, schema }))
     }
 }
 
@@ -121,7 +148,7 @@ struct Part {
 
 /// The attributes that an input column gives to its slots; `None` when their number is not known, an error when the column
 /// is not one that can be assembled.
-fn slot_attributes(field: &Field) -> Result<Option<Vec<Attribute>>, ()> {
+fn slot_attributes(field: &Field, size_of: &dyn Fn(&str) -> Option<usize>) -> Result<Option<Vec<Attribute>>, ()> {
     let name = field.name();
     match field.data_type() {
         DataType::Float64 => {
@@ -135,12 +162,20 @@ fn slot_attributes(field: &Field) -> Result<Option<Vec<Attribute>>, ()> {
         data_type if is_vector(data_type) => {
             let group = AttributeGroup::of(field);
             let nameless = |n_slots| vec![Attribute::default(); n_slots];
-            let attributes = group.attributes.or_else(|| group.n_slots.map(nameless));
+            let n_slots = group.n_slots.or_else(|| group.attributes.is_none().then(|| size_of(name)).flatten());
+            let attributes = group.attributes.or_else(|| n_slots.map(nameless));
             Ok(attributes
                 .map(|attributes| attributes.into_iter().enumerate().map(|slot| prefixed(name, slot)).collect()))
         }
         _ => Err(()),
     }
+}
+
+/// The size of the first vector of a column. `None` also where rows cannot be read: the pass that needs them will say so.
+fn size_of_first(data: &Dataset, name: &str) -> Option<usize> {
+    let rows = (0..data.n_partitions()).filter_map(|partition| data.scan(partition).ok()).flatten();
+    let mut columns = rows.map_while(Result::ok).filter_map(|rows| rows.column_by_name(name).cloned());
+    columns.find_map(|column| VectorColumn::try_new(&column).ok()?.iter().flatten().next().map(|vector| vector.size()))
 }
 
 fn prefixed(column: &str, (slot, attribute): (usize, Attribute)) -> Attribute {
@@ -168,24 +203,21 @@ impl Configured for VectorAssembler {
 
 impl Transformer for VectorAssembler {
     fn bind(&self, input: &SchemaRef) -> Result<Box<dyn BoundStage>, StageError> {
-        let (parts, schema) = self.resolve(input)?;
-        let handle_invalid = HandleInvalid::of(&self.params);
-        let unsized_part = parts.iter().find(|part| part.n_slots.is_none());
-        if let Some(part) = unsized_part.filter(|_| handle_invalid == HandleInvalid::Keep) {
-            return Err(StageError::Unfit {
-                uid: self.uid().clone(),
-                reason: format!("the size of vectors is not known, and handleInvalid is keep: {}", part.name),
-                hint: Some("let VectorSizeHint say the size, or set handleInvalid to error or skip".to_owned()),
-            });
-        }
-        Ok(Box::new(BoundVectorAssembler { params: self.params.clone(), handle_invalid, parts, schema }))
+        self.bind_with(input, &|_| None)
     }
     fn clone_box(&self) -> Box<dyn Transformer> {
         Box::new(self.clone())
     }
     /// Also when the size of a vector is not known yet: the stages that make it may have to be fitted first.
     fn output_schema(&self, input: &SchemaRef) -> Result<SchemaRef, StageError> {
-        Ok(self.resolve(input)?.1)
+        Ok(self.resolve(input, &|_| None)?.1)
+    }
+    /// Looks at the first row where attributes do not tell the size of a vector, so that slots have names all the same.
+    fn transform(&self, data: &Dataset) -> Result<Dataset, StageError> {
+        let is_kept = HandleInvalid::of(&self.params) == HandleInvalid::Keep;
+        let size_of = |name: &str| if is_kept { None } else { size_of_first(data, name) };
+        let bound = self.bind_with(data.schema(), &size_of)?;
+        Ok(data.map(Arc::new(StageMap::new(bound))))
     }
 }
 

@@ -1,0 +1,165 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, SchemaRef};
+use ognivo_data::dataset::{Dataset, Executor, LocalExecutor};
+use ognivo_data::schema;
+use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
+use ognivo_data::version::SparkVersion;
+use ognivo_ml::feature::index_to_string::IndexToString;
+use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
+use ognivo_ml::feature::vector_assembler::VectorAssembler;
+use ognivo_ml::pipeline::{Pipeline, PipelineModel, stage_path, stage_uids};
+use ognivo_ml::saved::{SavedError, SavedStage};
+use ognivo_ml::stage::Stage;
+use ognivo_ml::uid::Uid;
+use serde_json::{Map, Value};
+
+/// The folders of fixtures that real Sparks wrote, with the version whose numbers they hold.
+pub(crate) const LINES: [(&str, SparkVersion); 2] = [("3.5", SparkVersion::V3_5), ("4.3", SparkVersion::V4_3)];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/spark")
+}
+
+fn text(path: impl AsRef<Path>) -> String {
+    let path = folder().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A table of `inputs/`.
+pub(crate) fn input(name: &str) -> RecordBatch {
+    let schema = schema::from_json(&text(format!("inputs/{name}.schema.json"))).unwrap();
+    rows(&Arc::new(schema), &text(format!("inputs/{name}.jsonl")))
+}
+
+/// One partition with these rows.
+pub(crate) fn dataset(rows: RecordBatch) -> Dataset {
+    Dataset::in_memory(rows.schema(), vec![vec![rows]], Arc::new(LocalExecutor::single_threaded()))
+}
+
+/// Executors of 1, 2 and 7 threads.
+pub(crate) fn executors() -> Vec<Arc<dyn Executor>> {
+    let executor = |n_threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        Arc::new(LocalExecutor::new(Arc::new(pool))) as Arc<dyn Executor>
+    };
+    [1, 2, 7].map(executor).into()
+}
+
+/// A case of `<line>/<name>/`, as fixtures/spark/stages.py wrote it.
+pub(crate) struct Case {
+    pub(crate) path: String,
+    /// `expected.json`.
+    pub(crate) expected: Value,
+}
+
+impl Case {
+    /// All cases of a line whose names begin with one of `prefixes`.
+    pub(crate) fn all(line: &str, prefixes: &[&str]) -> Vec<Case> {
+        let entries = fs::read_dir(folder().join(line)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> =
+            names.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).collect();
+        names.sort();
+        let case = |name: &String| {
+            let path = format!("{line}/{name}");
+            let expected = serde_json::from_str(&text(format!("{path}/expected.json"))).unwrap();
+            Case { path, expected }
+        };
+        names.iter().map(case).collect()
+    }
+
+    /// The table that `expected.json` names, or its first `scoredRows` rows.
+    pub(crate) fn table(&self, key: &str) -> RecordBatch {
+        let rows = input(self.expected[key].as_str().unwrap());
+        let n_rows = self.expected["scoredRows"].as_u64().filter(|_| key == "scoreOn");
+        rows.slice(0, n_rows.map_or(rows.num_rows(), |n_rows| n_rows as usize))
+    }
+
+    /// The scored rows and the schema that Spark gave them.
+    pub(crate) fn scored(&self) -> RecordBatch {
+        let schema = Arc::new(schema::from_json(&self.expected["outputSchema"].to_string()).unwrap());
+        rows(&schema, &text(format!("{}/expected.jsonl", self.path)))
+    }
+
+    /// The stage that Spark saved before the fit, or the transformer that needs none.
+    pub(crate) fn stage(&self) -> Stage {
+        let unfitted = format!("{}/estimator", self.path);
+        let path = if folder().join(&unfitted).exists() { unfitted } else { format!("{}/model", self.path) };
+        read_stage(&saved(&path)).unwrap()
+    }
+}
+
+/// What a directory's metadata say, and those of the stages in it; without tables.
+fn saved(path: &str) -> SavedStage {
+    let metadata = folder().join(path).join("metadata");
+    let names = fs::read_dir(&metadata).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let name = names.into_iter().find(|name| name.starts_with("part-")).unwrap();
+    let metadata: Value = serde_json::from_str(&text(format!("{path}/metadata/{name}"))).unwrap();
+    let word = |key: &str| metadata[key].as_str().unwrap().to_owned();
+    let map = |key: &str| metadata[key].as_object().unwrap().clone();
+    let mut saved = SavedStage {
+        class: word("class"),
+        uid: Uid::new(word("uid")),
+        spark_version: word("sparkVersion"),
+        param_map: map("paramMap"),
+        default_param_map: map("defaultParamMap"),
+        extra: Map::new(),
+        tables: Default::default(),
+        children: Vec::new(),
+    };
+    if let Ok(uids) = stage_uids(&saved) {
+        for (position, uid) in uids.iter().enumerate() {
+            let child = stage_path(position, uids.len(), uid);
+            let stage = self::saved(&format!("{path}/{child}"));
+            saved = saved.with_child(child, stage);
+        }
+    }
+    saved
+}
+
+/// Any stage of this crate from its saved form.
+pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
+    Ok(match saved.class.as_str() {
+        Pipeline::CLASS => Pipeline::from_saved(saved, read_stage)?.into(),
+        PipelineModel::CLASS => PipelineModel::from_saved(saved, read_stage)?.into(),
+        StringIndexer::CLASS => StringIndexer::from_saved(saved)?.into(),
+        StringIndexerModel::CLASS => StringIndexerModel::from_saved(saved)?.into(),
+        IndexToString::CLASS => IndexToString::from_saved(saved)?.into(),
+        VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),
+        other => panic!("no stage of these tests: {other}"),
+    })
+}
+
+/// JSON lines as columns of `schema`.
+fn rows(schema: &SchemaRef, lines: &str) -> RecordBatch {
+    let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let columns = schema.fields().iter().map(|field| {
+        let values = rows.iter().map(|row| &row[field.name()]);
+        column(field.data_type(), values)
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect()).unwrap()
+}
+
+fn column<'a>(data_type: &DataType, values: impl Iterator<Item = &'a Value>) -> ArrayRef {
+    match data_type {
+        DataType::Int32 => {
+            Arc::new(values.map(|value| value.as_i64().map(|value| value as i32)).collect::<Int32Array>())
+        }
+        DataType::Float64 => Arc::new(values.map(number_from_json).collect::<Float64Array>()),
+        DataType::Boolean => Arc::new(values.map(Value::as_bool).collect::<BooleanArray>()),
+        DataType::Utf8 => Arc::new(values.map(Value::as_str).collect::<StringArray>()),
+        vector if is_vector(vector) => {
+            let mut vectors = VectorBuilder::new();
+            values.for_each(|value| match Vector::from_json(value) {
+                Some(vector) => vectors.push(vector.as_ref()),
+                None => vectors.push_null(),
+            });
+            vectors.finish()
+        }
+        other => panic!("no column of these fixtures: {other}"),
+    }
+}

@@ -1,0 +1,87 @@
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
+use arrow_select::concat::concat_batches;
+use ognivo_data::column::ML_ATTR;
+use ognivo_data::dataset::Dataset;
+use ognivo_data::version::SparkVersion;
+use ognivo_ml::feature::string_indexer::StringIndexerModel;
+use ognivo_ml::stage::{Stage, Transformer};
+use serde_json::{Value, json};
+
+use crate::fixtures::{Case, LINES, dataset};
+
+#[test]
+fn string_indexers_learn_and_give_spark_s_indices() {
+    check_all("string_indexer", 15);
+}
+
+#[test]
+fn vector_assemblers_give_spark_s_vectors_and_attributes() {
+    check_all("vector_assembler", 5);
+}
+
+#[test]
+fn indexes_get_spark_s_labels() {
+    check_all("index_to_string", 3);
+}
+
+#[test]
+fn pipelines_of_feature_stages_give_spark_s_rows() {
+    check_all("pipeline_e", 2);
+}
+
+/// Every case of both lines whose name begins with `prefix`; there are `n_cases` in each.
+fn check_all(prefix: &str, n_cases: usize) {
+    for (line, version) in LINES {
+        let cases = Case::all(line, &[prefix]);
+        assert_eq!(cases.len(), n_cases, "{line}/{prefix}*");
+        cases.iter().for_each(|case| check(case, version));
+    }
+}
+
+fn check(case: &Case, version: SparkVersion) {
+    let path = &case.path;
+    let stage = case.stage();
+    assert_eq!(stage.configured().params().version(), version, "{path}");
+    let model = match &stage {
+        Stage::Transformer(transformer) => transformer.clone_box(),
+        Stage::Estimator(estimator) => match estimator.fit(&dataset(case.table("fitOn"))) {
+            Ok(model) => model,
+            Err(error) => return assert!(case.expected["fitError"].is_string(), "{path}: {error}"),
+        },
+    };
+    assert!(case.expected["fitError"].is_null(), "{path}: Spark refused the fit");
+    check_labels(case, model.as_ref());
+    let scored = model.transform(&dataset(case.table("scoreOn"))).unwrap();
+    match (all_rows(&scored), case.expected["error"].as_str()) {
+        (Err(_), Some(_)) => {}
+        (Err(ours), None) => panic!("{path}: {ours}"),
+        (Ok(_), Some(spark)) => panic!("{path}: Spark fails: {spark}"),
+        (Ok(rows), None) => assert_eq!(rows.columns(), case.scored().columns(), "{path}"),
+    }
+    let expected = schema_json(&ognivo_data::schema::from_json(&case.expected["outputSchema"].to_string()).unwrap());
+    assert_eq!(schema_json(scored.schema()), expected, "{path}");
+}
+
+/// A fitted StringIndexer has Spark's labels.
+fn check_labels(case: &Case, model: &dyn Transformer) {
+    let model: &dyn std::any::Any = model;
+    if let Some(model) = model.downcast_ref::<StringIndexerModel>() {
+        assert_eq!(json!(model.labels_array()), case.expected["model"]["labelsArray"], "{}", case.path);
+    }
+}
+
+fn all_rows(data: &Dataset) -> Result<RecordBatch, String> {
+    let batches = data.collect().map_err(|error| error.to_string())?;
+    Ok(concat_batches(data.schema(), batches.iter().flatten()).unwrap())
+}
+
+/// Names, types, whether null is allowed, and attributes, whose keys have no order.
+fn schema_json(schema: &Schema) -> Vec<(String, String, bool, Value)> {
+    let describe = |field: &arrow_schema::Field| {
+        let attribute = field.metadata().get(ML_ATTR).map_or("null", String::as_str);
+        let attribute = serde_json::from_str(attribute).unwrap();
+        (field.name().clone(), field.data_type().to_string(), field.is_nullable(), attribute)
+    };
+    schema.fields().iter().map(|field| describe(field)).collect()
+}

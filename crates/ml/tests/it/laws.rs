@@ -1,0 +1,136 @@
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int8Type;
+use arrow_array::{ArrayRef, DictionaryArray, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
+use ognivo_data::dataset::{Dataset, LocalExecutor};
+use ognivo_data::version::SparkVersion;
+use ognivo_ml::feature::HandleInvalid;
+use ognivo_ml::feature::index_to_string::IndexToString;
+use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, StringOrder};
+use ognivo_ml::feature::vector_assembler::VectorAssembler;
+use ognivo_ml::laws::{estimator_laws, saved_laws, transformer_laws};
+use ognivo_ml::pipeline::Pipeline;
+use ognivo_ml::stage::{Configured, Stage};
+
+use crate::fixtures::{dataset, executors, input, read_stage};
+
+const ALL_WAYS: [HandleInvalid; 3] = [HandleInvalid::Error, HandleInvalid::Skip, HandleInvalid::Keep];
+
+/// The table in partitions of 9 rows, with an empty one at the end.
+fn partitioned(rows: &RecordBatch) -> Dataset {
+    let pieces = (0..rows.num_rows()).step_by(9).map(|start| vec![rows.slice(start, 9.min(rows.num_rows() - start))]);
+    let partitions = pieces.chain([Vec::new()]).collect();
+    Dataset::in_memory(rows.schema(), partitions, Arc::new(LocalExecutor::single_threaded()))
+}
+
+/// The same table with the column `word` as codes into a dictionary.
+fn with_codes(rows: &RecordBatch) -> RecordBatch {
+    let codes: DictionaryArray<Int8Type> = rows["word"].as_string::<i32>().iter().collect();
+    let position = rows.schema().index_of("word").unwrap();
+    let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
+    columns[position] = Arc::new(codes);
+    let mut fields: Vec<Arc<Field>> = rows.schema().fields().iter().cloned().collect();
+    fields[position] = Arc::new(Field::new("word", columns[position].data_type().clone(), true));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+}
+
+fn word_and(column: &str, order: StringOrder) -> StringIndexer {
+    let indexer = StringIndexer::new().input_cols(["word", column]).output_cols(["a", "b"]);
+    indexer.string_order_type(order).handle_invalid(HandleInvalid::Keep)
+}
+
+#[test]
+fn string_indexers_keep_the_laws() {
+    let words = input("words");
+    let orders =
+        [StringOrder::FrequencyDesc, StringOrder::FrequencyAsc, StringOrder::AlphabetDesc, StringOrder::AlphabetAsc];
+    for (order, column) in orders.into_iter().zip(["colour", "number", "count", "number"]) {
+        let indexer = word_and(column, order);
+        estimator_laws(&indexer, &partitioned(&words), &executors());
+        estimator_laws(&indexer, &partitioned(&with_codes(&words)), &executors());
+        saved_laws(&indexer.into(), read_stage, &dataset(words.clone()));
+    }
+}
+
+#[test]
+fn string_indexer_models_keep_the_laws_on_rows_that_they_were_not_fitted_on() {
+    let unseen = input("words_unseen");
+    for handle_invalid in ALL_WAYS {
+        let model = word_and("number", StringOrder::FrequencyDesc).fit(&dataset(input("words"))).unwrap();
+        let model = model.handle_invalid(handle_invalid);
+        transformer_laws(&model, &unseen);
+        transformer_laws(&model, &with_codes(&unseen));
+        saved_laws(&model.into(), read_stage, &dataset(unseen.clone()));
+        let one = StringIndexerModel::from_labels(["a", ""]).input_col("word").handle_invalid(handle_invalid);
+        saved_laws(&one.into(), read_stage, &dataset(unseen.clone()));
+    }
+}
+
+#[test]
+fn indexes_to_strings_keep_the_laws() {
+    for version in SparkVersion::ALL {
+        let mut stage = IndexToString::new().input_col("number").output_col("text").labels(["x", "y", "z"]);
+        stage.set_version(version);
+        transformer_laws(&stage, &input("words"));
+        saved_laws(&stage.into(), read_stage, &dataset(input("words")));
+        let of_attribute = IndexToString::new().input_col("index");
+        transformer_laws(&of_attribute, &input("indexed"));
+        saved_laws(&of_attribute.into(), read_stage, &dataset(input("indexed")));
+    }
+}
+
+#[test]
+fn vector_assemblers_keep_the_laws() {
+    for version in SparkVersion::ALL {
+        for handle_invalid in ALL_WAYS {
+            let mut stage =
+                VectorAssembler::new().input_cols(["x", "n", "pair"]).output_col("v").handle_invalid(handle_invalid);
+            stage.set_version(version);
+            transformer_laws(&stage, &input("holed"));
+            saved_laws(&stage.clone().into(), read_stage, &dataset(input("holed")));
+            if handle_invalid != HandleInvalid::Keep {
+                transformer_laws(&stage, &input("assembled"));
+            }
+        }
+        let of_scalars = VectorAssembler::new().input_cols(["y", "n", "flag", "x"]);
+        transformer_laws(&of_scalars, &input("assembled"));
+    }
+}
+
+fn pipeline() -> Pipeline {
+    let inner = Pipeline::new([
+        StringIndexer::new().input_col("word").output_col("word_index").into(),
+        VectorAssembler::new()
+            .input_cols(["word_index", "number"])
+            .output_col("v")
+            .handle_invalid(HandleInvalid::Skip)
+            .into(),
+    ]);
+    Pipeline::new([inner.into(), IndexToString::new().input_col("word_index").output_col("word_again").into()])
+}
+
+#[test]
+fn pipelines_keep_the_laws() {
+    let seen = input("words_seen");
+    estimator_laws(&pipeline(), &partitioned(&seen), &executors());
+    saved_laws(&pipeline().into(), read_stage, &dataset(seen.clone()));
+    let model = pipeline().fit(&dataset(seen)).unwrap();
+    transformer_laws(&model, &input("words_unseen"));
+    saved_laws(&model.into(), read_stage, &dataset(input("words_unseen")));
+}
+
+#[test]
+fn a_column_of_codes_gives_what_a_column_of_texts_gives() {
+    let (words, unseen) = (input("words"), input("words_unseen"));
+    assert!(matches!(with_codes(&words)["word"].data_type(), DataType::Dictionary(..)));
+    let texts = word_and("count", StringOrder::FrequencyAsc).fit(&dataset(words.clone())).unwrap();
+    let codes = word_and("count", StringOrder::FrequencyAsc).fit(&dataset(with_codes(&words))).unwrap();
+    assert_eq!(codes.labels_array(), texts.labels_array());
+    let index = |rows: RecordBatch| {
+        let Stage::Transformer(model) = Stage::from(texts.clone()) else { unreachable!("a model is a transformer") };
+        model.bind(&rows.schema()).unwrap().apply(rows).unwrap().rows["a"].clone()
+    };
+    assert_eq!(&index(with_codes(&unseen)), &index(unseen));
+}
