@@ -12,15 +12,15 @@ use std::cmp::Ordering;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
+    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use arrow_array::{
     Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, GenericListArray, OffsetSizeTrait, PrimitiveArray,
-    StructArray, downcast_primitive_array,
+    StringArray, StructArray, downcast_primitive_array,
 };
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
+use rustc_hash::FxHashMap;
 
 use crate::schema::is_atomic;
 use crate::vector::{VectorColumn, VectorRef, is_vector};
@@ -169,8 +169,8 @@ fn compare_values(a: &[f64], b: &[f64]) -> Ordering {
 
 /// The first columns of every row as one number that compares as they do.
 ///
-/// Each column takes as many bits as its type has, behind one bit that says "not null" where there are nulls. What no
-/// longer fits, and the end of long text, is cut off: then equal prefixes decide nothing.
+/// Each column takes the bits that its values need, behind one bit that says "not null" where there are nulls. What no longer
+/// fits, and the end of long text, is cut off: then equal prefixes decide nothing.
 struct Prefixes {
     keys: Vec<u128>,
     /// Bits that are still free, at the low end.
@@ -185,16 +185,17 @@ impl Prefixes {
     /// Appends what fits of a column; whether that is all of it.
     fn push(&mut self, column: &dyn Array) -> bool {
         match column.data_type() {
+            DataType::Null => true,
             DataType::Boolean => {
                 let values = column.as_boolean().values();
                 self.pack(column, 1, |row| u64::from(values.value(row)))
             }
-            DataType::Int8 => self.pack_integers::<Int8Type>(column, 8),
-            DataType::Int16 => self.pack_integers::<Int16Type>(column, 16),
-            DataType::Int32 => self.pack_integers::<Int32Type>(column, 32),
-            DataType::Int64 => self.pack_integers::<Int64Type>(column, 64),
-            DataType::Date32 => self.pack_integers::<Date32Type>(column, 32),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => self.pack_integers::<TimestampMicrosecondType>(column, 64),
+            DataType::Int8 => self.pack_integers::<Int8Type>(column),
+            DataType::Int16 => self.pack_integers::<Int16Type>(column),
+            DataType::Int32 => self.pack_integers::<Int32Type>(column),
+            DataType::Int64 => self.pack_integers::<Int64Type>(column),
+            DataType::Date32 => self.pack_integers::<Date32Type>(column),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => self.pack_integers::<TimestampMicrosecondType>(column),
             DataType::Float64 => {
                 let values = column.as_primitive::<Float64Type>().values();
                 self.pack(column, 64, |row| ordered_bits(values[row]))
@@ -203,16 +204,7 @@ impl Prefixes {
                 let values = column.as_primitive::<Float32Type>().values();
                 self.pack(column, 64, |row| ordered_bits(f64::from(values[row])))
             }
-            DataType::Decimal128(..) => {
-                let values = column.as_primitive::<Decimal128Type>().values();
-                self.pack(column, 64, |row| ordered_integer((values[row] >> 64) as i64, 64));
-                false
-            }
-            DataType::Utf8 => {
-                let values = column.as_string::<i32>();
-                self.pack(column, 64, |row| first_bytes(values.value(row).as_bytes()));
-                false
-            }
+            DataType::Utf8 => self.pack_text(column),
             _ => {
                 if let Ok(vectors) = VectorColumn::try_new(column) {
                     self.pack(column, 1, |row| u64::from(matches!(vectors.get(row), Some(VectorRef::Dense(_)))));
@@ -226,9 +218,26 @@ impl Prefixes {
         }
     }
 
-    fn pack_integers<T: ArrowPrimitiveType<Native: Into<i64>>>(&mut self, column: &dyn Array, n_bits: u32) -> bool {
-        let values = column.as_primitive::<T>().values();
-        self.pack(column, n_bits, |row| ordered_integer(values[row].into(), n_bits))
+    /// Integers as their distance from the smallest one, in as many bits as the largest distance has.
+    fn pack_integers<T: ArrowPrimitiveType<Native: Into<i64>>>(&mut self, column: &dyn Array) -> bool {
+        let column = column.as_primitive::<T>();
+        let known = || column.iter().flatten().map(Into::<i64>::into);
+        let (least, most) = (known().min().unwrap_or(0), known().max().unwrap_or(0));
+        let distance = |value: i64| value.wrapping_sub(least) as u64;
+        let n_bits = u64::BITS - distance(most).leading_zeros();
+        let values = column.values();
+        self.pack(column, n_bits, |row| distance(values[row].into()))
+    }
+
+    /// Text that repeats itself as the rank of each value among all, other text as its first eight bytes.
+    fn pack_text(&mut self, column: &dyn Array) -> bool {
+        let text = column.as_string::<i32>();
+        let Some(ranks) = ranks(text) else {
+            self.pack(column, 64, |row| first_bytes(text.value(row).as_bytes()));
+            return false;
+        };
+        let n_bits = usize::BITS - ranks.len().leading_zeros();
+        self.pack(column, n_bits, |row| ranks[text.value(row)])
     }
 
     /// Appends `n_bits` (at most 64) of each row that is not null.
@@ -254,9 +263,20 @@ impl Prefixes {
     }
 }
 
-/// A signed integer of `n_bits` bits, as an unsigned one of the same order.
-fn ordered_integer(value: i64, n_bits: u32) -> u64 {
-    (value as u64 ^ (1 << (n_bits - 1))) & (u64::MAX >> (64 - n_bits))
+/// The position of each value among all values in order; `None` when the values are many.
+fn ranks(text: &StringArray) -> Option<FxHashMap<&str, u64>> {
+    const MOST: usize = 4096;
+    let mut ranks = FxHashMap::default();
+    for value in text.iter().flatten() {
+        ranks.insert(value, 0);
+        if ranks.len() > MOST {
+            return None;
+        }
+    }
+    let mut values: Vec<&str> = ranks.keys().copied().collect();
+    values.sort_unstable();
+    ranks.extend(values.into_iter().zip(0..));
+    Some(ranks)
 }
 
 /// A double as an unsigned integer of the same order; zeros and NaNs each have one form.
@@ -280,7 +300,7 @@ mod tests {
     use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
     use arrow_array::{
         BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
-        NullArray, StringArray, StringViewArray,
+        NullArray, StringViewArray,
     };
     use std::sync::Arc;
 
@@ -290,7 +310,7 @@ mod tests {
         let column: ArrayRef = Arc::new(column);
         assert_eq!(sorted_positions(&[Arc::clone(&column)]).unwrap(), expect);
         // The same behind 128 bits of other columns, where prefixes decide nothing.
-        let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; n_rows]));
+        let zeros: ArrayRef = Arc::new(Float64Array::from(vec![0.0; n_rows]));
         assert_eq!(sorted_positions(&[Arc::clone(&zeros), zeros, column]).unwrap(), expect, "without prefixes");
     }
 
@@ -317,6 +337,14 @@ mod tests {
         check(StringViewArray::from(text), &[1, 2, 6, 5, 0, 4, 3]);
         check(StringArray::from(vec!["longer than eight b", "longer than eight a", "longer t"]), &[2, 1, 0]);
         check(BinaryArray::from(vec![&[0xff_u8][..], &[0x7f], &[0x7f, 0], &[]]), &[3, 1, 2, 0]);
+    }
+
+    #[test]
+    fn text_of_many_values_goes_by_all_of_its_bytes() {
+        let n_rows = 10_000;
+        let text = |row: usize| format!("a long beginning {:05}", n_rows - row);
+        let expect: Vec<usize> = (0..n_rows).rev().collect();
+        check(StringArray::from_iter_values((0..n_rows).map(text)), &expect);
     }
 
     #[test]
