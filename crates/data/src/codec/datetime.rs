@@ -4,6 +4,8 @@ mod pattern;
 
 pub use pattern::Pattern;
 
+use crate::codec::csv::CsvOptions;
+
 use chrono::{Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 
 /// A time zone: UTC, a fixed offset, or a region of the time zone database.
@@ -34,6 +36,17 @@ impl Zone {
             ZoneKind::Fixed(seconds) => {
                 let sign = if seconds < 0 { '-' } else { '+' };
                 format!("{sign}{:02}:{:02}", seconds.abs() / 3600, seconds.abs() % 3600 / 60)
+            }
+        }
+    }
+
+    /// What clocks call the zone at a local time of a known offset: `CET`, `CEST`.
+    fn short_name(self, local: NaiveDateTime, offset: i32) -> String {
+        match self.0 {
+            ZoneKind::Fixed(_) => self.name(),
+            ZoneKind::Region(region) => {
+                let utc = local - Duration::seconds(i64::from(offset));
+                region.offset_from_utc_datetime(&utc).to_string()
             }
         }
     }
@@ -255,6 +268,16 @@ pub(crate) struct TextTime {
 }
 
 impl TextTime {
+    pub(crate) fn of_csv(options: &CsvOptions) -> Self {
+        TextTime {
+            date_format: options.date_format.clone(),
+            timestamp_format: options.timestamp_format.clone(),
+            timestamp_ntz_format: options.timestamp_ntz_format.clone(),
+            fallback: options.enable_date_time_parsing_fallback,
+            zone: options.time_zone,
+        }
+    }
+
     /// Days since 1970.
     pub(crate) fn days(&self, text: &[u8]) -> Option<i32> {
         self.read(&self.date_format, text, |pattern| pattern.read_days(text), || cast_date(&legacy(text)))

@@ -7,13 +7,17 @@
 //!   bytes ──push──▶ RowDecoder ──take──▶ Decoded { rows, spans, malformed, … }
 //! ```
 
+mod cell;
 pub mod csv;
 pub mod datetime;
+mod error;
+pub mod json;
 pub mod mode;
 pub mod number;
 pub mod option;
 
-pub use mode::{DecodeError, Decoded, Malformed, RecordSpan, RowMode};
+pub use error::{DecodeError, EncodeError};
+pub use mode::{Decoded, Malformed, RecordSpan, RowMode};
 pub use option::OptionError;
 
 /// Turns pushed bytes into rows.

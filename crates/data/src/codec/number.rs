@@ -16,12 +16,38 @@ const POW10: [f64; 23] = [
 /// Largest integer below which every integer is a double.
 const MAX_EXACT: u64 = 1 << 53;
 
-/// Reads a decimal integer as `Long.parseLong` does: an optional sign and ASCII digits, nothing else.
+/// Zeros of the scripts whose digits Java takes for digits in integers (category Nd, 16-bit characters).
+const ZEROS: [u32; 36] = [
+    0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6, 0x0E50,
+    0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50,
+    0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
+];
+
+/// Reads a decimal integer as `Long.parseLong` does: an optional sign and digits of any script, nothing else.
 ///
 /// `None` on an empty text, any other character (blanks too) and on overflow of 64 bits.
-/// Differs from Java: digits of other scripts are not digits here.
 #[inline]
 pub fn parse_long(text: &[u8]) -> Option<i64> {
+    match text.is_ascii() {
+        true => parse_ascii_long(text),
+        false => parse_ascii_long(&ascii_digits(text)?),
+    }
+}
+
+/// A text of digits of any script in ASCII digits.
+#[cold]
+fn ascii_digits(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |c: char| match c {
+        c if c.is_ascii() => Some(c as u8),
+        c => ZEROS
+            .iter()
+            .find_map(|zero| (c as u32).checked_sub(*zero).filter(|digit| *digit < 10).map(|digit| b'0' + digit as u8)),
+    };
+    std::str::from_utf8(text).ok()?.chars().map(digit).collect()
+}
+
+#[inline]
+fn parse_ascii_long(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text.first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -395,6 +421,27 @@ fn rounded_binary(mantissa: u64, lost_bits: bool, exponent: i64) -> f64 {
     kept as f64 * 2f64.powi(half_scale as i32) * 2f64.powi((scale - half_scale) as i32)
 }
 
+/// How many digits a whole number in `java.math.BigDecimal`'s grammar has, leading zeros aside; `None` for a number
+/// with decimals or a positive exponent, and for what is no number.
+pub(crate) fn decimal_digits(text: &[u8]) -> Option<u8> {
+    let unsigned = match text.first()? {
+        b'-' | b'+' => &text[1..],
+        _ => text,
+    };
+    let (mantissa, exponent) = match unsigned.iter().position(|b| matches!(b, b'e' | b'E')) {
+        Some(at) => (&unsigned[..at], exponent_digits(&unsigned[at + 1..])?),
+        None => (unsigned, 0),
+    };
+    let point = mantissa.iter().position(|b| *b == b'.');
+    let digits: Vec<u8> = mantissa.iter().enumerate().filter(|(i, _)| Some(*i) != point).map(|(_, b)| *b).collect();
+    let scale = point.map_or(0, |at| mantissa.len() - 1 - at) as i64 - exponent;
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || scale != 0 {
+        return None;
+    }
+    let leading_zeros = digits.iter().take_while(|b| **b == b'0').count();
+    u8::try_from((digits.len() - leading_zeros).max(1)).ok()
+}
+
 /// Reads a decimal of the given precision and scale as Spark does, as the unscaled number.
 ///
 /// `java.math.BigDecimal`'s grammar after all commas have been removed (the grouping of en-US), rounded half up to
@@ -706,6 +753,9 @@ mod tests {
             ("12345678", Some(12345678)),
             ("-87654321", Some(-87654321)),
             ("123456789", Some(123456789)),
+            ("١٢", Some(12)),
+            ("-１", Some(-1)),
+            ("Ⅷ", None),
         ];
         for (text, expected) in cases {
             assert_eq!(parse_long(text.as_bytes()), *expected, "{text:?}");

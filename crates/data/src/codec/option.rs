@@ -1,6 +1,8 @@
 //! Reader and writer options as text, under Spark's names.
 
+use crate::codec::datetime::{Pattern, Zone};
 use crate::codec::mode::RowMode;
+use crate::fault::{Explain, Fault, nearest};
 
 /// An option that does not exist or whose value cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,8 +15,8 @@ pub enum OptionError {
         format: &'static str,
         /// The name as written.
         name: String,
-        /// The option that is spelt most alike.
-        nearest: &'static str,
+        /// The option that is spelt alike, if one is.
+        nearest: Option<String>,
     },
     /// The value is not one of those allowed.
     #[error("option `{name}` must be {expected}: {value}")]
@@ -28,11 +30,14 @@ pub enum OptionError {
     },
 }
 
-impl OptionError {
-    /// The next step for whoever wrote the option.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for OptionError {
+    fn fault(&self) -> Fault {
+        Fault::Job
+    }
+
+    fn hint(&self) -> Option<String> {
         match self {
-            OptionError::Unknown { nearest, .. } => Some(format!("did you mean `{nearest}`?")),
+            OptionError::Unknown { nearest, .. } => nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
             OptionError::Value { .. } => None,
         }
     }
@@ -43,33 +48,8 @@ pub(crate) fn spelling(format: &'static str, known: &[&'static str], name: &str)
     known.iter().find(|k| k.eq_ignore_ascii_case(name)).copied().ok_or_else(|| OptionError::Unknown {
         format,
         name: name.to_owned(),
-        nearest: nearest(known, name),
+        nearest: nearest(name, known.iter().copied()).map(str::to_owned),
     })
-}
-
-/// The known name with the smallest edit distance, the first of equals.
-fn nearest(known: &[&'static str], name: &str) -> &'static str {
-    let name = name.to_ascii_lowercase();
-    known
-        .iter()
-        .min_by_key(|candidate| edit_distance(&candidate.to_ascii_lowercase(), &name))
-        .expect("every format has options")
-}
-
-/// How many characters must be inserted, removed or replaced to make `b` of `a`.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let replace = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = replace.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 pub(crate) fn boolean(name: &'static str, value: &str) -> Result<bool, OptionError> {
@@ -100,6 +80,15 @@ pub(crate) fn locale(value: &str) -> Result<(), OptionError> {
         true => Ok(()),
         false => Err(wrong("locale", "en-US, the only locale whose numbers and month names are known", value)),
     }
+}
+
+pub(crate) fn pattern(name: &'static str, value: &str) -> Result<Pattern, OptionError> {
+    let expected = "a date and time pattern of the letters y u M L d D H h K k m s S a E X x Z V z";
+    Pattern::parse(value).ok_or_else(|| wrong(name, expected, value))
+}
+
+pub(crate) fn zone(name: &'static str, value: &str) -> Result<Zone, OptionError> {
+    Zone::parse(value).ok_or_else(|| wrong(name, "UTC, an offset like +01:00 or a name like Europe/Berlin", value))
 }
 
 pub(crate) fn wrong(name: &'static str, expected: &'static str, value: &str) -> OptionError {

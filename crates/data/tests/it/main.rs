@@ -1,4 +1,4 @@
-//! ognivo-data against real Spark, one file a subject.
+//! The crate's tests against what real Sparks wrote down.
 
-/// `random_split` and `sample` draw the rows that Spark draws.
+mod csv_like_spark;
 mod split;

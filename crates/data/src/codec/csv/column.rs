@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use super::field::{Block, Span};
 use super::options::{CsvOptions, Encoding};
 use crate::codec::datetime::TextTime;
-use crate::codec::mode::DecodeError;
+use crate::codec::error::DecodeError;
 use crate::codec::number::{parse_decimal, parse_double, parse_double_at, parse_float, parse_long, parse_long_at};
 
 /// What texts mean beyond their type.
@@ -42,13 +42,7 @@ impl Rules {
             positive_inf: encoded(&options.positive_inf),
             negative_inf: encoded(&options.negative_inf),
             latin1,
-            time: TextTime {
-                date_format: options.date_format.clone(),
-                timestamp_format: options.timestamp_format.clone(),
-                timestamp_ntz_format: options.timestamp_ntz_format.clone(),
-                fallback: options.enable_date_time_parsing_fallback,
-                zone: options.time_zone,
-            },
+            time: TextTime::of_csv(options),
         }
     }
 
@@ -56,7 +50,7 @@ impl Rules {
     pub(super) fn decode(&self, text: &[u8]) -> String {
         match self.latin1 {
             true => text.iter().map(|b| char::from(*b)).collect(),
-            false => String::from_utf8_lossy(text).into_owned(),
+            false => text_like_java(text),
         }
     }
 
@@ -134,7 +128,7 @@ impl Column {
                 return Err(DecodeError::UnsupportedType {
                     format: "CSV",
                     column: field.name().clone(),
-                    data_type: other.to_string(),
+                    data_type: crate::schema::type_name(other),
                 });
             }
         };
@@ -246,11 +240,25 @@ pub(super) fn text_array(
         Ok(array) => Some(Arc::new(array)),
         Err(_) => {
             let texts = BinaryArray::new(offsets, bytes, nulls);
-            let repaired: StringArray =
-                texts.iter().map(|text| text.map(|t| String::from_utf8_lossy(t).into_owned())).collect();
+            let repaired: StringArray = texts.iter().map(|text| text.map(text_like_java)).collect();
             Some(Arc::new(repaired))
         }
     }
+}
+
+/// Bytes as a string, U+FFFD for what is no UTF-8.
+///
+/// Java makes one U+FFFD of the three bytes of a lone surrogate, where Rust makes three.
+pub(super) fn text_like_java(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(3).position(|w| matches!(w, [0xED, 0xA0..=0xBF, 0x80..=0xBF])) {
+        text.push_str(&String::from_utf8_lossy(&rest[..at]));
+        text.push(char::REPLACEMENT_CHARACTER);
+        rest = &rest[at + 3..];
+    }
+    text.push_str(&String::from_utf8_lossy(rest));
+    text
 }
 
 impl Rules {
@@ -265,6 +273,10 @@ impl Rules {
         } else {
             None
         }
+    }
+
+    pub(super) fn is_special(&self, text: &[u8]) -> bool {
+        self.special(text).is_some()
     }
 
     /// Whether a text of digits and signs may mean something else than its number.

@@ -6,15 +6,17 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
-use memchr::{memchr_iter, memchr2, memmem};
 
 use super::column::{BadCell, Column, Rules};
 use super::field::{Block, Oddity, Record, Span};
+use super::lines::{BYTE_ORDER_MARK, detect_line_end, find_line, line_ends_in};
 use super::options::CsvOptions;
 use super::scan::{LineCount, Scanner, Stop};
 use super::tokenizer::{Ended, Tokenizer};
 use crate::codec::RowDecoder;
-use crate::codec::mode::{DecodeError, Decoded, Malformed, RecordSpan, RowMode};
+use crate::codec::error::DecodeError;
+use crate::codec::mode::{Decoded, Malformed, RecordSpan, RowMode};
+use crate::schema::type_name;
 
 /// Longest record that is held in memory while its end has not come.
 const RECORD_LIMIT_BYTES: usize = 256 << 20;
@@ -27,8 +29,6 @@ const CARRY_PIECE_BYTES: usize = 64 << 10;
 
 /// How much of a bad field a message shows.
 const SHOWN_CHARS: usize = 60;
-
-const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
 /// Decodes pushed bytes of one CSV file or payload; see [`RowDecoder`] for the order of calls.
 ///
@@ -65,6 +65,7 @@ pub struct CsvDecoder {
     check_header: bool,
     /// A record with another number of fields than the schema is malformed.
     check_field_count: bool,
+    max_columns: usize,
     keep_spans: bool,
     input: Input,
     batch: Batch,
@@ -90,25 +91,18 @@ enum Format {
 }
 
 impl Format {
-    fn new(options: &CsvOptions) -> Self {
+    fn new(options: &CsvOptions, n_columns: usize) -> Self {
         let tokenizer = Tokenizer::new(options);
         let line_sep = options.line_sep.clone().map(String::into_bytes);
         if options.multi_line {
             let line_end = line_sep.map(|sep| [sep[0], sep.get(1).copied().unwrap_or(0)]);
             return Format::MultiLine { tokenizer, line_end };
         }
-        let sep = options.sep.as_bytes()[0];
-        let scanner = Scanner {
-            sep,
-            quote: options.quote.map_or(sep, |c| c as u8),
-            line_ends: if line_sep.is_some() { [b'\n'; 2] } else { [b'\n', b'\r'] },
-            comment: options.comment.map(|c| c as u8),
-            trim_leading: options.ignore_leading_white_space.unwrap_or(false),
-            trim_trailing: options.ignore_trailing_white_space.unwrap_or(false),
-        };
+        let scanner = Scanner::new(options);
         let plain = options.sep.len() == 1
             && line_sep.as_deref().is_none_or(|sep| sep == b"\n")
-            && options.max_chars_per_column.is_none();
+            && options.max_chars_per_column.is_none()
+            && n_columns <= options.max_columns;
         Format::Lines { scanner, tokenizer, line_sep, plain }
     }
 }
@@ -196,7 +190,7 @@ impl CsvDecoder {
         let all_wanted = file_positions.iter().all(|i| projection.contains(i));
         Ok(CsvDecoder {
             rules: Rules::new(options),
-            format: Format::new(options),
+            format: Format::new(options, file_positions.len()),
             mode: options.mode,
             batch_rows: batch_rows.max(1),
             output: Arc::new(Schema::new_with_metadata(output, schema.metadata().clone())),
@@ -208,6 +202,7 @@ impl CsvDecoder {
                 .iter()
                 .map(|i| (schema.field(*i).name().clone(), schema.field(*i).data_type().clone()))
                 .collect(),
+            max_columns: options.max_columns,
             keep_spans: false,
             input: Input {
                 position: 0,
@@ -240,8 +235,10 @@ impl CsvDecoder {
             "a file of records over several lines is decoded from its beginning"
         );
         self.input.position = start;
-        if !matches!(self.format, Format::MultiLine { .. }) {
-            self.input.last_start = end;
+        if let Format::Lines { line_sep, .. } = &self.format {
+            // The range after this one may begin within a line end; it cannot see that a record begins behind it.
+            let straddling = line_sep.as_ref().map_or(0, |sep| sep.len() as u64 - 1);
+            self.input.last_start = end + straddling;
         }
         if start > 0 {
             self.input.state = State::PartialLine;
@@ -270,7 +267,11 @@ impl CsvDecoder {
             if window.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(window) && !at_eof {
                 return Ok(0);
             }
-            at = if window.starts_with(&BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+            if window.starts_with(&BYTE_ORDER_MARK) {
+                at = BYTE_ORDER_MARK.len();
+                // The first record begins at the mark, as far as ranges go.
+                self.input.last_start = self.input.last_start.max(at as u64);
+            }
             self.input.state = State::Records;
         }
         if self.input.state == State::PartialLine {
@@ -445,7 +446,11 @@ impl CsvDecoder {
         }
         self.bad.sort_unstable();
         let check_field_count = self.check_field_count;
-        let odd = self.block.odd.iter().filter(|(_, o)| check_field_count || !matches!(o, Oddity::FieldCount(_)));
+        let max_columns = self.max_columns;
+        let odd = self.block.odd.iter().filter(|(_, oddity)| match oddity {
+            Oddity::FieldCount(n) => check_field_count || *n > max_columns,
+            _ => true,
+        });
         let odd = odd.map(|(row, oddity)| (*row, Fault::Record(*oddity)));
         odd.chain(self.bad.iter().map(|cell| (cell.row, Fault::Cell(*cell)))).collect()
     }
@@ -495,7 +500,7 @@ impl CsvDecoder {
                 let text = self.rules.text(span, &self.block, window);
                 let shown: String = text.chars().take(SHOWN_CHARS).collect();
                 let more = if shown.len() < text.len() { "…" } else { "" };
-                (Some(name.clone()), format!("not a {}: {shown}{more}", kind_of(data_type)))
+                (Some(name.clone()), format!("not a {}: {shown}{more}", type_name(data_type)))
             }
             Fault::Record(oddity) => (
                 None,
@@ -662,7 +667,7 @@ fn corrupt_column(schema: &Schema, options: &CsvOptions) -> Result<Option<usize>
     };
     match field.data_type() {
         DataType::Utf8 => Ok(Some(index)),
-        other => Err(DecodeError::CorruptColumn { column: name.clone(), data_type: other.to_string() }),
+        other => Err(DecodeError::CorruptColumn { column: name.clone(), data_type: type_name(other) }),
     }
 }
 
@@ -676,52 +681,5 @@ fn add_row(block: &mut Block, record: Record, fields: &[Span], ended: Result<(),
             block.end_row(record, fields.len());
         }
         Err(oddity) => block.end_odd_row(record, oddity),
-    }
-}
-
-/// End of the line that begins at `at`, and the beginning of the next; `None` when the line goes on.
-///
-/// Without `line_sep`, CR and LF each end a line; between those of a CRLF lies a line of nothing, which is no record.
-fn find_line(window: &[u8], at: usize, line_sep: Option<&[u8]>) -> Option<(usize, usize)> {
-    let rest = &window[at..];
-    match line_sep {
-        None => memchr2(b'\n', b'\r', rest).map(|len| (at + len, at + len + 1)),
-        Some(sep) => memmem::find(rest, sep).map(|len| (at + len, at + len + sep.len())),
-    }
-}
-
-/// The line end of a multi-line file: the first of CR, LF and CRLF, LF when there is none at all.
-fn detect_line_end(window: &[u8], at_eof: bool) -> Option<[u8; 2]> {
-    match memchr2(b'\n', b'\r', window) {
-        Some(at) if window[at] == b'\n' => Some([b'\n', 0]),
-        Some(at) => match window.get(at + 1) {
-            Some(b'\n') => Some([b'\r', b'\n']),
-            Some(_) => Some([b'\r', 0]),
-            None if at_eof => Some([b'\r', 0]),
-            None => None,
-        },
-        None if at_eof => Some([b'\n', 0]),
-        None => None,
-    }
-}
-
-fn line_ends_in(text: &[u8], line_end: [u8; 2]) -> u64 {
-    memchr_iter(line_end[0], text).count() as u64
-}
-
-/// What a type is called in a message.
-fn kind_of(data_type: &DataType) -> &'static str {
-    match data_type {
-        DataType::Int8 => "tinyint",
-        DataType::Int16 => "smallint",
-        DataType::Int32 => "int",
-        DataType::Int64 => "bigint",
-        DataType::Float32 => "float",
-        DataType::Float64 => "double",
-        DataType::Boolean => "boolean",
-        DataType::Date32 => "date",
-        DataType::Timestamp(..) => "timestamp",
-        DataType::Decimal128(..) => "decimal that fits",
-        _ => "value of the column",
     }
 }

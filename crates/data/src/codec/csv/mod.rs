@@ -10,10 +10,15 @@
 
 mod column;
 mod decoder;
+mod encoder;
 mod field;
+mod infer;
+mod lines;
 mod options;
 mod scan;
 mod tokenizer;
 
 pub use decoder::CsvDecoder;
+pub use encoder::CsvEncoder;
+pub use infer::infer_schema;
 pub use options::{CsvOptions, Encoding, UnescapedQuoteHandling};

@@ -2,7 +2,7 @@
 
 use crate::codec::datetime::{Pattern, Zone};
 use crate::codec::mode::RowMode;
-use crate::codec::option::{self, OptionError, boolean, fraction, integer, wrong};
+use crate::codec::option::{self, OptionError, boolean, fraction, integer, pattern, wrong, zone};
 
 /// The options of Spark's CSV reader and writer, with Spark's names and defaults.
 ///
@@ -243,10 +243,7 @@ impl CsvOptions {
             "enableDateTimeParsingFallback" => {
                 self.enable_date_time_parsing_fallback = Some(boolean(name, value)?);
             }
-            "timeZone" => {
-                self.time_zone = Zone::parse(value)
-                    .ok_or_else(|| wrong(name, "UTC, an offset like +01:00 or a name like Europe/Berlin", value))?;
-            }
+            "timeZone" => self.time_zone = zone(name, value)?,
             "locale" => option::locale(value)?,
             "quoteAll" => self.quote_all = boolean(name, value)?,
             "escapeQuotes" => self.escape_quotes = boolean(name, value)?,
@@ -334,11 +331,6 @@ fn encoding(name: &'static str, value: &str) -> Result<Encoding, OptionError> {
         "ISO-8859-1" | "ISO8859-1" | "ISO_8859_1" | "LATIN1" => Ok(Encoding::Latin1),
         _ => Err(wrong(name, "UTF-8 or ISO-8859-1", value)),
     }
-}
-
-fn pattern(name: &'static str, value: &str) -> Result<Pattern, OptionError> {
-    Pattern::parse(value)
-        .ok_or_else(|| wrong(name, "a date and time pattern of the letters y M d H h m s S a E X x Z V", value))
 }
 
 #[cfg(test)]

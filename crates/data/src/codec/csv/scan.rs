@@ -5,6 +5,7 @@
 //! leaves an empty one behind, which is no record; bare CR costs what LF costs.
 
 use super::field::{Block, Record, Span};
+use super::options::CsvOptions;
 
 /// What a plain line consists of.
 #[derive(Debug, Clone)]
@@ -42,6 +43,18 @@ pub(super) struct LineCount {
 }
 
 impl Scanner {
+    pub(super) fn new(options: &CsvOptions) -> Self {
+        let sep = options.sep.as_bytes()[0];
+        Scanner {
+            sep,
+            quote: options.quote.map_or(sep, |c| c as u8),
+            line_ends: if options.line_sep.is_some() { [b'\n'; 2] } else { [b'\n', b'\r'] },
+            comment: options.comment.map(|c| c as u8),
+            trim_leading: options.ignore_leading_white_space.unwrap_or(false),
+            trim_trailing: options.ignore_trailing_white_space.unwrap_or(false),
+        }
+    }
+
     /// Adds the rows of whole plain lines in `input[from..]` to `block`, until it has `max_rows`.
     ///
     /// Lines that begin behind `last_start` are left alone. Gives the position of the first line not taken and why.

@@ -14,9 +14,6 @@ use memchr::{memchr, memchr2};
 use super::field::{Oddity, Span};
 use super::options::{CsvOptions, UnescapedQuoteHandling};
 
-/// The end of a record; a line end of any kind is turned into it.
-const NEW_LINE: u8 = b'\n';
-
 /// How records are taken apart.
 #[derive(Debug, Clone)]
 pub(super) struct Tokenizer {
@@ -28,7 +25,9 @@ pub(super) struct Tokenizer {
     trim_leading: bool,
     trim_trailing: bool,
     handling: UnescapedQuoteHandling,
-    /// Line ends within quotes become LF too.
+    /// What a line end of any kind is turned into, and what therefore ends a record: LF, or 0 when there is a `lineSep`.
+    new_line: u8,
+    /// Line ends within quotes are turned into it too.
     normalize_in_quotes: bool,
     max_columns: usize,
     max_chars: usize,
@@ -67,6 +66,7 @@ impl Tokenizer {
             trim_leading: options.ignore_leading_white_space.unwrap_or(false),
             trim_trailing: options.ignore_trailing_white_space.unwrap_or(false),
             handling: options.unescaped_quote_handling,
+            new_line: if options.line_sep.is_some() { 0 } else { b'\n' },
             normalize_in_quotes: options.line_sep.is_none() || !options.multi_line,
             max_columns: options.max_columns,
             max_chars: options.max_chars_per_column.unwrap_or(usize::MAX),
@@ -74,8 +74,6 @@ impl Tokenizer {
     }
 
     /// Takes a whole line apart, given without its line end; its spans point into `line` shifted by `at`.
-    ///
-    /// An LF within the line, which only a `lineSep` of another kind leaves there, ends the record.
     pub(super) fn line(
         &self,
         line: &[u8],
@@ -84,7 +82,7 @@ impl Tokenizer {
         scratch: &mut Vec<u8>,
     ) -> Result<(), Oddity> {
         fields.clear();
-        let mut run = Run::new(self, line, 0, [NEW_LINE, 0], at, fields, scratch);
+        let mut run = Run::new(self, line, 0, [self.new_line, 0], at, fields, scratch);
         let ended = run.record();
         run.close(ended)?;
         match fields.is_empty() {
@@ -198,11 +196,11 @@ impl<'a> Run<'a> {
         if *byte == self.line_end[0] {
             if self.line_end[1] == 0 {
                 if self.normalize {
-                    return Ok(NEW_LINE);
+                    return Ok(self.rules.new_line);
                 }
             } else if self.input.get(self.at) == Some(&self.line_end[1]) && self.normalize {
                 self.at += 1;
-                return Ok(NEW_LINE);
+                return Ok(self.rules.new_line);
             }
         }
         Ok(*byte)
@@ -217,7 +215,7 @@ impl<'a> Run<'a> {
     fn skip_line(&mut self) -> bool {
         loop {
             match self.next() {
-                Ok(NEW_LINE) => return true,
+                Ok(byte) if byte == self.rules.new_line => return true,
                 Ok(_) => {}
                 Err(_) => return false,
             }
@@ -231,7 +229,7 @@ impl<'a> Run<'a> {
             [one, 0] => text.strip_suffix(&[one]),
             two => text.strip_suffix(&two),
         };
-        self.start + ended.or_else(|| text.strip_suffix(&[NEW_LINE])).unwrap_or(text).len()
+        self.start + ended.or_else(|| text.strip_suffix(&[self.rules.new_line])).unwrap_or(text).len()
     }
 
     fn record(&mut self) -> Step<()> {
@@ -285,7 +283,7 @@ impl<'a> Run<'a> {
             }
         }
         let at_separator = self.rules.sep.len() == 1 && self.ch == self.rules.sep[0];
-        let consume = self.prev != 0 && !at_separator && self.ch != NEW_LINE;
+        let consume = self.prev != 0 && !at_separator && self.ch != self.rules.new_line;
         self.ch = 0;
         self.prev = 0;
         consume
@@ -331,20 +329,20 @@ impl<'a> Run<'a> {
         if self.is_blank() && self.rules.trim_leading {
             self.skip_blanks(sep)?;
         }
-        while self.ch != NEW_LINE {
+        while self.ch != self.rules.new_line {
             if self.is_blank() && self.rules.trim_leading {
                 self.skip_blanks(sep)?;
             }
-            if self.ch == sep || self.ch == NEW_LINE {
+            if self.ch == sep || self.ch == self.rules.new_line {
                 self.empty_parsed()?;
             } else {
                 self.unescaped = false;
                 self.prev = 0;
                 if self.ch == quote {
                     if self.simple_quoted(sep)? {
-                        if self.ch != NEW_LINE {
+                        if self.ch != self.rules.new_line {
                             self.advance()?;
-                            if self.ch == NEW_LINE {
+                            if self.ch == self.rules.new_line {
                                 self.empty_parsed()?;
                             }
                         }
@@ -366,14 +364,14 @@ impl<'a> Run<'a> {
                 } else {
                     self.trim = self.rules.trim_trailing;
                     if !self.plain_value(sep)? {
-                        self.append_until(sep, NEW_LINE, sep)?;
+                        self.append_until(sep, self.rules.new_line, sep)?;
                         self.value_parsed()?;
                     }
                 }
             }
-            if self.ch != NEW_LINE {
+            if self.ch != self.rules.new_line {
                 self.advance()?;
-                if self.ch == NEW_LINE {
+                if self.ch == self.rules.new_line {
                     self.empty_parsed()?;
                 }
             }
@@ -386,7 +384,7 @@ impl<'a> Run<'a> {
     }
 
     fn skip_blanks(&mut self, sep: u8) -> Step<()> {
-        while self.is_blank() && self.ch != sep && self.ch != NEW_LINE && self.ch != self.rules.quote {
+        while self.is_blank() && self.ch != sep && self.ch != self.rules.new_line && self.ch != self.rules.quote {
             self.advance()?;
         }
         Ok(())
@@ -404,7 +402,9 @@ impl<'a> Run<'a> {
         if self.input[from + len] != sep || len == 0 || len > self.rules.max_chars {
             return Ok(false);
         }
-        if self.line_end[0] != NEW_LINE && memchr(NEW_LINE, &self.input[from..from + len]).is_some() {
+        if self.line_end[0] != self.rules.new_line
+            && memchr(self.rules.new_line, &self.input[from..from + len]).is_some()
+        {
             return Ok(false);
         }
         self.push(Span::of_input(self.shift + from, len))?;
@@ -427,7 +427,9 @@ impl<'a> Run<'a> {
         if self.input[close] != quote
             || self.input.get(close + 1) != Some(&sep)
             || len > self.rules.max_chars
-            || text.iter().any(|b| *b == self.line_end[0] || *b == NEW_LINE || *b == self.rules.escape_escape)
+            || text
+                .iter()
+                .any(|b| *b == self.line_end[0] || *b == self.rules.new_line || *b == self.rules.escape_escape)
         {
             return Ok(false);
         }
@@ -459,11 +461,11 @@ impl<'a> Run<'a> {
             self.scratch.insert(self.field, quote);
             self.advance()?;
             self.trim = self.rules.trim_trailing;
-            return self.append_until(sep, NEW_LINE, sep);
+            return self.append_until(sep, self.rules.new_line, sep);
         }
         self.advance()?;
         loop {
-            if self.prev == quote && (self.is_blank() || self.ch == sep || self.ch == NEW_LINE) {
+            if self.prev == quote && (self.is_blank() || self.ch == sep || self.ch == self.rules.new_line) {
                 break;
             }
             if self.ch != quote && self.ch != escape {
@@ -483,18 +485,18 @@ impl<'a> Run<'a> {
                 self.quote_escape()?;
                 self.prev = self.ch;
                 self.advance()?;
-                if self.unescaped && (self.ch == sep || self.ch == NEW_LINE) {
+                if self.unescaped && (self.ch == sep || self.ch == self.rules.new_line) {
                     return Ok(());
                 }
             }
         }
         // Blanks after the closing quote are ignored, unless more text follows.
-        if self.ch != sep && self.ch != NEW_LINE && self.is_blank() {
+        if self.ch != sep && self.ch != self.rules.new_line && self.is_blank() {
             let mut blanks = Vec::new();
             loop {
                 blanks.push(self.ch);
                 self.advance()?;
-                if self.ch == NEW_LINE {
+                if self.ch == self.rules.new_line {
                     return Ok(());
                 }
                 if !self.is_blank() || self.ch == sep {
@@ -511,7 +513,7 @@ impl<'a> Run<'a> {
                 self.quoted(sep)?;
             }
         }
-        if self.ch != sep && self.ch != NEW_LINE {
+        if self.ch != sep && self.ch != self.rules.new_line {
             return Err(Leave::Odd(Oddity::UnescapedQuote));
         }
         Ok(())
@@ -532,7 +534,7 @@ impl<'a> Run<'a> {
 
     fn skip_value(&mut self, sep: u8) -> Step<()> {
         self.scratch.truncate(self.field);
-        while self.ch != sep && self.ch != NEW_LINE {
+        while self.ch != sep && self.ch != self.rules.new_line {
             self.advance()?;
         }
         Ok(())
@@ -543,7 +545,9 @@ impl<'a> Run<'a> {
         self.unescaped = true;
         match self.rules.handling {
             UnescapedQuoteHandling::BackToDelimiter => {
-                while let Some(len) = self.scratch[self.field..].iter().position(|b| *b == sep || *b == NEW_LINE) {
+                while let Some(len) =
+                    self.scratch[self.field..].iter().position(|b| *b == sep || *b == self.rules.new_line)
+                {
                     let rest = self.field + len + 1;
                     // Fields go to the record as they are; univocity would begin a new record at a line end.
                     let span = Span::of_scratch(self.field, len);
@@ -595,11 +599,11 @@ impl<'a> Run<'a> {
         if self.is_blank() && self.rules.trim_leading {
             self.skip_blanks_long()?;
         }
-        while self.ch != NEW_LINE {
+        while self.ch != self.rules.new_line {
             if self.is_blank() && self.rules.trim_leading {
                 self.skip_blanks_long()?;
             }
-            if self.ch == NEW_LINE || self.match_sep() {
+            if self.ch == self.rules.new_line || self.match_sep() {
                 self.empty_parsed()?;
             } else {
                 self.unescaped = false;
@@ -619,9 +623,9 @@ impl<'a> Run<'a> {
                     self.value_parsed()?;
                 }
             }
-            if self.ch != NEW_LINE {
+            if self.ch != self.rules.new_line {
                 self.advance()?;
-                if self.ch == NEW_LINE {
+                if self.ch == self.rules.new_line {
                     self.empty_parsed()?;
                 }
             }
@@ -641,7 +645,7 @@ impl<'a> Run<'a> {
     }
 
     fn skip_blanks_long(&mut self) -> Step<()> {
-        while self.is_blank() && self.ch != NEW_LINE && self.ch != self.rules.quote {
+        while self.is_blank() && self.ch != self.rules.new_line && self.ch != self.rules.quote {
             if self.match_sep() {
                 self.empty_parsed()?;
             }
@@ -651,7 +655,7 @@ impl<'a> Run<'a> {
     }
 
     fn append_until_sep(&mut self) -> Step<()> {
-        while self.ch != NEW_LINE && !self.match_sep() {
+        while self.ch != self.rules.new_line && !self.match_sep() {
             self.scratch.push(self.ch);
             self.ch = self.next()?;
         }
@@ -662,7 +666,7 @@ impl<'a> Run<'a> {
         let (quote, escape) = (self.rules.quote, self.rules.escape);
         self.advance()?;
         loop {
-            if self.prev == quote && (self.is_blank() || self.ch == NEW_LINE) {
+            if self.prev == quote && (self.is_blank() || self.ch == self.rules.new_line) {
                 break;
             }
             if self.prev == quote && self.match_sep() {
@@ -684,12 +688,12 @@ impl<'a> Run<'a> {
                 self.advance()?;
             }
         }
-        if self.ch != NEW_LINE && self.is_blank() {
+        if self.ch != self.rules.new_line && self.is_blank() {
             let mut blanks = Vec::new();
             loop {
                 blanks.push(self.ch);
                 self.advance()?;
-                if self.ch == NEW_LINE || self.match_sep() {
+                if self.ch == self.rules.new_line || self.match_sep() {
                     return Ok(());
                 }
                 if !self.is_blank() {

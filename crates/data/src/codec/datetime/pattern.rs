@@ -22,7 +22,7 @@ const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Frid
 
 /// A date and time pattern, as in Spark's `dateFormat` and `timestampFormat`.
 ///
-/// Letters: `y u M L d H h K k m s S a E D x X Z O V z`, text in single quotes, optional sections in brackets. Month
+/// Letters: `y u M L d D H h K k m s S a E X x Z V z`, text in single quotes, optional sections in brackets. Month
 /// and day names are English. Same as Spark 3 and later (`java.time`, strict); what the letters of the other calendar
 /// fields mean is not known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,10 @@ enum Item {
         colon: bool,
         minutes: bool,
     },
-    /// A zone's name.
-    ZoneName,
+    /// A zone's name, or its short one: `CET`.
+    ZoneName {
+        short: bool,
+    },
     Optional(Vec<Item>),
 }
 
@@ -203,8 +205,8 @@ fn item(letter: char, count: usize) -> Option<Item> {
             5 => Some(Item::Offset { zero: "Z", colon: true, minutes: true }),
             _ => None,
         },
-        'V' => (count == 2).then_some(Item::ZoneName),
-        'z' => (count <= 4).then_some(Item::ZoneName),
+        'V' => (count == 2).then_some(Item::ZoneName { short: false }),
+        'z' => (count <= 3).then_some(Item::ZoneName { short: true }),
         _ => None,
     }
 }
@@ -309,7 +311,7 @@ fn read_items<'t>(items: &[Item], mut text: &'t [u8], parts: &mut Parts) -> Opti
                 parts.zone = Some(zone);
                 rest
             }
-            Item::ZoneName => {
+            Item::ZoneName { .. } => {
                 let len = text.iter().take_while(|b| b.is_ascii_alphanumeric() || b"/_+-:".contains(b)).count();
                 parts.zone = Some(Zone::parse(std::str::from_utf8(&text[..len]).ok()?)?);
                 &text[len..]
@@ -409,7 +411,10 @@ fn write_items(items: &[Item], out: &mut Vec<u8>, local: NaiveDateTime, offset: 
                 };
                 out.extend_from_slice(text.as_bytes());
             }
-            Item::ZoneName => out.extend_from_slice(zone.name().as_bytes()),
+            Item::ZoneName { short } => {
+                let name = if *short { zone.short_name(local, offset) } else { zone.name() };
+                out.extend_from_slice(name.as_bytes());
+            }
             // A section is left out only when a value in it is missing, and here none is.
             Item::Optional(inner) => write_items(inner, out, local, offset, zone),
         }

@@ -1,0 +1,36 @@
+//! Where lines end.
+
+use memchr::{memchr_iter, memchr2, memmem};
+
+/// What some editors put in front of UTF-8.
+pub(super) const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// End of the line that begins at `at`, and the beginning of the next; `None` when the line goes on.
+///
+/// Without `line_sep`, CR and LF each end a line; between those of a CRLF lies a line of nothing, which is no record.
+pub(super) fn find_line(window: &[u8], at: usize, line_sep: Option<&[u8]>) -> Option<(usize, usize)> {
+    let rest = &window[at..];
+    match line_sep {
+        None => memchr2(b'\n', b'\r', rest).map(|len| (at + len, at + len + 1)),
+        Some(sep) => memmem::find(rest, sep).map(|len| (at + len, at + len + sep.len())),
+    }
+}
+
+/// The line end of a multi-line file: the first of CR, LF and CRLF, LF when there is none at all.
+pub(super) fn detect_line_end(window: &[u8], at_eof: bool) -> Option<[u8; 2]> {
+    match memchr2(b'\n', b'\r', window) {
+        Some(at) if window[at] == b'\n' => Some([b'\n', 0]),
+        Some(at) => match window.get(at + 1) {
+            Some(b'\n') => Some([b'\r', b'\n']),
+            Some(_) => Some([b'\r', 0]),
+            None if at_eof => Some([b'\r', 0]),
+            None => None,
+        },
+        None if at_eof => Some([b'\n', 0]),
+        None => None,
+    }
+}
+
+pub(super) fn line_ends_in(text: &[u8], line_end: [u8; 2]) -> u64 {
+    memchr_iter(line_end[0], text).count() as u64
+}
