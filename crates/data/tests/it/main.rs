@@ -1,4 +1,8 @@
-//! The crate's tests against what real Sparks wrote down.
+//! ognivo-data against real Spark, one file a subject.
 
+/// CSV is read as Spark reads it, however its bytes are pushed.
 mod csv_like_spark;
+/// CSV is written as Spark writes it.
+mod csv_written_like_spark;
+/// `random_split` and `sample` draw the rows that Spark draws.
 mod split;
