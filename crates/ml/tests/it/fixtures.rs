@@ -8,6 +8,7 @@ use ognivo_data::dataset::{Dataset, Executor, LocalExecutor};
 use ognivo_data::schema;
 use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
 use ognivo_data::version::SparkVersion;
+use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
@@ -124,12 +125,15 @@ fn saved(path: &str) -> SavedStage {
 /// Any stage of this crate from its saved form.
 pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
     Ok(match saved.class.as_str() {
-        Pipeline::CLASS => Pipeline::from_saved(saved, read_stage)?.into(),
+        // The second name is what PySpark writes for a pipeline without stages.
+        Pipeline::CLASS | "pyspark.ml.pipeline.Pipeline" => Pipeline::from_saved(saved, read_stage)?.into(),
         PipelineModel::CLASS => PipelineModel::from_saved(saved, read_stage)?.into(),
         StringIndexer::CLASS => StringIndexer::from_saved(saved)?.into(),
         StringIndexerModel::CLASS => StringIndexerModel::from_saved(saved)?.into(),
         IndexToString::CLASS => IndexToString::from_saved(saved)?.into(),
         VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),
+        LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
+        LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
         other => panic!("no stage of these tests: {other}"),
     })
 }

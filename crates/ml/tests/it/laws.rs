@@ -6,6 +6,7 @@ use arrow_array::{ArrayRef, DictionaryArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use ognivo_data::dataset::{Dataset, LocalExecutor};
 use ognivo_data::version::SparkVersion;
+use ognivo_ml::classification::LogisticRegression;
 use ognivo_ml::feature::HandleInvalid;
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, StringOrder};
@@ -97,6 +98,28 @@ fn vector_assemblers_keep_the_laws() {
         let of_scalars = VectorAssembler::new().input_cols(["y", "n", "flag", "x"]);
         transformer_laws(&of_scalars, &input("assembled"));
     }
+}
+
+#[test]
+fn logistic_regressions_keep_the_laws() {
+    let loans = input("loans");
+    for version in SparkVersion::ALL {
+        for (family, label) in [("binomial", "label"), ("multinomial", "status")] {
+            let mut regression = LogisticRegression::new().family(family).label_col(label).max_iter(5).reg_param(0.01);
+            regression.set_version(version);
+            estimator_laws(&regression, &partitioned(&loans), &executors());
+            saved_laws(&regression.clone().into(), read_stage, &dataset(loans.clone()));
+            let model = regression.fit(&dataset(loans.clone())).unwrap();
+            saved_laws(&model.into(), read_stage, &dataset(loans.clone()));
+        }
+    }
+}
+
+#[test]
+fn logistic_regression_models_keep_the_laws_on_rows_that_they_reject() {
+    let model = LogisticRegression::new().label_col("y").max_iter(3).features_col("pair");
+    let model = model.fit(&dataset(input("assembled").slice(0, 2))).unwrap();
+    transformer_laws(&model, &input("holed"));
 }
 
 fn pipeline() -> Pipeline {

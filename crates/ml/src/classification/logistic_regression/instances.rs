@@ -188,7 +188,8 @@ impl<'a> InstanceBatch<'a> {
     pub(super) fn of(rows: &'a RecordBatch) -> InstanceBatch<'a> {
         let numbers = |column: &'a ArrayRef| column.as_primitive::<Float64Type>().values().as_ref();
         InstanceBatch {
-            features: VectorColumn::try_new(rows.column(0)).expect("the vectors were checked when the instances were made"),
+            features: VectorColumn::try_new(rows.column(0))
+                .expect("the vectors were checked when the instances were made"),
             labels: numbers(rows.column(1)),
             weights: rows.columns().get(2).map(numbers),
         }

@@ -243,7 +243,13 @@ impl LossPass {
         }
     }
 
-    fn add_multinomial<A: Arithmetic>(&mut self, features: VectorRef<'_>, label: f64, weight: f64, margins: &mut [f64]) {
+    fn add_multinomial<A: Arithmetic>(
+        &mut self,
+        features: VectorRef<'_>,
+        label: f64,
+        weight: f64,
+        margins: &mut [f64],
+    ) {
         if weight == 0.0 {
             return;
         }
@@ -316,7 +322,11 @@ impl Aggregate for LossPass {
 
     fn update(&mut self, rows: &RecordBatch) -> Result<(), DatasetError> {
         let batch = InstanceBatch::of(rows);
-        if self.setting.divides { self.add::<Divide>(&batch) } else { self.add::<Multiply>(&batch) }
+        if self.setting.divides {
+            self.add::<Divide>(&batch)
+        } else {
+            self.add::<Multiply>(&batch)
+        }
         Ok(())
     }
 
@@ -368,9 +378,10 @@ impl DiffFunction for Objective<'_> {
         let pass = self.instances.aggregate(LossPass::at(self.setting, x))?;
         let n_coefficients = pass.coefficients.len();
         let loss = pass.finish(gradient);
-        let penalty = self.l2.as_ref().map_or(0.0, |l2| {
-            l2.add(&x[..n_coefficients], self.setting.n_sets, &mut gradient[..n_coefficients])
-        });
+        let penalty = self
+            .l2
+            .as_ref()
+            .map_or(0.0, |l2| l2.add(&x[..n_coefficients], self.setting.n_sets, &mut gradient[..n_coefficients]));
         Ok(loss + penalty)
     }
 }

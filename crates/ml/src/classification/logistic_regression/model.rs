@@ -60,7 +60,14 @@ impl LogisticRegressionModel {
         let n_sets = if is_multinomial { n_classes } else { 1 };
         let fits = coefficients.n_rows() == n_sets && intercepts.size() == n_sets && n_sets > 0;
         let params = Params::new("LogisticRegression", PARAMS);
-        fits.then_some(LogisticRegressionModel { params, coefficients, intercepts, n_classes, is_multinomial, summary: None })
+        fits.then_some(LogisticRegressionModel {
+            params,
+            coefficients,
+            intercepts,
+            n_classes,
+            is_multinomial,
+            summary: None,
+        })
     }
 
     /// Coefficients by rows: `n_sets × n_features`, stored dense or sparse as Spark's `compressed` chooses.

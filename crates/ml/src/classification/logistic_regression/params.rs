@@ -31,34 +31,64 @@ const SHARE: Range = Range::Between(0.0, 1.0);
 
 /// Estimator and model have the same parameters.
 pub(super) static PARAMS: &[ParamSpec] = &[
-    ParamSpec::new("aggregationDepth", ParamKind::Int, "depth of Spark's tree of partial sums, kept and without effect here")
-        .int(2)
-        .range(Range::AtLeast(2.0)),
-    ParamSpec::new("elasticNetParam", ParamKind::Double, "share of the L1 penalty, the rest is L2").double(0.0).range(SHARE),
-    ParamSpec::new("family", ParamKind::String, "binomial, multinomial, or auto: multinomial for more than two classes")
-        .text("auto")
-        .range(Range::OneOf(&["auto", "binomial", "multinomial"])),
+    ParamSpec::new(
+        "aggregationDepth",
+        ParamKind::Int,
+        "depth of Spark's tree of partial sums, kept and without effect here",
+    )
+    .int(2)
+    .range(Range::AtLeast(2.0)),
+    ParamSpec::new("elasticNetParam", ParamKind::Double, "share of the L1 penalty, the rest is L2")
+        .double(0.0)
+        .range(SHARE),
+    ParamSpec::new(
+        "family",
+        ParamKind::String,
+        "binomial, multinomial, or auto: multinomial for more than two classes",
+    )
+    .text("auto")
+    .range(Range::OneOf(&["auto", "binomial", "multinomial"])),
     ParamSpec::new("featuresCol", ParamKind::String, "vector column of features").text("features"),
     ParamSpec::new("fitIntercept", ParamKind::Boolean, "whether to fit an intercept").boolean(true),
     ParamSpec::new("labelCol", ParamKind::String, "label column, whole numbers from 0").text("label"),
-    ParamSpec::new("lowerBoundsOnCoefficients", ParamKind::Matrix, "smallest coefficients, one row per set of coefficients"),
+    ParamSpec::new(
+        "lowerBoundsOnCoefficients",
+        ParamKind::Matrix,
+        "smallest coefficients, one row per set of coefficients",
+    ),
     ParamSpec::new("lowerBoundsOnIntercepts", ParamKind::Vector, "smallest intercepts, one per set of coefficients"),
-    ParamSpec::new("maxBlockSizeInMB", ParamKind::Double, "size of Spark's blocks of rows, kept and without effect here")
-        .double(0.0)
-        .range(NOT_NEGATIVE)
-        .since(SparkVersion::V3_5),
+    ParamSpec::new(
+        "maxBlockSizeInMB",
+        ParamKind::Double,
+        "size of Spark's blocks of rows, kept and without effect here",
+    )
+    .double(0.0)
+    .range(NOT_NEGATIVE)
+    .since(SparkVersion::V3_5),
     ParamSpec::new("maxIter", ParamKind::Int, "maximum number of iterations").int(100).range(NOT_NEGATIVE),
-    ParamSpec::new("predictionCol", ParamKind::String, "column for the predicted label, none when empty").text("prediction"),
+    ParamSpec::new("predictionCol", ParamKind::String, "column for the predicted label, none when empty")
+        .text("prediction"),
     ParamSpec::new("probabilityCol", ParamKind::String, "column for the probability of each label, none when empty")
         .text("probability"),
     ParamSpec::new("rawPredictionCol", ParamKind::String, "column for the margin of each label, none when empty")
         .text("rawPrediction"),
     ParamSpec::new("regParam", ParamKind::Double, "weight of the penalty").double(0.0).range(NOT_NEGATIVE),
-    ParamSpec::new("standardization", ParamKind::Boolean, "whether the penalty sees features of unit deviation").boolean(true),
-    ParamSpec::new("threshold", ParamKind::Double, "label 1 is predicted above this probability").double(0.5).range(SHARE),
-    ParamSpec::new("thresholds", ParamKind::DoubleArray, "the label with the largest probability / threshold is predicted"),
+    ParamSpec::new("standardization", ParamKind::Boolean, "whether the penalty sees features of unit deviation")
+        .boolean(true),
+    ParamSpec::new("threshold", ParamKind::Double, "label 1 is predicted above this probability")
+        .double(0.5)
+        .range(SHARE),
+    ParamSpec::new(
+        "thresholds",
+        ParamKind::DoubleArray,
+        "the label with the largest probability / threshold is predicted",
+    ),
     ParamSpec::new("tol", ParamKind::Double, "convergence tolerance").double(1e-6).range(NOT_NEGATIVE),
-    ParamSpec::new("upperBoundsOnCoefficients", ParamKind::Matrix, "largest coefficients, one row per set of coefficients"),
+    ParamSpec::new(
+        "upperBoundsOnCoefficients",
+        ParamKind::Matrix,
+        "largest coefficients, one row per set of coefficients",
+    ),
     ParamSpec::new("upperBoundsOnIntercepts", ParamKind::Vector, "largest intercepts, one per set of coefficients"),
     ParamSpec::new("weightCol", ParamKind::String, "weight column, all rows weigh 1 without it"),
 ];
@@ -119,7 +149,8 @@ pub(super) fn check(params: &Params) -> Result<(), ParamError> {
 pub(super) fn check_n_thresholds(params: &Params, n_classes: usize) -> Result<(), ParamError> {
     match params.find(THRESHOLDS) {
         Some(thresholds) if thresholds.len() != n_classes => {
-            let reason = format!("`thresholds` must have one entry for each of the {n_classes} classes: {thresholds:?}");
+            let reason =
+                format!("`thresholds` must have one entry for each of the {n_classes} classes: {thresholds:?}");
             Err(ParamError::Conflict { uid: params.uid().clone(), reason })
         }
         _ => Ok(()),

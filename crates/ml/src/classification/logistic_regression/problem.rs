@@ -56,7 +56,10 @@ impl<'a> Problem<'a> {
             return Err(unlearnable(format!("the features have different sizes: {wrong_size}")));
         }
         if seen.n_invalid_labels > 0 {
-            return Err(unlearnable(format!("labels that are no classes (whole numbers from 0): {}", seen.n_invalid_labels)));
+            return Err(unlearnable(format!(
+                "labels that are no classes (whole numbers from 0): {}",
+                seen.n_invalid_labels
+            )));
         }
         if seen.features.n_features() == 0 || seen.features.total_weight() == 0.0 {
             return Err(unlearnable("there are no rows with features and weight".to_owned()));
@@ -67,7 +70,8 @@ impl<'a> Problem<'a> {
         let histogram = seen.histogram();
         let n_classes = n_declared.unwrap_or(histogram.len());
         if n_classes < histogram.len() {
-            let reason = format!("the label column declares {n_classes} labels, the largest is: {}", histogram.len() - 1);
+            let reason =
+                format!("the label column declares {n_classes} labels, the largest is: {}", histogram.len() - 1);
             return Err(unlearnable(reason));
         }
         let is_multinomial = match params.get(FAMILY).as_str() {
@@ -193,7 +197,9 @@ impl<'a> Problem<'a> {
     /// Whether features are centred: from 3.2 on, when the intercept is free to take up the difference.
     fn is_centred(&self) -> bool {
         let all = |key: Key<Vector>, bound: f64| {
-            self.params.find(key).is_none_or(|bounds| bounds.to_dense().iter().all(|value| value.total_cmp(&bound).is_eq()))
+            self.params
+                .find(key)
+                .is_none_or(|bounds| bounds.to_dense().iter().all(|value| value.total_cmp(&bound).is_eq()))
         };
         self.params.version() > SparkVersion::V2_4
             && self.has_intercept()

@@ -190,9 +190,7 @@ impl Decision {
             Kind::Multinomial { n_classes, thresholds: None } => {
                 margins.chunks_exact(*n_classes).map(|margins| argmax(margins) as f64).collect()
             }
-            Kind::Multinomial { thresholds: Some(_), .. } => {
-                self.labels_of_probabilities(&self.probabilities(margins))
-            }
+            Kind::Multinomial { thresholds: Some(_), .. } => self.labels_of_probabilities(&self.probabilities(margins)),
         }
     }
 
@@ -214,9 +212,7 @@ impl Decision {
     /// The label of each row when there are neither raw predictions nor probabilities.
     pub(super) fn labels_alone(&self, margins: &[f64]) -> Vec<f64> {
         match &self.kind {
-            Kind::Binomial { threshold } => {
-                margins.iter().map(|&margin| label(sigmoid(margin) > *threshold)).collect()
-            }
+            Kind::Binomial { threshold } => margins.iter().map(|&margin| label(sigmoid(margin) > *threshold)).collect(),
             Kind::Multinomial { .. } => self.labels_of_margins(margins),
         }
     }

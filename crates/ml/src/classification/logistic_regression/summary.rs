@@ -73,7 +73,8 @@ impl Scoring {
     }
 
     fn measure(&self, instances: &Dataset) -> Result<Performance, DatasetError> {
-        let zero = PerformancePass { scoring: self.clone(), confusion: Confusion::default(), scores: ScoreCounts::default() };
+        let zero =
+            PerformancePass { scoring: self.clone(), confusion: Confusion::default(), scores: ScoreCounts::default() };
         let pass = instances.aggregate(zero)?;
         let n_bins = if self.is_2_4 { 100 } else { 1000 };
         let curve = (self.decision.n_classes() == 2).then(|| pass.scores.into_curve(n_bins));
