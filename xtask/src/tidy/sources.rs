@@ -61,6 +61,20 @@ fn data_and_ml_know_no_clock_no_file_no_thread_and_no_terminal() {
 }
 
 #[test]
+fn time_enters_through_the_clock_only() {
+    let has_clock = ["crates/model/src/", "crates/stream/src/", "crates/files/src/"];
+    let is_held = |path: &&String| has_clock.iter().any(|room| path.starts_with(room)) && !path.ends_with("/clock.rs");
+    let now = ["SystemTime::now", "Instant::now", "Utc::now", "Local::now"];
+    let mut complaints = Vec::new();
+    for path in rust_files().iter().filter(is_held) {
+        let text = text(path).unwrap_or_default();
+        let lines = code_lines(&text).filter(|(_, line)| now.iter().any(|word| line.contains(word)));
+        complaints.extend(lines.map(|(number, line)| format!("{path}:{number}: {}", line.trim())));
+    }
+    report(complaints, "take a Clock (stream/src/clock.rs) or a time as an argument, so that tests can set it");
+}
+
+#[test]
 fn files_are_named_after_a_concept() {
     let is_empty =
         |path: &&String| path.split('/').any(|part| EMPTY_NAMES.contains(&part.split('.').next().unwrap_or(part)));
