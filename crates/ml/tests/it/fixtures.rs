@@ -67,7 +67,7 @@ impl Case {
         names.sort();
         let case = |name: &String| {
             let path = format!("{line}/{name}");
-            let expected = serde_json::from_str(&text(format!("{path}/expected.json"))).unwrap();
+            let expected = json(&format!("{path}/expected.json"));
             Case { path, expected }
         };
         names.iter().map(case).collect()
@@ -92,6 +92,11 @@ impl Case {
         let path = if folder().join(&unfitted).exists() { unfitted } else { format!("{}/model", self.path) };
         read_stage(&saved(&path)).unwrap()
     }
+}
+
+/// The JSON in a file below `fixtures/spark`.
+pub(crate) fn json(path: &str) -> Value {
+    serde_json::from_str(&text(path)).unwrap()
 }
 
 /// What a directory's metadata say, and those of the stages in it; without tables.
@@ -131,6 +136,8 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         StringIndexer::CLASS => StringIndexer::from_saved(saved)?.into(),
         StringIndexerModel::CLASS => StringIndexerModel::from_saved(saved)?.into(),
         IndexToString::CLASS => IndexToString::from_saved(saved)?.into(),
+        LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
+        LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
         VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),
         LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
         LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),

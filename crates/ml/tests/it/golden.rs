@@ -95,7 +95,7 @@ fn all_rows(data: &Dataset) -> Result<RecordBatch, String> {
 }
 
 /// Names, types, whether null is allowed, and attributes, whose keys have no order.
-fn schema_json(schema: &Schema) -> Vec<(String, String, bool, Value)> {
+pub(crate) fn schema_json(schema: &Schema) -> Vec<(String, String, bool, Value)> {
     let describe = |field: &arrow_schema::Field| {
         let attribute = field.metadata().get(ML_ATTR).map_or("null", String::as_str);
         let attribute = serde_json::from_str(attribute).unwrap();

@@ -1,9 +1,13 @@
 //! Everything that `ognivo-ml` promises across its modules.
 
+/// Evaluators give Spark's metrics.
+mod evaluation;
 /// Stages fit and score as the real Sparks that wrote fixtures/spark did.
 mod golden;
 /// Every stage keeps the laws.
 mod laws;
+/// Logistic regression takes Spark's steps and ends with Spark's numbers.
+mod logistic_regression;
 /// Pipelines: order of work, what is refused before data are read, parts fitted on different rows.
 mod pipeline;
 
