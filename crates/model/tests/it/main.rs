@@ -1,0 +1,6 @@
+//! One binary for the integration tests of the crate.
+
+mod damage; // every file of a directory cut, missing, and with flipped bits
+mod golden; // directories that real Spark wrote
+mod stores; // stores that count calls and fail
+mod whole; // a directory appears whole or not at all
