@@ -98,15 +98,33 @@ pub(crate) fn split_name(path: &Path) -> Option<(Path, String)> {
     Some((parts.into_iter().collect(), name))
 }
 
-pub(crate) fn siblings(folder: &Path, name: &str, uuid: Uuid) -> Siblings {
-    let sibling = |ending: &str| folder.clone().join(format!(".{name}.{uuid}.{ending}"));
-    Siblings { new: sibling("new"), old: sibling("old") }
+/// How the names beside a directory end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// A directory that is being written.
+    New,
+    /// A directory that was moved aside.
+    Old,
 }
 
-/// Whether `sibling` is a directory that a save of `name` has moved aside.
-pub(crate) fn is_old_of(name: &str, sibling: &str) -> bool {
+impl Ending {
+    fn as_str(self) -> &'static str {
+        match self {
+            Ending::New => ".new",
+            Ending::Old => ".old",
+        }
+    }
+}
+
+pub(crate) fn siblings(folder: &Path, name: &str, uuid: Uuid) -> Siblings {
+    let sibling = |ending: Ending| folder.clone().join(format!(".{name}.{uuid}{}", ending.as_str()));
+    Siblings { new: sibling(Ending::New), old: sibling(Ending::Old) }
+}
+
+/// Whether a save of `name` has made `sibling`, with this ending.
+pub(crate) fn is_sibling_of(name: &str, sibling: &str, ending: Ending) -> bool {
     let uuid = sibling.strip_prefix('.').and_then(|rest| rest.strip_prefix(name));
-    let uuid = uuid.and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".old"));
+    let uuid = uuid.and_then(|rest| rest.strip_prefix('.')?.strip_suffix(ending.as_str()));
     uuid.is_some_and(|uuid| Uuid::parse_str(uuid).is_ok())
 }
 
@@ -127,6 +145,7 @@ mod tests {
     fn a_directory_moved_aside_is_known_by_its_name() {
         let names = siblings(&Path::from("models"), "loans", Uuid::from_u128(7));
         let (folder, old) = split_name(&names.old).unwrap();
+        let is_old_of = |name, sibling: &str| is_sibling_of(name, sibling, Ending::Old);
         assert_eq!((folder.as_ref(), is_old_of("loans", &old)), ("models", true));
         assert!(!is_old_of("loan", &old) && !is_old_of("loans", ".loans.backup.old"));
         assert!(!is_old_of("loans", names.new.filename().unwrap()));

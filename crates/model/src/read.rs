@@ -19,7 +19,7 @@ use object_store::{GetOptions, ListResult, ObjectMeta, ObjectStore, ObjectStoreE
 use ognivo_ml::pipeline::{stage_path, stage_uids};
 use ognivo_ml::saved::SavedStage;
 
-use crate::layout::{self, METADATA, Nested, is_old_of, is_visible};
+use crate::layout::{self, Ending, METADATA, Nested, is_sibling_of, is_visible};
 use crate::limits::{Budget, Limits};
 use crate::listing::{Listing, ListingError, join};
 use crate::load_error::{LoadError, Place};
@@ -59,7 +59,7 @@ async fn standing(store: &dyn ObjectStore, path: &Path, limits: &Limits) -> Resu
     if has_metadata(store, path).await? {
         return list(store, path, limits).await;
     }
-    for old in moved_aside(store, path).await.map_err(|source| store_error(path, source))? {
+    for old in left_beside(store, path, Ending::Old).await.map_err(|source| store_error(path, source))? {
         if has_metadata(store, &old).await? {
             return list(store, &old, limits).await;
         }
@@ -102,18 +102,22 @@ pub(crate) async fn is_model(store: &dyn ObjectStore, path: &Path) -> Result<boo
     Ok(found.objects.iter().any(|file| file.location.filename().is_some_and(is_visible)))
 }
 
-/// Directories that saves to `path` have moved aside, the newest first.
-pub(crate) async fn moved_aside(store: &dyn ObjectStore, path: &Path) -> Result<Vec<Path>, object_store::Error> {
+/// Directories that saves to `path` have left beside it, the newest first.
+pub(crate) async fn left_beside(
+    store: &dyn ObjectStore,
+    path: &Path,
+    ending: Ending,
+) -> Result<Vec<Path>, object_store::Error> {
     let Some((folder, name)) = layout::split_name(path) else { return Ok(Vec::new()) };
     let found = list_folder(store, &folder).await?;
-    let is_old = |sibling: &Path| sibling.filename().is_some_and(|sibling| is_old_of(&name, sibling));
+    let is_left = |sibling: &Path| sibling.filename().is_some_and(|sibling| is_sibling_of(&name, sibling, ending));
     let mut dated = Vec::new();
-    for old in found.common_prefixes.into_iter().filter(is_old) {
-        let files = list_folder(store, &old.clone().join(METADATA)).await?.objects;
-        dated.push((files.iter().map(|file| file.last_modified).max(), old));
+    for left in found.common_prefixes.into_iter().filter(is_left) {
+        let files = list_folder(store, &left.clone().join(METADATA)).await?.objects;
+        dated.push((files.iter().map(|file| file.last_modified).max(), left));
     }
     dated.sort_by(|a, b| b.cmp(a));
-    Ok(dated.into_iter().map(|(_, old)| old).collect())
+    Ok(dated.into_iter().map(|(_, left)| left).collect())
 }
 
 /// Says what is at `path` instead of a model directory.

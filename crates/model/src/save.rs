@@ -31,9 +31,9 @@ use ognivo_ml::uid::Uid;
 use uuid::Uuid;
 
 use crate::directories::Directories;
-use crate::layout::{self, METADATA, SUCCESS, Siblings, is_old_of, metadata_file, siblings, table_file};
+use crate::layout::{self, Ending, METADATA, SUCCESS, Siblings, metadata_file, siblings, table_file};
 use crate::listing::join;
-use crate::read::{is_model, list_folder, moved_aside};
+use crate::read::{is_model, left_beside, list_folder};
 use crate::versions::Release;
 use crate::{metadata, tables};
 
@@ -97,7 +97,7 @@ pub async fn write_saved(
         let _ = directories.remove_folder(&saving.new).await;
         return Err(error);
     }
-    saving.clean_up(&name).await;
+    saving.clean_up().await;
     Ok(())
 }
 
@@ -115,13 +115,25 @@ impl Saving<'_> {
         if self.stands(self.path).await? {
             return Ok(());
         }
-        for old in moved_aside(self.store, self.path).await.map_err(|source| failed(self.path, source))? {
-            if self.stands(&old).await? {
-                self.clear_remains().await?;
-                return self.rename(&old, self.path).await;
+        if let Some(old) = self.left_beside(Ending::Old).await? {
+            self.clear_remains().await?;
+            return self.rename(&old, self.path).await;
+        }
+        // A whole `.new` and no model: what is at the path may be a copy of it that was stopped.
+        match self.left_beside(Ending::New).await? {
+            Some(_) => self.clear_remains().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The newest whole model that an earlier save has left beside the path.
+    async fn left_beside(&self, ending: Ending) -> Result<Option<Path>, SaveError> {
+        for left in left_beside(self.store, self.path, ending).await.map_err(|source| failed(self.path, source))? {
+            if self.stands(&left).await? {
+                return Ok(Some(left));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Removes what a stopped copy has left at the path; a rename in one step leaves nothing.
@@ -170,13 +182,9 @@ impl Saving<'_> {
     }
 
     /// Step 6. The new model stands: what cannot be removed now is left to the next save.
-    async fn clean_up(&self, name: &str) {
-        let Some((folder, _)) = layout::split_name(self.path) else { return };
-        let Ok(found) = list_folder(self.store, &folder).await else { return };
-        for sibling in found.common_prefixes {
-            if sibling.filename().is_some_and(|sibling| is_old_of(name, sibling)) {
-                let _ = self.directories.remove_folder(&sibling).await;
-            }
+    async fn clean_up(&self) {
+        for old in left_beside(self.store, self.path, Ending::Old).await.unwrap_or_default() {
+            let _ = self.directories.remove_folder(&old).await;
         }
     }
 

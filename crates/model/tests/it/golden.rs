@@ -39,8 +39,7 @@ async fn read(folder: &DiskPath) -> SavedStage {
 /// The same directory under another release.
 fn under_release(mut saved: SavedStage, release: &str) -> SavedStage {
     saved.spark_version = release.to_owned();
-    saved.children =
-        saved.children.into_iter().map(|(path, child)| (path, under_release(child, release))).collect();
+    saved.children = saved.children.into_iter().map(|(path, child)| (path, under_release(child, release))).collect();
     saved
 }
 

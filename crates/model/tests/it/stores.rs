@@ -20,7 +20,10 @@ use ognivo_model::Directories;
 
 /// The folder of all fixtures.
 pub(crate) fn fixtures() -> PathBuf {
-    DiskPath::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/spark").canonicalize().expect("the fixtures are there")
+    DiskPath::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures/spark")
+        .canonicalize()
+        .expect("the fixtures are there")
 }
 
 /// A store whose root is `folder`.

@@ -8,9 +8,7 @@ use object_store::path::Path;
 use ognivo_ml::param::Params;
 use ognivo_ml::saved::SavedStage;
 use ognivo_ml::uid::Uid;
-use ognivo_model::{
-    CopiedDirectories, Directories, LoadError, SaveError, SaveMode, model_id, read_saved, write_saved,
-};
+use ognivo_model::{CopiedDirectories, Directories, LoadError, SaveError, SaveMode, model_id, read_saved, write_saved};
 
 use crate::stores::{Failure, FaultyDirectories, FaultyStore, Fuse, LocalDirectories, local};
 
@@ -171,8 +169,19 @@ async fn the_layout_of_a_saved_directory_is_sparks() {
         .map(|file| file.location.to_string())
         .collect();
     files.sort();
-    let uuid = files[2].split("part-00000-").nth(1).unwrap().strip_suffix("-c000.snappy.parquet").unwrap().to_owned();
+    let uuid = files.iter().find_map(|file| file.strip_suffix("-c000.snappy.parquet")?.split("part-00000-").nth(1));
+    let uuid = uuid.unwrap().to_owned();
     let files: Vec<String> = files.iter().map(|file| file.replace(&uuid, "<uuid>")).collect();
-    expect_test::expect![[r#""#]].assert_debug_eq(&files);
+    expect_test::expect![[r#"
+        [
+            "models/loans/metadata/_SUCCESS",
+            "models/loans/metadata/part-00000",
+            "models/loans/stages/0_Numbers_1/data/_SUCCESS",
+            "models/loans/stages/0_Numbers_1/data/part-00000-<uuid>-c000.snappy.parquet",
+            "models/loans/stages/0_Numbers_1/metadata/_SUCCESS",
+            "models/loans/stages/0_Numbers_1/metadata/part-00000",
+        ]
+    "#]]
+    .assert_debug_eq(&files);
     assert_eq!(model_id(&read_saved(world.store.as_ref(), &path()).await.unwrap()), model_id(&model(1)));
 }
