@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{BinaryBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, ListArray, MapArray, StructArray};
 use arrow_schema::{ArrowError, DataType, Field, Fields};
 use ognivo_data::matrix::{is_matrix, matrix_type};
@@ -67,7 +68,30 @@ fn not_in_spark(data_type: &DataType) -> String {
 /// The same values in the canonical form of their type; texts are copied and counted against the budget.
 pub(crate) fn canonical(array: &ArrayRef, budget: &mut Budget) -> Result<ArrayRef, Refusal> {
     let data_type = canonical_type(array.data_type()).map_err(Refusal::Broken)?;
-    rebuild(array, &data_type, budget)
+    let array = rebuild(array, &data_type, budget)?;
+    claim_dense(&array, budget)?;
+    Ok(array)
+}
+
+/// Takes from the budget what the vectors and matrices of a column need when they are made dense: a sparse one of a few
+/// bytes may say that it has thousands of millions of slots.
+fn claim_dense(array: &ArrayRef, budget: &mut Budget) -> Result<(), Refusal> {
+    let dimensions: &[usize] = match array.data_type() {
+        vector if is_vector(vector) => &[1],
+        matrix if is_matrix(matrix) => &[1, 2],
+        _ => return Ok(()),
+    };
+    let rows = array.as_struct();
+    for row_idx in (0..rows.len()).filter(|&row_idx| rows.is_valid(row_idx)) {
+        let size = |&dimension: &usize| {
+            let sizes = rows.column(dimension).as_primitive::<Int32Type>();
+            // A dense vector has no size; its values were counted when they were decoded.
+            if sizes.is_valid(row_idx) { sizes.value(row_idx).max(0) as u64 } else { 0 }
+        };
+        let n_slots = dimensions.iter().map(size).fold(1, u64::saturating_mul);
+        budget.take_decoded_bytes(n_slots.saturating_mul(size_of::<f64>() as u64))?;
+    }
+    Ok(())
 }
 
 /// `array` as `target`, which has the same shape.

@@ -98,7 +98,7 @@ fn obstacle(saved: &SavedStage, children: &[Description], registry: &Registry) -
     if !children.iter().all(Description::is_loadable) {
         return None;
     }
-    registry.stage(saved).err().map(|error| error.to_string())
+    registry.check(saved).err().map(|error| error.to_string())
 }
 
 /// What was set to another value than the default.

@@ -40,5 +40,5 @@ pub use limits::Limits;
 pub use load::{build, load, load_estimator, load_transformer};
 pub use load_error::{LoadError, Place};
 pub use read::{read_saved, read_saved_within};
-pub use registry::{Constructor, Registry};
+pub use registry::{Constructor, EvaluatorConstructor, Registry};
 pub use save::{SaveError, SaveMode, SaveOptions, save, write_saved};

@@ -75,11 +75,21 @@ pub fn build(saved: &SavedStage, path: &Path, registry: &Registry) -> Result<Sta
             LoadError::Stage { directory: Some(join(path, &folder).to_string()), cause }
         }
         LoadError::UnknownClass { place, class, known } => {
-            let folder = folder_of(saved, |stage| Some(&stage.uid) == place.uid.as_ref() && stage.class == class);
-            LoadError::UnknownClass { place: Place { path: join(path, &folder), ..place }, class, known }
+            let place = placed(saved, path, place);
+            LoadError::UnknownClass { place, class, known }
+        }
+        LoadError::WrongKind { place, wanted, found } => {
+            let place = placed(saved, path, place);
+            LoadError::WrongKind { place, wanted, found }
         }
         other => other,
     })
+}
+
+/// `place`, whose stage is known, with the stage's folder.
+fn placed(saved: &SavedStage, path: &Path, place: Place) -> Place {
+    let folder = folder_of(saved, |stage| Some(&stage.uid) == place.uid.as_ref());
+    Place { path: join(path, &folder), ..place }
 }
 
 fn folder_of(saved: &SavedStage, is_meant: impl Fn(&SavedStage) -> bool) -> String {

@@ -5,6 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use object_store::path::Path;
+use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
+use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator};
+use ognivo_ml::feature::index_to_string::IndexToString;
+use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
+use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 use ognivo_ml::saved::{SavedError, SavedStage};
 use ognivo_ml::stage::Stage;
@@ -14,7 +19,10 @@ use crate::load_error::{LoadError, Place};
 /// Makes a stage from what its directory says; the registry makes the stages inside it.
 pub type Constructor = dyn Fn(&SavedStage, &Registry) -> Result<Stage, LoadError> + Send + Sync;
 
-/// The stage classes that can be loaded.
+/// Makes an evaluator from what its directory says.
+pub type EvaluatorConstructor = dyn Fn(&SavedStage) -> Result<Box<dyn Evaluator>, SavedError> + Send + Sync;
+
+/// The stage and evaluator classes that can be loaded.
 ///
 /// [`Registry::default`] has those of `ognivo-ml`. Others are added by name:
 ///
@@ -29,13 +37,14 @@ pub type Constructor = dyn Fn(&SavedStage, &Registry) -> Result<Stage, LoadError
 /// ```
 #[derive(Clone)]
 pub struct Registry {
-    constructors: BTreeMap<&'static str, Arc<Constructor>>,
+    stages: BTreeMap<&'static str, Arc<Constructor>>,
+    evaluators: BTreeMap<&'static str, Arc<EvaluatorConstructor>>,
 }
 
 impl Registry {
     /// A registry without any class.
     pub fn empty() -> Registry {
-        Registry { constructors: BTreeMap::new() }
+        Registry { stages: BTreeMap::new(), evaluators: BTreeMap::new() }
     }
 
     /// Adds a class, or replaces it.
@@ -44,7 +53,7 @@ impl Registry {
         class: &'static str,
         constructor: impl Fn(&SavedStage, &Registry) -> Result<Stage, LoadError> + Send + Sync + 'static,
     ) {
-        self.constructors.insert(class, Arc::new(constructor));
+        self.stages.insert(class, Arc::new(constructor));
     }
 
     /// Adds a class without stages inside it.
@@ -56,35 +65,73 @@ impl Registry {
         self.add(class, move |saved, _| Ok(from_saved(saved)?.into()));
     }
 
-    /// Whether the class can be loaded.
-    pub fn knows(&self, class: &str) -> bool {
-        self.constructors.contains_key(class)
+    /// Adds an evaluator's class.
+    pub fn add_evaluator<E: Evaluator + 'static>(
+        &mut self,
+        class: &'static str,
+        from_saved: impl Fn(&SavedStage) -> Result<E, SavedError> + Send + Sync + 'static,
+    ) {
+        self.evaluators.insert(class, Arc::new(move |saved| Ok(Box::new(from_saved(saved)?))));
     }
 
-    /// The classes that can be loaded, in alphabetical order.
+    /// Whether the class can be loaded, as a stage or as an evaluator.
+    pub fn knows(&self, class: &str) -> bool {
+        self.stages.contains_key(class) || self.evaluators.contains_key(class)
+    }
+
+    /// The stage classes that can be loaded, in alphabetical order.
     pub fn classes(&self) -> impl Iterator<Item = &'static str> {
-        self.constructors.keys().copied()
+        self.stages.keys().copied()
     }
 
     /// The stage that `saved` says, with all stages inside it.
     ///
     /// # Errors
-    /// [`LoadError::UnknownClass`] and what the stages themselves refuse.
+    /// [`LoadError::UnknownClass`] and what the stages themselves refuse; [`LoadError::WrongKind`] for an evaluator.
     pub fn stage(&self, saved: &SavedStage) -> Result<Stage, LoadError> {
-        match self.constructors.get(saved.class.as_str()) {
+        match self.stages.get(saved.class.as_str()) {
             Some(constructor) => constructor(saved, self),
-            None => Err(LoadError::UnknownClass {
-                place: Place { path: Path::default(), uid: Some(saved.uid.clone()) },
-                class: saved.class.clone(),
-                known: self.classes().collect(),
+            None if self.evaluators.contains_key(saved.class.as_str()) => Err(LoadError::WrongKind {
+                place: unplaced(saved),
+                wanted: "a stage",
+                found: format!("an evaluator ({})", saved.class),
             }),
+            None => Err(self.unknown(saved, self.classes())),
         }
     }
+
+    /// The evaluator that `saved` says.
+    ///
+    /// # Errors
+    /// [`LoadError::UnknownClass`] and what the evaluator refuses.
+    pub fn evaluator(&self, saved: &SavedStage) -> Result<Box<dyn Evaluator>, LoadError> {
+        match self.evaluators.get(saved.class.as_str()) {
+            Some(constructor) => Ok(constructor(saved)?),
+            None => Err(self.unknown(saved, self.evaluators.keys().copied())),
+        }
+    }
+
+    /// Why what `saved` says cannot be loaded as what it is.
+    pub(crate) fn check(&self, saved: &SavedStage) -> Result<(), LoadError> {
+        match self.evaluators.contains_key(saved.class.as_str()) {
+            true => self.evaluator(saved).map(drop),
+            false => self.stage(saved).map(drop),
+        }
+    }
+
+    fn unknown(&self, saved: &SavedStage, known: impl Iterator<Item = &'static str>) -> LoadError {
+        LoadError::UnknownClass { place: unplaced(saved), class: saved.class.clone(), known: known.collect() }
+    }
+}
+
+/// The place of a stage whose folder the caller will fill in.
+fn unplaced(saved: &SavedStage) -> Place {
+    Place { path: Path::default(), uid: Some(saved.uid.clone()) }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.classes()).finish()
+        f.debug_set().entries(self.classes()).entries(self.evaluators.keys()).finish()
     }
 }
 
@@ -100,6 +147,13 @@ impl Default for Registry {
                 Ok(PipelineModel::from_saved(saved, |child| registry.stage(child))?.into())
             });
         }
+        registry.add_simple(StringIndexer::CLASS, StringIndexer::from_saved);
+        registry.add_simple(StringIndexerModel::CLASS, StringIndexerModel::from_saved);
+        registry.add_simple(IndexToString::CLASS, IndexToString::from_saved);
+        registry.add_simple(VectorAssembler::CLASS, VectorAssembler::from_saved);
+        registry.add_simple(LogisticRegression::CLASS, LogisticRegression::from_saved);
+        registry.add_simple(LogisticRegressionModel::CLASS, LogisticRegressionModel::from_saved);
+        registry.add_evaluator(BinaryClassificationEvaluator::CLASS, BinaryClassificationEvaluator::from_saved);
         registry
     }
 }
