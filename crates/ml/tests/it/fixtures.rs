@@ -139,8 +139,6 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
         LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
         VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),
-        LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
-        LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
         other => panic!("no stage of these tests: {other}"),
     })
 }

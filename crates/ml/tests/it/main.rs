@@ -6,6 +6,8 @@ mod evaluation;
 mod golden;
 /// Every stage keeps the laws.
 mod laws;
+/// The original project's job from its file to its numbers.
+mod loan_job;
 /// Logistic regression takes Spark's steps and ends with Spark's numbers.
 mod logistic_regression;
 /// Pipelines: order of work, what is refused before data are read, parts fitted on different rows.
