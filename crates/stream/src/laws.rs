@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
 use crate::dead_letter::{self, DeadLetter};
-use crate::offset::{Offset, OffsetRange};
+use crate::offset::{Offset, OffsetRange, SourcePartition};
 use crate::plan::{BatchId, BatchPlan, ModelId};
 use crate::sink::{Committed, Lane, Sink};
 use crate::source::{ReadLimit, Source};
@@ -125,13 +125,13 @@ pub trait SinkBench: Send {
 /// When a law is broken.
 pub async fn sink_laws(bench: &mut dyn SinkBench) {
     let mut sink = open(bench).await;
-    let nothing = sink.last_committed(&[]).await.expect("the target answers");
+    let nothing = sink.last_committed(&[SourcePartition::all()]).await.expect("the target answers");
     assert!(at(&nothing).is_none(), "an empty target holds no batch: {nothing:?}");
 
     let first = plan(0);
     write(bench, &mut sink, &first, End::Commit).await;
     assert_eq!(counts(bench).await, (3, 1), "what was committed is visible, both lanes together");
-    let committed = sink.last_committed(&[]).await.expect("the target answers");
+    let committed = sink.last_committed(&[SourcePartition::all()]).await.expect("the target answers");
     assert_eq!(at(&committed), expect_at(&committed, &first), "the target knows its newest batch");
 
     let second = plan(1);
@@ -141,7 +141,7 @@ pub async fn sink_laws(bench: &mut dyn SinkBench) {
     assert_eq!(counts(bench).await, (3, 1), "a process that died before it committed leaves nothing visible");
 
     let mut sink = open(bench).await;
-    let committed = sink.last_committed(&[]).await.expect("the target answers");
+    let committed = sink.last_committed(&[SourcePartition::all()]).await.expect("the target answers");
     assert_eq!(at(&committed), expect_at(&committed, &first), "a new process finds the same newest batch");
     write(bench, &mut sink, &second, End::Commit).await;
     assert_eq!(counts(bench).await, (6, 2), "a batch may be tried again after it was given up");
@@ -154,7 +154,7 @@ pub async fn sink_laws(bench: &mut dyn SinkBench) {
     let writer = sink.begin(&empty).await.expect("the next batch can be begun");
     writer.commit().await.expect("a batch without rows can be committed");
     let mut sink = open(bench).await;
-    let committed = sink.last_committed(&[]).await.expect("the target answers");
+    let committed = sink.last_committed(&[SourcePartition::all()]).await.expect("the target answers");
     assert_eq!(at(&committed), expect_at(&committed, &empty), "a batch without rows counts");
     assert_eq!(counts(bench).await, (6, 2), "a batch without rows shows no row");
 
@@ -247,7 +247,7 @@ async fn counts(bench: &mut dyn SinkBench) -> (usize, usize) {
 /// # Panics
 /// When a law is broken.
 pub async fn checkpoint_laws(store: Arc<dyn ObjectStore>, folder: Path) {
-    let file = |name: &str| folder.clone().join(name);
+    let file = |name: &str| name.split('/').fold(folder.clone(), |path, part| path.join(part));
     let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };
     let put = |name: &str, text: &'static str| {
         let (store, path) = (store.clone(), file(name));

@@ -1,0 +1,28 @@
+//! Tests of the driver over a world in memory, and of the laws.
+
+#![cfg(debug_assertions)]
+// A simulation tells its seeds.
+#![allow(clippy::print_stderr)]
+
+/// Scripts of ordinary life: batches, limits, triggers, policies, the end.
+mod scripts {
+    mod crashes;
+    mod failures;
+    mod life;
+    mod limits;
+    mod moving_partitions;
+    mod ownership;
+    mod policies;
+    mod triggers;
+}
+/// What every source, sink and store must keep, held against those in memory.
+mod laws;
+/// Random scripts with crashes and failures.
+mod simulation;
+
+use std::future::Future;
+
+/// Runs a test on one thread, which is the thread that kill points belong to.
+fn run<F: Future<Output = ()>>(test: F) {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test);
+}

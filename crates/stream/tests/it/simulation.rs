@@ -1,0 +1,191 @@
+//! Random lives of a query: rows come, processes die anywhere and again while they recover, calls fail, partitions move.
+//!
+//! A failing schedule prints its seed; `OGNIVO_SIMULATION_SEED=<seed>` runs it alone, `OGNIVO_SIMULATION_SCHEDULES=<n>`
+//! sets how many run.
+
+use std::time::Duration;
+
+use ognivo_stream::kill_point::{self, KillPoint};
+use ognivo_stream::memory::{MemoryWorld, SourceKind, TargetKind, WorldOptions};
+use ognivo_stream::query::StreamingQuery;
+use ognivo_stream::stop::stop_pair;
+use ognivo_stream::trigger::Trigger;
+
+use crate::run;
+
+const SCHEDULES: u64 = 3000;
+
+/// SplitMix64: a few lines, the same numbers everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+fn world_options(random: &mut Random) -> WorldOptions {
+    let (source, target) = [
+        (SourceKind::Logged, TargetKind::Counting),
+        (SourceKind::Logged, TargetKind::Upserting),
+        (SourceKind::Logged, TargetKind::Positions),
+        (SourceKind::Numbered, TargetKind::Counting),
+        (SourceKind::Numbered, TargetKind::Upserting),
+        (SourceKind::Numbered, TargetKind::Positions),
+        (SourceKind::Moving, TargetKind::Positions),
+    ][random.below(7) as usize];
+    let n_partitions = if source == SourceKind::Logged { 1 } else { 1 + random.below(3) as usize };
+    let max_rows = 1 + random.below(9) as usize;
+    WorldOptions { source, target, n_partitions, max_rows, trigger: Trigger::AsRowsArrive }
+}
+
+/// Two members where partitions move, else one.
+struct Life {
+    world: MemoryWorld,
+    queries: Vec<StreamingQuery>,
+    random: Random,
+}
+
+impl Life {
+    fn new(seed: u64) -> Life {
+        let mut random = Random(seed);
+        let world = MemoryWorld::new(world_options(&mut random));
+        let n_members = if world.options.source == SourceKind::Moving { 2 } else { 1 };
+        let queries = (0..n_members).map(|member| world.start(member)).collect();
+        let mut life = Life { world, queries, random };
+        life.move_partitions();
+        life
+    }
+
+    fn move_partitions(&mut self) {
+        for partition in 0..self.world.options.n_partitions {
+            let member = self.random.below(self.queries.len() as u64);
+            self.world.membership.give(partition, member as usize);
+        }
+    }
+
+    async fn act(&mut self) {
+        let member = self.random.below(self.queries.len() as u64) as usize;
+        match self.random.below(100) {
+            0..40 => {
+                let n_rows = 1 + self.random.below(20);
+                self.world.add(n_rows);
+            }
+            40..60 => self.process(member).await,
+            60..85 => self.crash(member).await,
+            85..93 => self.fail(member).await,
+            93..97 => self.move_partitions(),
+            _ => self.world.clock.advance(Duration::from_secs(1 + self.random.below(600))),
+        }
+    }
+
+    async fn process(&mut self, member: usize) {
+        if self.random.chance(30) {
+            let mut once = self.world.start_with(member, Trigger::AvailableNow, "model");
+            let (_handle, stop) = stop_pair();
+            once.run(&stop).await.expect("a healthy world lets a query finish");
+            self.queries[member] = self.world.start(member);
+        } else {
+            self.queries[member].process_all_available().await.expect("a healthy world lets a query go on");
+        }
+    }
+
+    /// The process dies somewhere, and perhaps again while it recovers.
+    async fn crash(&mut self, member: usize) {
+        loop {
+            let point = KillPoint::ALL[self.random.below(KillPoint::ALL.len() as u64) as usize];
+            kill_point::kill_at(point, 1 + self.random.below(3) as u32);
+            let died = self.queries[member].process_all_available().await;
+            let spared = kill_point::spare();
+            assert!(died.is_ok() == spared, "it dies when it is killed, and only then: {died:?}");
+            self.queries[member] = self.world.start(member);
+            self.check().await;
+            if !self.random.chance(50) {
+                return;
+            }
+        }
+    }
+
+    /// A call fails once, or all do from one on for a while.
+    async fn fail(&mut self, member: usize) {
+        let persistently = self.random.chance(30);
+        self.world.faults.fail_at(1 + self.random.below(40), persistently);
+        let _ = self.queries[member].process_all_available().await;
+        self.check_healthy().await;
+        if self.random.chance(30) {
+            self.queries[member] = self.world.start(member);
+        }
+    }
+
+    async fn check_healthy(&mut self) {
+        self.world.faults.heal();
+        self.check().await;
+    }
+
+    async fn check(&self) {
+        let broken = self.world.check_at_any_moment().await;
+        assert!(broken.is_ok(), "{broken:?}");
+    }
+
+    async fn live(&mut self) {
+        for _ in 0..12 + self.random.below(20) {
+            self.act().await;
+            self.check().await;
+        }
+        for member in 0..self.queries.len() {
+            self.queries[member] = self.world.start(member);
+        }
+        for _ in 0..2 {
+            for query in &mut self.queries {
+                query.process_all_available().await.expect("a healthy world lets a query finish");
+            }
+        }
+        let broken = self.world.check_at_the_end();
+        assert!(broken.is_ok(), "{broken:?}");
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// Prints the seed when the schedule panics.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was OGNIVO_SIMULATION_SEED={}", self.0);
+        }
+    }
+}
+
+#[test]
+fn no_random_life_loses_or_repeats_a_row() {
+    let seeds: Vec<u64> = match number("OGNIVO_SIMULATION_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("OGNIVO_SIMULATION_SCHEDULES").unwrap_or(SCHEDULES)).collect(),
+    };
+    eprintln!("simulation: seeds {} to {}", seeds[0], seeds[seeds.len() - 1]);
+    run(async {
+        for seed in seeds {
+            let _seed = Seed(seed);
+            Life::new(seed).live().await;
+        }
+    });
+    for point in KillPoint::ALL {
+        eprintln!("passed {} {} times", point.name(), kill_point::passed(*point));
+    }
+}
