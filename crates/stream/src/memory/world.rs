@@ -138,6 +138,12 @@ impl MemoryWorld {
 
     /// A newly started process with another trigger or model.
     pub fn start_with(&self, member: usize, trigger: Trigger, model: &str) -> StreamingQuery {
+        let (parts, options) = self.parts(member, model);
+        StreamingQuery::new(parts, QueryOptions { trigger, ..options })
+    }
+
+    /// What [`start`](MemoryWorld::start) makes a query of, for tests that exchange a part.
+    pub fn parts(&self, member: usize, model: &str) -> (QueryParts, QueryOptions) {
         let parts = QueryParts {
             source: self.source(member),
             scorer: Arc::new(MemoryScorer::new(model)),
@@ -146,8 +152,8 @@ impl MemoryWorld {
         };
         let bad_rows =
             BadRowPolicy { malformed: BadRow::DeadLetter, invalid: BadRow::DeadLetter, max_bad_fraction: None };
-        let options = QueryOptions { trigger, bad_rows, clock: self.clock.clone(), ..QueryOptions::default() };
-        StreamingQuery::new(parts, options)
+        let trigger = self.options.trigger;
+        (parts, QueryOptions { trigger, bad_rows, clock: self.clock.clone(), ..QueryOptions::default() })
     }
 
     fn source(&self, member: usize) -> Box<dyn Source> {

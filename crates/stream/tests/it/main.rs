@@ -17,6 +17,8 @@ mod scripts {
 }
 /// What every source, sink and store must keep, held against those in memory.
 mod laws;
+/// The table of the planner.
+mod plan;
 /// Random scripts with crashes and failures.
 mod simulation;
 

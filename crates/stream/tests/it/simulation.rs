@@ -13,7 +13,7 @@ use ognivo_stream::trigger::Trigger;
 
 use crate::run;
 
-const SCHEDULES: u64 = 3000;
+const SCHEDULES: u64 = 2000;
 
 /// SplitMix64: a few lines, the same numbers everywhere.
 struct Random(u64);
@@ -178,14 +178,25 @@ fn no_random_life_loses_or_repeats_a_row() {
         Some(seed) => vec![seed],
         None => (0..number("OGNIVO_SIMULATION_SCHEDULES").unwrap_or(SCHEDULES)).collect(),
     };
-    eprintln!("simulation: seeds {} to {}", seeds[0], seeds[seeds.len() - 1]);
+    eprintln!("simulation: {} schedules, seeds {} to {}", seeds.len(), seeds[0], seeds[seeds.len() - 1]);
+    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let passes: Vec<Vec<u64>> = std::thread::scope(|scope| {
+        let share = seeds.len().div_ceil(n_threads);
+        let threads: Vec<_> = seeds.chunks(share).map(|seeds| scope.spawn(|| live_all(seeds))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a schedule failed; its seed is above")).collect()
+    });
+    for (i, point) in KillPoint::ALL.iter().enumerate() {
+        eprintln!("passed {} {} times", point.name(), passes.iter().map(|passes| passes[i]).sum::<u64>());
+    }
+}
+
+/// Lives the lives of these seeds, and tells how often each kill point was passed.
+fn live_all(seeds: &[u64]) -> Vec<u64> {
     run(async {
         for seed in seeds {
-            let _seed = Seed(seed);
-            Life::new(seed).live().await;
+            let _seed = Seed(*seed);
+            Life::new(*seed).live().await;
         }
     });
-    for point in KillPoint::ALL {
-        eprintln!("passed {} {} times", point.name(), kill_point::passed(*point));
-    }
+    KillPoint::ALL.iter().map(|point| kill_point::passed(*point)).collect()
 }
