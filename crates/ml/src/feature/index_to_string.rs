@@ -206,3 +206,66 @@ impl BoundStage for BoundIndexToString {
         Ok(keep_rows(&rows, found.into_iter().map(fate).collect()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use SparkVersion::{V3_5, V4_3};
+    use arrow_array::Float64Array;
+    use arrow_array::cast::AsArray;
+
+    fn apply(version: SparkVersion, index: Option<f64>) -> Outcome {
+        let mut stage = IndexToString::new().input_col("i").output_col("text").labels(["x", "y"]);
+        stage.set_version(version);
+        let column: ArrayRef = Arc::new(Float64Array::from(vec![index]));
+        let rows = RecordBatch::try_from_iter_with_nullable([("i", column, true)]).unwrap();
+        stage.bind(&rows.schema()).unwrap().apply(rows).unwrap()
+    }
+
+    /// As Spark 3.5.9 and 4.3.0 do: the label, `null`, or the reason of the rejection.
+    #[track_caller]
+    fn check(version: SparkVersion, index: Option<f64>, expected: &str) {
+        let Outcome { rows, fates } = apply(version, index);
+        let found = match fates.rejections().next() {
+            Some((_, rejection)) => rejection.message.clone(),
+            None => rows["text"].as_string::<i32>().iter().next().unwrap().unwrap_or("null").to_owned(),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_fraction_of_an_index_is_cut_off() {
+        for version in [V3_5, V4_3] {
+            check(version, Some(1.9), "y");
+            check(version, Some(-0.5), "x");
+        }
+    }
+
+    #[test]
+    fn an_index_without_label_is_rejected() {
+        for version in [V3_5, V4_3] {
+            check(version, Some(2.0), "unseen index: 2.0");
+            check(version, Some(-1.0), "unseen index: -1.0");
+            check(version, Some(1e300), "unseen index: 1e300");
+        }
+    }
+
+    #[test]
+    fn null_and_nan_are_rejected_from_spark_4_on() {
+        check(V3_5, None, "null");
+        check(V4_3, None, "null is no index");
+        check(V3_5, Some(f64::NAN), "x");
+        check(V4_3, Some(f64::NAN), "NaN is no index");
+    }
+
+    #[test]
+    fn a_column_without_labels_is_refused() {
+        let rows = Schema::new(vec![Field::new("i", DataType::Float64, true)]);
+        let stage = IndexToString::new().input_col("i");
+        let error = stage.bind(&Arc::new(rows)).err().unwrap();
+        let expected = "column `i` carries no labels, and `labels` is not set";
+        assert_eq!(error.to_string(), format!("stage `{}`: {expected}", stage.uid()));
+    }
+}

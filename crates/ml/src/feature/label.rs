@@ -172,3 +172,64 @@ fn visit_keys<T: ArrowPrimitiveType>(
 ) {
     numbers.as_primitive::<T>().iter().for_each(|number| visit(number.map(&key)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SparkVersion::{V3_5, V4_3};
+
+    /// The label is the number's text, and leads back to it.
+    #[track_caller]
+    fn check(label_type: LabelType, key: i128, version: SparkVersion, label: &str) {
+        assert_eq!(label_type.text_of(key, version), label);
+        assert_eq!(label_type.key_of(label, version), Some(key));
+    }
+
+    #[test]
+    fn numbers_are_labelled_as_spark_casts_them() {
+        // Labels that StringIndexer of Spark 3.5.9 and 4.3.0 gave.
+        check(LabelType::Integer, -5, V4_3, "-5");
+        check(LabelType::Integer, i128::from(i64::MAX), V4_3, "9223372036854775807");
+        check(LabelType::Float, float_key(0.1), V4_3, "0.1");
+        check(LabelType::Float, float_key(1e-4), V4_3, "1.0E-4");
+        check(LabelType::Double, double_key(-0.0), V4_3, "-0.0");
+        check(LabelType::Double, double_key(5e-324), V4_3, "4.9E-324");
+        check(LabelType::Double, double_key(1e10), V4_3, "1.0E10");
+        check(LabelType::Double, double_key(f64::INFINITY), V4_3, "Infinity");
+    }
+
+    #[test]
+    fn a_tiny_decimal_has_an_exponent_before_spark_4() {
+        // DECIMAL(20, 7) in StringIndexer of Spark 3.5.9 and 4.3.0.
+        let decimal = LabelType::Decimal(7);
+        for (key, before, since) in [
+            (0, "0E-7", "0.0000000"),
+            (1, "1E-7", "0.0000001"),
+            (10_000_000, "1.0000000", "1.0000000"),
+            (-25_000_000, "-2.5000000", "-2.5000000"),
+            (1_234_565_000_000, "123456.5000000", "123456.5000000"),
+        ] {
+            check(decimal, key, V3_5, before);
+            check(decimal, key, V4_3, since);
+        }
+        check(LabelType::Decimal(0), 12, V4_3, "12");
+        check(LabelType::Decimal(9), 15, V3_5, "1.5E-8");
+    }
+
+    #[test]
+    fn a_label_that_is_no_number_s_text_belongs_to_no_number() {
+        for label in ["1", "1.00", "01.0", "1e10", "inf", "nan", "", " 1.0", "1.0E+10"] {
+            assert_eq!(LabelType::Double.key_of(label, V4_3), None, "{label}");
+        }
+        assert_eq!(LabelType::Integer.key_of("+1", V4_3), None);
+        assert_eq!(LabelType::Decimal(2).key_of("1.5", V4_3), None);
+        assert_eq!(LabelType::Decimal(2).key_of("1E99", V4_3), None);
+    }
+
+    #[test]
+    fn a_label_that_an_older_jvm_wrote_with_a_digit_too_many_is_found() {
+        // Spark 3.5.9 on JDK 17 labels 1e23 and 2e23 so.
+        assert_eq!(LabelType::Double.key_of("9.999999999999999E22", V3_5), Some(double_key(1e23)));
+        assert_eq!(LabelType::Double.key_of("1.9999999999999998E23", V3_5), Some(double_key(2e23)));
+    }
+}

@@ -435,3 +435,134 @@ impl BoundStage for BoundStringIndexer {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::BooleanArray;
+    use ognivo_data::dataset::LocalExecutor;
+    use ognivo_data::fault::Explain;
+    use ognivo_data::outcome::RejectCode;
+
+    fn rows(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    fn texts<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> ArrayRef {
+        Arc::new(values.into_iter().collect::<StringArray>())
+    }
+
+    fn apply(model: StringIndexerModel, rows: RecordBatch) -> Outcome {
+        model.bind(&rows.schema()).unwrap().apply(rows).unwrap()
+    }
+
+    fn indices(outcome: &Outcome) -> Vec<f64> {
+        use arrow_array::types::Float64Type;
+        outcome.rows.columns().last().unwrap().as_primitive::<Float64Type>().values().to_vec()
+    }
+
+    #[test]
+    fn an_unseen_label_gets_the_extra_index_when_kept() {
+        let model = StringIndexerModel::from_labels(["a", "b"]).input_col("c").handle_invalid(HandleInvalid::Keep);
+        let outcome = apply(model, rows(vec![("c", texts([Some("b"), Some("z"), None, Some("a")]))]));
+        assert_eq!(indices(&outcome), [1.0, 2.0, 2.0, 0.0]);
+        let schema = outcome.rows.schema();
+        let attribute = Attribute::of(schema.fields().last().unwrap()).unwrap();
+        assert_eq!(attribute.labels().unwrap(), ["a", "b", "__unknown"]);
+    }
+
+    #[test]
+    fn a_row_with_an_unseen_label_or_null_is_rejected_by_default() {
+        let model = StringIndexerModel::from_labels(["a"]).input_col("c").output_col("i");
+        let uid = model.uid().clone();
+        let outcome = apply(model, rows(vec![("c", texts([Some("z"), Some("a"), None]))]));
+        assert_eq!(indices(&outcome), [0.0]);
+        let rejections: Vec<_> = outcome.fates.rejections().map(|(row_idx, why)| (row_idx, why.clone())).collect();
+        let why = |code, message: &str| ognivo_data::outcome::Rejection {
+            stage: uid.to_string(),
+            column: "c".to_owned(),
+            code,
+            message: message.to_owned(),
+        };
+        let unseen = why(RejectCode::UnseenLabel, "unseen label: z");
+        assert_eq!(rejections, [(0, unseen), (2, why(RejectCode::NullValue, "null is no label"))]);
+    }
+
+    #[test]
+    fn a_row_is_skipped_when_any_column_is_invalid() {
+        let model = StringIndexerModel::from_arrays_of_labels(vec![vec!["a".to_owned()], vec!["x".to_owned()]]);
+        let model = model.input_cols(["c", "d"]).output_cols(["i", "j"]).handle_invalid(HandleInvalid::Skip);
+        let c = texts([Some("a"), Some("a"), Some("z"), Some("a")]);
+        let outcome = apply(model, rows(vec![("c", c), ("d", texts([Some("x"), None, Some("x"), Some("x")]))]));
+        assert_eq!(outcome.fates.kept_rows(), [0, 3]);
+        assert_eq!(outcome.fates.n_skipped(), 2);
+    }
+
+    #[test]
+    fn a_nan_is_skipped_even_where_a_label_is_called_nan() {
+        // As Spark 3.5.9 and 4.3.0: skip drops NaN, error and keep find the label.
+        let index_of_nan = |handle_invalid| {
+            let model = StringIndexerModel::from_labels(["NaN"]).input_col("x").handle_invalid(handle_invalid);
+            indices(&apply(model, rows(vec![("x", Arc::new(Float64Array::from(vec![f64::NAN])))])))
+        };
+        assert_eq!(index_of_nan(HandleInvalid::Skip), Vec::<f64>::new());
+        assert_eq!(index_of_nan(HandleInvalid::Error), [0.0]);
+        assert_eq!(index_of_nan(HandleInvalid::Keep), [0.0]);
+    }
+
+    #[test]
+    fn of_a_label_that_occurs_twice_the_last_index_holds() {
+        // As Spark 3.5.9 and 4.3.0 with from_labels.
+        let model = StringIndexerModel::from_labels(["a", "b", "a"]).input_col("c");
+        assert_eq!(indices(&apply(model, rows(vec![("c", texts([Some("a"), Some("b")]))]))), [2.0, 1.0]);
+    }
+
+    #[test]
+    fn a_column_without_labels_is_learned_as_none() {
+        let nothing = rows(vec![("c", texts([None, None]))]);
+        let executor = Arc::new(LocalExecutor::single_threaded());
+        let data = Dataset::in_memory(nothing.schema(), vec![vec![nothing.clone()], vec![]], executor);
+        let model = StringIndexer::new().input_col("c").handle_invalid(HandleInvalid::Keep).fit(&data).unwrap();
+        assert_eq!(model.labels_array(), [Vec::<String>::new()]);
+        assert_eq!(indices(&apply(model, nothing)), [0.0, 0.0]);
+    }
+
+    #[track_caller]
+    fn check_refused(indexer: StringIndexer, expected: &str) {
+        let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+        let rows = rows(vec![("c", texts([Some("a")])), ("flag", flags)]);
+        let error = Estimator::output_schema(&indexer, &rows.schema()).unwrap_err();
+        assert_eq!(error.to_string(), format!("stage `{}`: {expected}", indexer.uid()));
+        assert_eq!(error.fault(), ognivo_data::fault::Fault::Job);
+    }
+
+    #[test]
+    fn columns_that_cannot_be_indexed_are_refused() {
+        let indexer = StringIndexer::new;
+        check_refused(indexer(), "neither inputCol nor inputCols is set");
+        check_refused(indexer().input_col("d"), "column `d` not found; input columns: c, flag");
+        check_refused(indexer().input_col("flag"), "column `flag` must be a text or number column: boolean");
+        check_refused(indexer().input_col("c").output_col("flag"), "output column already exists: flag");
+        check_refused(indexer().input_col("c").input_cols(["c"]), "inputCol and inputCols are both set; one is needed");
+        check_refused(indexer().input_cols(["c"]), "`outputCols` is not set");
+        check_refused(indexer().input_cols(["c"]).output_cols(["a", "b"]), "1 inputCols and 2 outputCols");
+        check_refused(indexer().input_cols(["c", "c"]).output_cols(["a", "a"]), "output column already exists: a");
+        check_refused(
+            indexer().input_cols(["c"]).output_cols(["a"]).output_col("b"),
+            "outputCol is set, and goes with inputCol, not with inputCols",
+        );
+    }
+
+    #[test]
+    fn a_model_says_one_column_s_labels_as_2_4_and_as_3_0_and_later_do() {
+        let model = StringIndexerModel::from_labels(["a", ""]).input_col("c");
+        for (version, column) in [(SparkVersion::V2_4, "labels"), (SparkVersion::V3_5, "labelsArray")] {
+            let saved = model.to_saved(version).unwrap();
+            assert_eq!(saved.table("data").unwrap().schema().field(0).name(), column);
+            assert_eq!(StringIndexerModel::from_saved(&saved).unwrap().labels_array(), model.labels_array());
+        }
+        let two = StringIndexerModel::from_arrays_of_labels(vec![Vec::new(), Vec::new()]);
+        let error = two.to_saved(SparkVersion::V2_4).unwrap_err();
+        assert_eq!(error.reason, "Spark 2.4 indexes one column, and there are labels of 2");
+    }
+}

@@ -282,29 +282,41 @@ impl BoundVectorAssembler {
 
     /// What becomes of each row; `None` when every row is kept.
     fn fates(&self, rows: &RecordBatch, values: &[Values<'_>]) -> Option<Vec<Fate>> {
-        if self.handle_invalid == HandleInvalid::Keep {
-            return None;
-        }
-        let suspects: Vec<(&Part, &Values<'_>)> =
-            self.parts.iter().zip(values).filter(|(_, values)| values.has_invalid()).collect();
-        if suspects.is_empty() {
+        let suspects: Vec<(&Part, &Values<'_>)> = match self.handle_invalid {
+            HandleInvalid::Keep => Vec::new(),
+            _ => self.parts.iter().zip(values).filter(|(_, values)| values.has_invalid()).collect(),
+        };
+        let may_be_long = values.iter().any(|values| matches!(values, Values::Vectors(..)));
+        let is_too_long = |row_idx| values.iter().map(|values| values.size(row_idx)).sum::<usize>() > MAX_SLOTS;
+        let has_too_long = may_be_long && (0..rows.num_rows()).any(is_too_long);
+        if suspects.is_empty() && !has_too_long {
             return None;
         }
         let fate = |row_idx| match suspects.iter().find(|(_, values)| values.is_invalid(row_idx)) {
-            None => Fate::Kept,
             Some(_) if self.handle_invalid == HandleInvalid::Skip => Fate::Skipped,
-            Some((part, _)) => {
-                let is_null = rows.column(part.position).is_null(row_idx);
-                let (code, word) =
-                    if is_null { (RejectCode::NullValue, "null") } else { (RejectCode::NotFinite, "NaN") };
-                let message = format!("{word} cannot be assembled with handleInvalid = error");
-                let stage = self.params.uid().to_string();
-                Fate::Rejected(Box::new(Rejection { stage, column: part.name.clone(), code, message }))
+            Some((part, _)) if rows.column(part.position).is_null(row_idx) => {
+                self.reject(&part.name, RejectCode::NullValue, "null cannot be assembled with handleInvalid = error")
             }
+            Some((part, _)) => {
+                self.reject(&part.name, RejectCode::NotFinite, "NaN cannot be assembled with handleInvalid = error")
+            }
+            None if has_too_long && is_too_long(row_idx) => {
+                let output = self.params.get(OUTPUT_COL);
+                self.reject(&output, RejectCode::WrongSize, &format!("more slots than a vector can have: {MAX_SLOTS}"))
+            }
+            None => Fate::Kept,
         };
         Some((0..rows.num_rows()).map(fate).collect())
     }
+
+    fn reject(&self, column: &str, code: RejectCode, message: &str) -> Fate {
+        let (stage, column) = (self.params.uid().to_string(), column.to_owned());
+        Fate::Rejected(Box::new(Rejection { stage, column, code, message: message.to_owned() }))
+    }
 }
+
+/// Slots are numbered by 32-bit integers.
+const MAX_SLOTS: usize = i32::MAX as usize;
 
 impl Values<'_> {
     fn has_invalid(&self) -> bool {
@@ -313,6 +325,15 @@ impl Values<'_> {
             Values::Scalars(values) => values.iter().fold(false, |found, value| found | value.is_nan()),
             Values::Dense(_) => false,
             Values::Vectors(vectors, _) => vectors.null_count() > 0,
+        }
+    }
+
+    /// Number of slots that this row's value takes.
+    fn size(&self, row_idx: usize) -> usize {
+        match self {
+            Values::Scalars(_) => 1,
+            Values::Dense(block) => block.n_features,
+            Values::Vectors(vectors, null_size) => vectors.get(row_idx).map_or(*null_size, |vector| vector.size()),
         }
     }
 
@@ -434,4 +455,130 @@ fn assemble_by_row(values: &[Values<'_>], n_rows: usize, version: SparkVersion) 
         vectors.push_stored(start, &indices, &stored, version);
     }
     vectors.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{ArrayRef, Float64Array};
+    use ognivo_data::fault::Explain;
+    use ognivo_data::vector::{Vector, VectorRef};
+
+    fn rows(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    fn numbers(values: impl IntoIterator<Item = f64>) -> ArrayRef {
+        Arc::new(Float64Array::from_iter_values(values))
+    }
+
+    fn vectors(values: &[Vector]) -> ArrayRef {
+        let mut builder = VectorBuilder::new();
+        values.iter().for_each(|vector| builder.push(vector.as_ref()));
+        builder.finish()
+    }
+
+    fn assembled(stage: &VectorAssembler, rows: RecordBatch) -> ArrayRef {
+        let bound = stage.bind(&rows.schema()).unwrap();
+        Arc::clone(bound.apply(rows).unwrap().rows.columns().last().unwrap())
+    }
+
+    #[test]
+    fn dense_parts_become_one_block_row_by_row() {
+        // More rows than one tile, and a part of two slots between scalars.
+        let n_rows = TILE_ROWS + 3;
+        let number = |row_idx: usize| row_idx as f64 + 1.0;
+        let pairs = (0..n_rows).flat_map(|row_idx| [10.0 * number(row_idx), -0.0]).collect();
+        let rows = rows(vec![
+            ("a", numbers((0..n_rows).map(number))),
+            ("v", dense_column(pairs, n_rows, 2)),
+            ("b", numbers((0..n_rows).map(|row_idx| -number(row_idx)))),
+        ]);
+        let column = assembled(&VectorAssembler::new().input_cols(["b", "v", "a"]), rows);
+        let column = VectorColumn::try_new(&column).unwrap();
+        let block = column.dense_block().unwrap();
+        assert_eq!((block.n_rows, block.n_features), (n_rows, 4));
+        for row_idx in [0, 1, TILE_ROWS - 1, TILE_ROWS, n_rows - 1] {
+            let x = number(row_idx);
+            assert_eq!(block.values[4 * row_idx..4 * row_idx + 4], [-x, 10.0 * x, 0.0, x]);
+        }
+    }
+
+    #[test]
+    fn a_negative_zero_becomes_zero_as_in_spark() {
+        // Spark 3.5.9 and 4.3.0: [-0.0, 1.0] and the vector [-0.0, 2.0] give [0.0, 1.0, 0.0, 2.0].
+        let parts =
+            [Vector::Dense(vec![-0.0, 2.0]), Vector::Sparse { size: 2, indices: vec![0, 1], values: vec![-0.0, 2.0] }];
+        for part in parts {
+            let rows = rows(vec![("x", numbers([-0.0])), ("y", numbers([1.0])), ("v", vectors(&[part]))]);
+            let column = assembled(&VectorAssembler::new().input_cols(["x", "y", "v"]), rows);
+            let Some(VectorRef::Dense(values)) = VectorColumn::try_new(&column).unwrap().get(0) else {
+                panic!("not dense")
+            };
+            let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+            assert_eq!(bits, [0.0, 1.0, 0.0, 2.0_f64].map(f64::to_bits));
+        }
+    }
+
+    #[test]
+    fn only_rows_that_are_smaller_as_sparse_ones_become_sparse() {
+        // Two slots, none stored: 1.5 < 2 makes it sparse up to 3.5; 28 < 28 does not from 4.0 on.
+        for (version, is_sparse) in [(SparkVersion::V3_5, true), (SparkVersion::V4_3, false)] {
+            let mut stage = VectorAssembler::new().input_cols(["x", "y"]);
+            stage.set_version(version);
+            let column = assembled(&stage, rows(vec![("x", numbers([0.0, 1.0])), ("y", numbers([0.0, 0.0]))]));
+            let column = VectorColumn::try_new(&column).unwrap();
+            assert_eq!(matches!(column.get(0), Some(VectorRef::Sparse { .. })), is_sparse, "{version}");
+            assert_eq!(column.get(1), Some(VectorRef::Dense(&[1.0, 0.0])));
+        }
+    }
+
+    #[test]
+    fn long_sparse_vectors_stay_sparse_and_may_differ_in_size() {
+        let long = |size, slot| Vector::Sparse { size, indices: vec![slot], values: vec![1.0] };
+        let parts = [long(1 << 30, 7), long(100, 99), long(MAX_SLOTS, 0)];
+        let column = assembled(
+            &VectorAssembler::new().input_cols(["v", "x"]),
+            rows(vec![("v", vectors(&parts)), ("x", numbers([5.0, f64::INFINITY, 1.0]))]),
+        );
+        let column = VectorColumn::try_new(&column).unwrap();
+        let sparse = |size, slot, last| VectorRef::Sparse { size, indices: slot, values: last };
+        assert_eq!(column.get(0), Some(sparse((1 << 30) + 1, &[7, 1 << 30], &[1.0, 5.0])));
+        assert_eq!(column.get(1), Some(sparse(101, &[99, 100], &[1.0, f64::INFINITY])));
+        assert_eq!(column.len(), 2, "a row with more slots than fit is rejected");
+    }
+
+    #[test]
+    fn keeping_null_vectors_needs_their_size() {
+        let rows = rows(vec![("v", vectors(&[Vector::Dense(vec![1.0])]))]);
+        let stage = VectorAssembler::new().input_cols(["v"]).handle_invalid(HandleInvalid::Keep);
+        let error = stage.bind(&rows.schema()).err().unwrap();
+        let expected = "the size of vectors is not known, and handleInvalid is keep: v";
+        assert_eq!(error.to_string(), format!("stage `{}`: {expected}", stage.uid()));
+        assert!(error.hint().unwrap().contains("VectorSizeHint"));
+        assert!(Transformer::output_schema(&stage, &rows.schema()).is_ok());
+    }
+
+    #[test]
+    fn slots_keep_the_attributes_of_doubles_and_vectors_only() {
+        // As Spark 3.5.9 and 4.3.0: an attribute of an integer column is not looked at.
+        let labels = || vec!["u".to_owned(), "w".to_owned()];
+        let slots = vec![Attribute::default(), Attribute::nominal("q", labels())];
+        let schema = Arc::new(Schema::new(vec![
+            AttributeGroup::new(slots).attach(vector_field("v")),
+            AttributeGroup::of_size(1).attach(vector_field("w")),
+            Attribute::nominal("x", labels()).attach(Field::new("x", DataType::Float64, true)),
+            Attribute::nominal("n", labels()).attach(Field::new("n", DataType::Int32, true)),
+        ]));
+        let stage = VectorAssembler::new().input_cols(["v", "w", "x", "n"]).output_col("f");
+        let group = AttributeGroup::of(stage.bind(&schema).unwrap().output_schema().field_with_name("f").unwrap());
+        let expected = [
+            Attribute::numeric("v_0"),
+            Attribute::nominal("v_q", labels()),
+            Attribute::numeric("w_0"),
+            Attribute::nominal("x", labels()),
+            Attribute::numeric("n"),
+        ];
+        assert_eq!(group.attributes.unwrap(), expected);
+    }
 }
