@@ -82,7 +82,17 @@ fn store_error(path: &Path, source: object_store::Error) -> LoadError {
 
 /// Whether `path` has a visible file in `metadata/`. Looks at that one folder, so a data lake costs nothing.
 async fn has_metadata(store: &dyn ObjectStore, path: &Path) -> Result<bool, LoadError> {
-    is_model(store, path).await.map_err(|source| store_error(path, source))
+    match is_model(store, path).await {
+        Ok(is_model) => Ok(is_model),
+        // Some stores fail when they are to list what lies below a file.
+        Err(_) if store.head(path).await.is_ok() => Err(is_a_file(path)),
+        Err(source) => Err(store_error(path, source)),
+    }
+}
+
+fn is_a_file(path: &Path) -> LoadError {
+    let note = Some("it is a file; a Spark model is a directory");
+    LoadError::NotAModel { path: path.clone(), meant: None, note }
 }
 
 /// Files and folders directly in `folder`; none when it does not exist, which some stores call an error.
@@ -122,18 +132,15 @@ pub(crate) async fn left_beside(
 
 /// Says what is at `path` instead of a model directory.
 async fn explain_absence(store: &dyn ObjectStore, path: &Path) -> LoadError {
-    let not_a_model = |meant, note| LoadError::NotAModel { path: path.clone(), meant, note };
+    let not_a_model = |meant| LoadError::NotAModel { path: path.clone(), meant, note: None };
     let found = match list_folder(store, path).await {
         Ok(found) => found,
         Err(source) => return store_error(path, source),
     };
     if found.objects.is_empty() && found.common_prefixes.is_empty() {
         return match store.head(path).await {
-            Ok(_) => not_a_model(None, Some("it is a file; a Spark model is a directory")),
-            Err(object_store::Error::NotFound { .. }) | Err(object_store::Error::Generic { .. }) => {
-                LoadError::NotFound { path: path.clone() }
-            }
-            Err(source) => store_error(path, source),
+            Ok(_) => is_a_file(path),
+            Err(_) => LoadError::NotFound { path: path.clone() },
         };
     }
     let inner = [METADATA, "data", "stages"];
@@ -141,15 +148,15 @@ async fn explain_absence(store: &dyn ObjectStore, path: &Path) -> LoadError {
         && inner.contains(&name.as_str())
         && matches!(is_model(store, &folder).await, Ok(true))
     {
-        return not_a_model(Some(folder.to_string()), None);
+        return not_a_model(Some(folder.to_string()));
     }
     const MAX_LOOKED_INTO: usize = 20;
     for folder in found.common_prefixes.iter().take(MAX_LOOKED_INTO) {
         if matches!(is_model(store, folder).await, Ok(true)) {
-            return not_a_model(Some(folder.to_string()), None);
+            return not_a_model(Some(folder.to_string()));
         }
     }
-    not_a_model(None, None)
+    not_a_model(None)
 }
 
 struct Reader<'a> {
@@ -214,7 +221,7 @@ impl Reader<'_> {
         let mut children = Vec::new();
         for nested in layout::nested(&saved.class) {
             match nested {
-                Nested::StageUids => children.extend(stage_folders(saved, folder, place())?),
+                Nested::StageUids => children.extend(stage_folders(saved, place())?),
                 Nested::Folder(name) => children.push((*name).to_owned()),
                 Nested::Counted(prefix, key) => {
                     let count = saved.extra.get(*key).and_then(serde_json::Value::as_u64).unwrap_or(0);
@@ -295,8 +302,8 @@ fn in_folder(folder: &str, name: &str) -> String {
 }
 
 /// The folders of a pipeline's stages. A uid names a folder, so one that would lead elsewhere is refused.
-fn stage_folders(saved: &SavedStage, folder: &str, place: Place) -> Result<Vec<String>, LoadError> {
-    let directory = || Some(folder.to_owned());
+fn stage_folders(saved: &SavedStage, place: Place) -> Result<Vec<String>, LoadError> {
+    let directory = || Some(place.path.to_string());
     let uids = stage_uids(saved).map_err(|cause| LoadError::Stage { directory: directory(), cause })?;
     if let Some(uid) = uids.iter().find(|uid| uid.as_str().contains(['/', '\\']) || uid.as_str().is_empty()) {
         let reason = format!("not a uid: {:?}", uid.as_str());

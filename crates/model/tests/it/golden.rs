@@ -2,13 +2,19 @@
 
 use std::path::{Path as DiskPath, PathBuf};
 
+use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use ognivo_data::dataset::{Dataset, LocalExecutor};
+use ognivo_data::vector::VectorColumn;
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::saved::SavedStage;
-use ognivo_model::{CopiedDirectories, Registry, SaveMode, describe, model_id, read_saved, write_saved};
+use ognivo_ml::stage::{Stage, Transformer};
+use ognivo_model::{CopiedDirectories, Registry, SaveMode, build, describe, model_id, read_saved, write_saved};
 
+use crate::rows::{input, record, scored};
 use crate::stores::{fixtures, local};
 
 /// Every saved directory of the fixtures: `<line>/<case>/estimator`, `…/model`, `…/evaluator`.
@@ -67,5 +73,91 @@ async fn every_directory_of_spark_can_be_described() {
         let saved = read(&folder).await;
         let text = describe(&saved, &Registry::empty()).to_string();
         assert!(text.contains(saved.uid.as_str()) && text.contains("cannot be loaded"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn every_stage_and_evaluator_of_spark_is_made_from_its_directory() {
+    let registry = Registry::default();
+    for folder in directories() {
+        let saved = read(&folder).await;
+        let description = describe(&saved, &registry);
+        assert!(description.is_loadable(), "{}: {description}", folder.display());
+        let unfitted = folder.ends_with("estimator");
+        match registry.stage(&saved) {
+            Ok(stage) => assert_eq!(matches!(stage, Stage::Estimator(_)), unfitted, "{}", folder.display()),
+            Err(_) => assert!(registry.evaluator(&saved).is_ok() && folder.ends_with("evaluator")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_stage_says_again_what_spark_said() {
+    let registry = Registry::default();
+    for folder in directories().iter().filter(|folder| !folder.ends_with("evaluator")) {
+        let saved = read(folder).await;
+        let stage = build(&saved, &Path::default(), &registry).unwrap();
+        let again = stage.configured().to_saved(saved.version().unwrap()).unwrap();
+        // Spark 2.4 fixtures are of 2.4.7, and PySpark's own pipelines become the JVM's.
+        let again = under_release(again, &saved.spark_version);
+        assert_eq!(again, as_jvm(saved), "{}", folder.display());
+    }
+}
+
+/// Pipelines that the Python writer wrote, as the JVM's writer would have.
+fn as_jvm(mut saved: SavedStage) -> SavedStage {
+    if let Some(class) = saved.class.strip_prefix("pyspark.ml.pipeline.") {
+        saved.class = format!("org.apache.spark.ml.{class}");
+        saved.param_map.shift_remove("language");
+    }
+    saved.children = saved.children.into_iter().map(|(path, child)| (path, as_jvm(child))).collect();
+    saved
+}
+
+#[tokio::test]
+async fn every_model_of_spark_gives_sparks_rows() {
+    let (registry, mut n_checked) = (Registry::default(), 0);
+    for folder in directories().iter().filter(|folder| folder.ends_with("model")) {
+        let case = folder.parent().unwrap();
+        let record = record(case);
+        let model = match build(&read(folder).await, &Path::default(), &registry).unwrap() {
+            Stage::Transformer(model) => model,
+            Stage::Estimator(estimator) => panic!("{}: {estimator:?}", folder.display()),
+        };
+        let rows = transform(model.as_ref(), input(&record));
+        match (rows, record["error"].as_str()) {
+            (Ok(rows), None) => check_rows(case, &rows, &scored(case, &record)),
+            (Err(_), Some(_)) => {}
+            (rows, error) => panic!("{}: {rows:?}, Spark: {error:?}", case.display()),
+        }
+        n_checked += 1;
+    }
+    assert!(n_checked > 100, "only {n_checked} models");
+}
+
+fn transform(model: &dyn Transformer, rows: RecordBatch) -> Result<RecordBatch, String> {
+    let executor = std::sync::Arc::new(LocalExecutor::single_threaded());
+    let data = Dataset::in_memory(rows.schema(), vec![vec![rows]], executor);
+    let scored = model.transform(&data).map_err(|error| error.to_string())?;
+    let batches = scored.collect().map_err(|error| error.to_string())?;
+    Ok(concat_batches(scored.schema(), batches.iter().flatten()).unwrap())
+}
+
+/// Equal rows, bit for bit; margins and probabilities to 1e-12, since a dot product may be summed in another order.
+fn check_rows(case: &DiskPath, rows: &RecordBatch, expected: &RecordBatch) {
+    assert_eq!((rows.num_rows(), rows.num_columns()), (expected.num_rows(), expected.num_columns()));
+    let pairs = rows.columns().iter().zip(expected.columns());
+    for (field, (ours, spark)) in rows.schema().fields().iter().zip(pairs) {
+        let what = format!("{}: {}", case.display(), field.name());
+        if ours == spark {
+            continue;
+        }
+        let vectors = (VectorColumn::try_new(ours), VectorColumn::try_new(spark));
+        let (Ok(ours), Ok(spark)) = vectors else { panic!("{what}: {ours:?} {spark:?}") };
+        for (ours, spark) in ours.iter().zip(spark.iter()) {
+            let (ours, spark) = (ours.unwrap().to_owned().to_dense(), spark.unwrap().to_owned().to_dense());
+            let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 * b.abs().max(1.0);
+            assert!(ours.len() == spark.len() && ours.iter().zip(&spark).all(near), "{what}: {ours:?} {spark:?}");
+        }
     }
 }

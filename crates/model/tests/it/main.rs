@@ -2,5 +2,6 @@
 
 mod damage; // every file of a directory cut, missing, and with flipped bits
 mod golden; // directories that real Spark wrote
+mod rows; // the fixtures' tables
 mod stores; // stores that count calls and fail
 mod whole; // a directory appears whole or not at all
