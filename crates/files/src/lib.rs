@@ -2,10 +2,16 @@
 //!
 //! Modules in reading order:
 
+mod bytes;
+mod file_error;
 mod glob;
 pub mod listing;
 pub mod local;
 pub mod open;
+mod parquet;
 pub mod partition;
+pub mod read;
+mod text;
 
+pub use file_error::FileError;
 pub use glob::GlobError;

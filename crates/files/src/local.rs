@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -112,7 +112,8 @@ impl ObjectStore for LocalStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.reads.list(prefix)
+        let is_object = |object: &ObjectMeta| !object.location.filename().is_some_and(is_temporary);
+        self.reads.list(prefix).try_filter(move |object| futures::future::ready(is_object(object))).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -295,6 +296,9 @@ fn list_folder(folder: &DiskPath) -> Result<ListResult> {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(disk_error(&path, error)),
         };
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(is_temporary) {
+            continue;
+        }
         let text = path.to_str().ok_or_else(|| disk_error(&path, io::Error::other("the name is not UTF-8")))?;
         let location = Path::parse(text)?;
         if metadata.is_dir() {
@@ -379,7 +383,7 @@ fn sweep_folder(folder: &DiskPath) -> io::Result<usize> {
 }
 
 /// Whether a file name is one of our temporaries.
-pub(crate) fn is_temporary(name: &str) -> bool {
+fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
 }
 

@@ -18,6 +18,8 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault};
 
+use tokio::runtime::Handle;
+
 use crate::local::{LocalStore, on_disk};
 
 /// What folders can do that [`ObjectStore`] has no word for; local disks and HDFS have all of it.
@@ -62,6 +64,8 @@ pub struct Location {
     /// What URIs begin with: `file://`, `hdfs://host:port`.
     root: String,
     path: Path,
+    /// Where the store's work runs, for a store that needs a runtime.
+    runtime: Option<Handle>,
 }
 
 impl fmt::Debug for Location {
@@ -88,13 +92,19 @@ impl Location {
         root: impl Into<String>,
         path: Path,
     ) -> Location {
-        Location { store, folders, root: root.into(), path }
+        Location { store, folders, root: root.into(), path, runtime: None }
     }
 
     /// A place on the local disks, given by its absolute path without the leading slash.
     pub fn local(path: Path) -> Location {
         let store = Arc::new(LocalStore::new());
         Location::new(Arc::clone(&store) as _, store, LOCAL_ROOT, path)
+    }
+
+    /// The same place in a store whose calls must be waited for on this runtime; the local one needs none.
+    pub fn on_runtime(mut self, runtime: Handle) -> Location {
+        self.runtime = Some(runtime);
+        self
     }
 
     /// The same place, reached through another store; for tests that let a store fail.
@@ -159,6 +169,14 @@ impl Location {
     /// Where `path` lies on a local disk; `None` in another kind of store.
     pub fn on_disk(&self, path: &Path) -> Option<PathBuf> {
         self.is_local().then(|| on_disk(path))
+    }
+
+    /// Waits for the answer of the store, on a thread that may block: never on one that runs async tasks.
+    pub(crate) fn wait_for<T>(&self, answer: impl Future<Output = T>) -> T {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(answer),
+            None => futures::executor::block_on(answer),
+        }
     }
 
     fn is_local(&self) -> bool {

@@ -5,6 +5,18 @@
 //! p_date=__HIVE_DEFAULT_PARTITION__                    null, and the empty string
 //! ```
 
+use std::sync::Arc;
+
+use arrow_array::types::{Date32Type, Decimal128Type, TimestampMicrosecondType};
+use arrow_array::{
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, PrimitiveArray,
+    StringArray, new_null_array,
+};
+use arrow_schema::{DataType, TimeUnit};
+use chrono::{NaiveDate, NaiveDateTime};
+use ognivo_data::codec::number::{parse_decimal, parse_double, parse_float, parse_int, parse_long};
+use ognivo_data::schema::timestamp_type;
+
 /// The name of the folder that holds null.
 const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -70,9 +82,119 @@ fn unescape(text: &str) -> String {
     plain
 }
 
+/// The narrowest type that every value of a partition column fits: int, bigint, decimal, double, timestamp, date, string.
+///
+/// Same as Spark with `spark.sql.sources.partitionColumnTypeInference.enabled`, which is its default. Differs from Spark:
+/// dates and timestamps mixed are strings.
+pub(crate) fn infer_type<'a>(values: impl Iterator<Item = &'a str>) -> DataType {
+    values.map(type_of).reduce(common_type).unwrap_or(DataType::Utf8)
+}
+
+fn type_of(value: &str) -> DataType {
+    let bytes = value.as_bytes();
+    let n_digits = value.strip_prefix(['+', '-']).unwrap_or(value);
+    if parse_int(bytes).is_some() {
+        DataType::Int32
+    } else if parse_long(bytes).is_some() {
+        DataType::Int64
+    } else if n_digits.len() <= 38 && !n_digits.is_empty() && n_digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        DataType::Decimal128(38, 0)
+    } else if parse_double(bytes).is_some() && !value.ends_with(['d', 'D', 'f', 'F']) {
+        DataType::Float64
+    } else if timestamp_micros(value).is_some() {
+        timestamp_type()
+    } else if days(value).is_some() {
+        DataType::Date32
+    } else {
+        DataType::Utf8
+    }
+}
+
+fn common_type(a: DataType, b: DataType) -> DataType {
+    use DataType::{Decimal128, Float64, Int32, Int64};
+    match (&a, &b) {
+        _ if a == b => a,
+        (Int32, Int64) | (Int64, Int32) => Int64,
+        (Int32 | Int64, Decimal128(..)) | (Decimal128(..), Int32 | Int64) => Decimal128(38, 0),
+        (Int32 | Int64 | Decimal128(..), Float64) | (Float64, Int32 | Int64 | Decimal128(..)) => Float64,
+        _ => DataType::Utf8,
+    }
+}
+
+/// A column of `n_rows` times the same value; None when the value is not of that type.
+pub(crate) fn constant_column(value: Option<&str>, data_type: &DataType, n_rows: usize) -> Option<ArrayRef> {
+    let Some(value) = value else { return Some(new_null_array(data_type, n_rows)) };
+    let bytes = value.as_bytes();
+    Some(match data_type {
+        DataType::Utf8 => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, n_rows))),
+        DataType::Boolean => {
+            let value = if value.eq_ignore_ascii_case("true") {
+                true
+            } else if value.eq_ignore_ascii_case("false") {
+                false
+            } else {
+                return None;
+            };
+            Arc::new(BooleanArray::from(vec![value; n_rows]))
+        }
+        DataType::Int8 => Arc::new(Int8Array::from_value(i8::try_from(parse_long(bytes)?).ok()?, n_rows)),
+        DataType::Int16 => Arc::new(Int16Array::from_value(i16::try_from(parse_long(bytes)?).ok()?, n_rows)),
+        DataType::Int32 => Arc::new(Int32Array::from_value(parse_int(bytes)?, n_rows)),
+        DataType::Int64 => Arc::new(Int64Array::from_value(parse_long(bytes)?, n_rows)),
+        DataType::Float32 => Arc::new(Float32Array::from_value(parse_float(bytes)?, n_rows)),
+        DataType::Float64 => Arc::new(Float64Array::from_value(parse_double(bytes)?, n_rows)),
+        DataType::Decimal128(precision, scale) => {
+            let value = parse_decimal(bytes, *precision, *scale)?;
+            let column = PrimitiveArray::<Decimal128Type>::from_value(value, n_rows);
+            Arc::new(column.with_precision_and_scale(*precision, *scale).ok()?)
+        }
+        DataType::Date32 => Arc::new(PrimitiveArray::<Date32Type>::from_value(days(value)?, n_rows)),
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            let column = PrimitiveArray::<TimestampMicrosecondType>::from_value(timestamp_micros(value)?, n_rows);
+            Arc::new(column.with_timezone_opt(zone.clone()))
+        }
+        _ => return None,
+    })
+}
+
+fn days(value: &str) -> Option<i32> {
+    let date = NaiveDate::parse_from_str(value, "%Y-%m-%d").ok()?;
+    i32::try_from(date.signed_duration_since(NaiveDate::default()).num_days()).ok()
+}
+
+/// `2026-11-23 10:15:00` and up to six decimals, in UTC.
+fn timestamp_micros(value: &str) -> Option<i64> {
+    let time = NaiveDateTime::parse_from_str(value, "%Y-%m-%d %H:%M:%S%.f").ok()?;
+    Some(time.and_utc().timestamp_micros())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+
+    #[test]
+    fn the_type_of_a_partition_column_fits_all_its_values() {
+        let inferred = |values: &[&str]| infer_type(values.iter().copied());
+        assert_eq!(inferred(&["1", "2"]), DataType::Int32);
+        assert_eq!(inferred(&["1", "20261123101500"]), DataType::Int64);
+        assert_eq!(inferred(&["1", "1.5"]), DataType::Float64);
+        assert_eq!(inferred(&["1", "99999999999999999999"]), DataType::Decimal128(38, 0));
+        assert_eq!(inferred(&["2026-11-23"]), DataType::Date32);
+        assert_eq!(inferred(&["2026-11-23 10:15:00"]), timestamp_type());
+        assert_eq!(inferred(&["1", "a"]), DataType::Utf8);
+        assert_eq!(inferred(&["1d"]), DataType::Utf8);
+        assert_eq!(inferred(&[]), DataType::Utf8);
+    }
+
+    #[test]
+    fn a_partition_value_is_a_column_of_its_type_or_refused() {
+        let column = constant_column(Some("20261123101500"), &DataType::Int64, 2).unwrap();
+        assert_eq!(column.as_primitive::<Int64Type>().values(), &[20_261_123_101_500; 2]);
+        assert_eq!(constant_column(None, &DataType::Int32, 3).unwrap().null_count(), 3);
+        assert!(constant_column(Some("a"), &DataType::Int32, 1).is_none());
+    }
 
     #[track_caller]
     fn check(value: Option<&str>, name: &str) {

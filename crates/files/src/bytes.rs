@@ -1,0 +1,126 @@
+//! The bytes of one file, read in ranges from a thread that may block.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+
+use crate::file_error::FileError;
+use crate::open::Location;
+
+/// An open file whose length is known; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct FileBytes {
+    inner: Arc<Inner>,
+    size_bytes: u64,
+}
+
+enum Inner {
+    /// On a local disk, read without going through the store.
+    Disk(File),
+    /// In a store, which the location knows how to wait for.
+    Store(Location),
+}
+
+impl FileBytes {
+    /// Opens the file at `path`, which lies in the same store as `location`, and takes it to be `size_bytes` long.
+    pub(crate) fn open(location: &Location, path: &Path, size_bytes: u64) -> Result<FileBytes, FileError> {
+        let inner = match location.on_disk(path) {
+            None => Inner::Store(location.at(path.clone())),
+            Some(on_disk) => match File::open(on_disk) {
+                Ok(file) => Inner::Disk(file),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Err(FileError::Vanished { path: location.at(path.clone()).to_string() });
+                }
+                Err(source) => return Err(FileError::Read { path: location.at(path.clone()).to_string(), source }),
+            },
+        };
+        Ok(FileBytes { inner: Arc::new(inner), size_bytes })
+    }
+
+    /// The length of the file when it was listed.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// The bytes of a range within the file; fewer when the file has become shorter since it was listed.
+    pub(crate) fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        match self.inner.as_ref() {
+            Inner::Disk(file) => read_range(file, range).map(Bytes::from),
+            Inner::Store(location) => {
+                let read = location.store().get_range(location.path(), range);
+                location.wait_for(read).map_err(|error| match error {
+                    object_store::Error::NotFound { .. } => io::Error::new(ErrorKind::NotFound, error),
+                    error => io::Error::other(error),
+                })
+            }
+        }
+    }
+}
+
+fn read_range(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], range.start + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+impl Length for FileBytes {
+    fn len(&self) -> u64 {
+        self.size_bytes
+    }
+}
+
+/// Reads on from a position to the end of the file.
+pub(crate) struct ReadOn {
+    bytes: FileBytes,
+    position: u64,
+    ahead: Bytes,
+}
+
+/// How much is read at once where Parquet asks for a few bytes: the header of a page.
+const READ_AHEAD_BYTES: u64 = 1 << 13;
+
+impl Read for ReadOn {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() {
+            let end = self.position.saturating_add(READ_AHEAD_BYTES).min(self.bytes.size_bytes);
+            self.ahead = self.bytes.read(self.position..end.max(self.position))?;
+            self.position += self.ahead.len() as u64;
+        }
+        let n = self.ahead.len().min(into.len());
+        into[..n].copy_from_slice(&self.ahead.split_to(n));
+        Ok(n)
+    }
+}
+
+impl ChunkReader for FileBytes {
+    type T = ReadOn;
+
+    fn get_read(&self, start: u64) -> Result<ReadOn, ParquetError> {
+        Ok(ReadOn { bytes: self.clone(), position: start, ahead: Bytes::new() })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let bytes = self.read(start..start.saturating_add(length as u64))?;
+        match bytes.len() == length {
+            true => Ok(bytes),
+            false => Err(ParquetError::EOF(format!("expected {length} bytes at {start}, got {}", bytes.len()))),
+        }
+    }
+}
