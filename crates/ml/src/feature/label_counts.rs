@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::label::{LabelType, for_each_key, for_each_text, is_nan_key};
+use super::scala_map::sort_as_map;
 
 /// The order in which labels get their indices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,16 +59,17 @@ impl LabelCounts {
         LabelCounts { columns: positions.into_iter().map(column).collect() }
     }
 
-    /// The labels of each column, in order of their indices.
+    /// The labels of each column, in order of their indices; the dataset had `n_partitions` partitions.
     pub(super) fn into_labels(
         self,
         label_types: &[LabelType],
         order: StringOrder,
         version: SparkVersion,
+        n_partitions: usize,
     ) -> Vec<Vec<String>> {
-        let in_order =
-            |(counts, &label_type): (ColumnCounts, _)| sorted(counts.labels(label_type, version), order, version);
-        self.columns.into_iter().zip(label_types).map(in_order).collect()
+        let columns = self.columns.into_iter().zip(label_types);
+        let counts = columns.map(|(counts, &label_type)| counts.labels(label_type, version));
+        counts.map(|counts| sorted(counts, order, version, n_partitions)).collect()
     }
 }
 
@@ -139,11 +141,22 @@ impl ColumnCounts {
     }
 }
 
-/// Labels in order of their indices. Labels of one count are in ascending alphabetical order, also in `frequencyAsc`.
+/// Labels in order of their indices.
 ///
-/// Same as Spark 3.0 and later. Spark 2.4 leaves such labels in the order of a hash map; there we take 3.0's order.
-fn sorted(mut labels: Vec<(String, u64)>, order: StringOrder, version: SparkVersion) -> Vec<String> {
-    labels.sort_by(|(a, _), (b, _)| alphabetical(a, b, version));
+/// Labels of one count are in ascending alphabetical order, also in `frequencyAsc`; in Spark 2.4 in the order of the map
+/// that it counts in.
+fn sorted(
+    mut labels: Vec<(String, u64)>,
+    order: StringOrder,
+    version: SparkVersion,
+    n_partitions: usize,
+) -> Vec<String> {
+    let by_frequency = matches!(order, StringOrder::FrequencyDesc | StringOrder::FrequencyAsc);
+    if by_frequency && version == SparkVersion::V2_4 {
+        sort_as_map(&mut labels, n_partitions);
+    } else {
+        labels.sort_by(|(a, _), (b, _)| alphabetical(a, b, version));
+    }
     match order {
         StringOrder::FrequencyDesc => labels.sort_by_key(|&(_, n)| Reverse(n)),
         StringOrder::FrequencyAsc => labels.sort_by_key(|&(_, n)| n),

@@ -7,6 +7,7 @@ pub mod vector_assembler;
 mod label;
 mod label_counts;
 mod label_index;
+mod scala_map;
 mod scalar;
 
 use crate::param::{Key, ParamKind, ParamSpec, Params, Range};

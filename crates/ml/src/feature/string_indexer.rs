@@ -51,9 +51,11 @@ const UNKNOWN: &str = "__unknown";
 /// Text columns are taken as they are, numbers by their text (`1.0` for the double 1). Null and NaN are not counted; the
 /// empty text is a label.
 ///
-/// Same as Spark: labels of equal counts are in ascending alphabetical order, by UTF-16 units in 3.x and by UTF-8 bytes in
-/// 4.x; booleans are refused; a floating point label is the text of a JVM of 19 and later.
-/// Differs from Spark 2.4: there labels of equal counts come in the order of a hash map; ours are in 3.x's order.
+/// Same as Spark: booleans are refused; labels of equal counts are in ascending alphabetical order, by UTF-16 units in 3.x
+/// and by UTF-8 bytes in 4.x; in 2.4 they are in the order of the Scala map that counts them.
+/// Differs from Spark: the text of a floating point number is that of a JVM of 19 and later; in 2.4, labels that share a
+/// place in the map (a hash code, or one of 64 slots when there are four labels or fewer) are in alphabetical order, not in
+/// the order in which they were first seen.
 #[derive(Debug, Clone)]
 pub struct StringIndexer {
     params: Params,
@@ -119,7 +121,7 @@ impl StringIndexer {
         let columns = indexed_columns(&self.params, data.schema())?;
         let counts = data.aggregate(LabelCounts::new(columns.iter().map(|column| column.position)))?;
         let label_types: Vec<LabelType> = columns.iter().map(|column| column.label_type).collect();
-        let labels = counts.into_labels(&label_types, self.order(), self.params.version());
+        let labels = counts.into_labels(&label_types, self.order(), self.params.version(), data.n_partitions());
         let mut model = StringIndexerModel::from_arrays_of_labels(labels);
         model.params.inherit(&self.params);
         Ok(model)
@@ -525,6 +527,28 @@ mod tests {
         let model = StringIndexer::new().input_col("c").handle_invalid(HandleInvalid::Keep).fit(&data).unwrap();
         assert_eq!(model.labels_array(), [Vec::<String>::new()]);
         assert_eq!(indices(&apply(model, nothing)), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn labels_of_one_count_are_in_the_order_of_each_version() {
+        // 2.4 as `countByValue` of Spark 3.5.9 has them, see scala_map.rs; 3.5 and 4.3 alphabetically, after the counts.
+        let purposes = ["all_other", "credit_card", "debt_consolidation", "educational", "home_improvement"];
+        let column = texts(purposes.into_iter().chain(["small_business", "major_purchase", "credit_card"]).map(Some));
+        let rows = rows(vec![("c", column)]);
+        let executor = Arc::new(LocalExecutor::single_threaded());
+        let data = Dataset::in_memory(rows.schema(), vec![vec![rows]], executor);
+        let labels = |version, order| {
+            let mut indexer = StringIndexer::new().input_col("c").string_order_type(order);
+            indexer.set_version(version);
+            indexer.fit(&data).unwrap().labels.remove(0)
+        };
+        let desc = |version| labels(version, StringOrder::FrequencyDesc)[..3].to_vec();
+        assert_eq!(desc(SparkVersion::V2_4), ["credit_card", "major_purchase", "debt_consolidation"]);
+        assert_eq!(desc(SparkVersion::V3_5), ["credit_card", "all_other", "debt_consolidation"]);
+        let asc = labels(SparkVersion::V2_4, StringOrder::FrequencyAsc);
+        assert_eq!(asc[0], "major_purchase");
+        assert_eq!(asc[6], "credit_card");
+        assert_eq!(labels(SparkVersion::V2_4, StringOrder::AlphabetAsc)[0], "all_other");
     }
 
     #[track_caller]
