@@ -115,10 +115,28 @@ fn a_query_without_rows_rests_until_it_is_asked_to_end() {
     });
 }
 
-/// A pipeline whose blocks take as long as the test lets them.
+/// A pipeline whose blocks wait until the test opens the gate.
 struct Slow {
     inner: MemoryScorer,
-    gate: Arc<std::sync::Mutex<()>>,
+    gate: Arc<Gate>,
+}
+
+#[derive(Default)]
+struct Gate {
+    is_open: std::sync::Mutex<bool>,
+    opened: std::sync::Condvar,
+}
+
+impl Gate {
+    fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    fn wait(&self) {
+        let is_open = self.is_open.lock().unwrap();
+        drop(self.opened.wait_while(is_open, |is_open| !*is_open).unwrap());
+    }
 }
 
 impl Scorer for Slow {
@@ -129,7 +147,7 @@ impl Scorer for Slow {
         self.inner.output_schema()
     }
     fn score(&self, rows: RecordBatch) -> Result<Outcome, ScoreError> {
-        drop(self.gate.lock());
+        self.gate.wait();
         self.inner.score(rows)
     }
 }
@@ -140,8 +158,7 @@ fn a_batch_that_does_not_end_in_time_is_given_up_and_run_again() {
         for target in [TargetKind::Counting, TargetKind::Positions] {
             let mut world = MemoryWorld::new(WorldOptions { target, ..WorldOptions::default() });
             world.add(4);
-            let gate = Arc::new(std::sync::Mutex::new(()));
-            let closed = gate.lock().unwrap();
+            let gate = Arc::new(Gate::default());
             let (parts, options) = world.parts(0, "model");
             let scorer = Arc::new(Slow { inner: MemoryScorer::new("model"), gate: gate.clone() });
             // The world's clock jumps over the grace.
@@ -150,7 +167,7 @@ fn a_batch_that_does_not_end_in_time_is_given_up_and_run_again() {
             let (summary, ()) = tokio::join!(query.run(&stop), async { handle.stop() });
             assert!(summary.unwrap().stopped);
             assert!(world.target.visible(Lane::Scored).is_empty(), "never half a batch");
-            drop(closed);
+            gate.open();
 
             world.start(0).process_all_available().await.unwrap();
             assert_eq!(world.check_at_the_end(), Ok(()));
