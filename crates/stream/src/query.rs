@@ -15,7 +15,6 @@
 //! would: there is one way to recover, and every error takes it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ognivo_data::fault::{Explain as _, Retry};
@@ -24,110 +23,23 @@ use tokio::select;
 use uuid::Uuid;
 
 use crate::batch::Batch;
-use crate::checkpoint::{Checkpoint, Notes, OffsetEntry};
-use crate::clock::{Clock, SystemClock};
+use crate::checkpoint::{Notes, OffsetEntry};
+use crate::clock::Clock;
 use crate::invariants;
 use crate::kill_point::{self, KillPoint};
-use crate::offset::{Offset, SourcePartition};
-use crate::output_shape::{BatchTimeColumn, OutputShape};
+use crate::offset::{Offset, OffsetRange, SourcePartition};
+use crate::output_shape::OutputShape;
 use crate::plan::{Available, BatchId, BatchPlan, Facts, Logs, PlanError, Step, next_step};
 use crate::progress::{DurationMs, Progress, Report};
 use crate::query_error::QueryError;
-use crate::retry::{Backoff, RETRY_DEADLINE};
-use crate::score::Scorer;
+use crate::retry::Backoff;
 use crate::sink::{BatchWriter, Committed, Sink};
 use crate::source::{ReadLimit, Source};
 use crate::stop::{GRACE, LIMIT, StopSignal};
-use crate::tally::{BadRowPolicy, Tally};
+use crate::tally::Tally;
 use crate::trigger::{Pace, Trigger};
 
-/// What a query is made of.
-pub struct QueryParts {
-    /// Where rows come from.
-    pub source: Box<dyn Source>,
-    /// What scores them.
-    pub scorer: Arc<dyn Scorer>,
-    /// Where they go.
-    pub sink: Box<dyn Sink>,
-    /// Where progress is remembered. A sink that holds the progress itself does without.
-    pub checkpoint: Option<Checkpoint>,
-}
-
-/// How a query runs.
-#[derive(Clone)]
-pub struct QueryOptions {
-    /// The job's name, for progress reports.
-    pub name: Option<String>,
-    /// When batches start.
-    pub trigger: Trigger,
-    /// What becomes of bad rows.
-    pub bad_rows: BadRowPolicy,
-    /// The column with the batch's time.
-    pub batch_time: Option<BatchTimeColumn>,
-    /// The columns that are written; None writes all.
-    pub select: Option<Vec<String>>,
-    /// Blocks that are scored at the same time.
-    pub n_blocks_in_flight: usize,
-    /// How long failures that may pass are met with patience.
-    pub retry_deadline: Duration,
-    /// Where time comes from.
-    pub clock: Arc<dyn Clock>,
-    /// Who is told what happens.
-    pub observer: Arc<dyn Fn(&QueryEvent<'_>) + Send + Sync>,
-}
-
-impl Default for QueryOptions {
-    /// Rows as they arrive, every bad row stops the job, all columns are written, two blocks at a time.
-    fn default() -> QueryOptions {
-        QueryOptions {
-            name: None,
-            trigger: Trigger::default(),
-            bad_rows: BadRowPolicy::default(),
-            batch_time: None,
-            select: None,
-            n_blocks_in_flight: 2,
-            retry_deadline: RETRY_DEADLINE,
-            clock: Arc::new(SystemClock),
-            observer: Arc::new(|_| {}),
-        }
-    }
-}
-
-/// What an observer is told.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum QueryEvent<'a> {
-    /// A batch is done.
-    Progress(&'a Progress),
-    /// An earlier process had committed this batch and died before it could say so.
-    FoundDone(BatchId),
-    /// A failure may pass; it is tried again after the pause.
-    Retrying {
-        /// The failure.
-        error: &'a QueryError,
-        /// Failures in a row, this one included.
-        n_failures: u32,
-        /// The pause before the next attempt.
-        pause: Duration,
-    },
-    /// The query was asked to end.
-    Stopping,
-}
-
-/// What a query did from its start to its end.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunSummary {
-    /// The query, over all restarts.
-    pub id: String,
-    /// This run of it.
-    pub run_id: String,
-    /// Batches that were run.
-    pub n_batches: u64,
-    /// Rows of those batches.
-    pub rows: Tally,
-    /// Whether it ended because it was asked to.
-    pub stopped: bool,
-}
+pub use crate::query_options::{QueryEvent, QueryOptions, QueryParts, RunSummary};
 
 /// A query that scores a stream.
 pub struct StreamingQuery {
@@ -143,10 +55,23 @@ pub struct StreamingQuery {
     known: Option<Known>,
     /// A failure may have left the source and the sink with a wrong memory.
     must_reset: bool,
+    /// The batch whose commit was asked for and which is not reported yet: the answer may have been lost.
+    unreported: Option<RunningBatch>,
     n_batches: u64,
     rows: Tally,
     previous_trigger_start_ms: Option<i64>,
     last_progress: Option<Progress>,
+}
+
+/// A batch on its way from moment 2 to moment 7.
+#[derive(Debug, Clone)]
+struct RunningBatch {
+    plan: BatchPlan,
+    /// Whether an earlier attempt had planned it.
+    replayed: bool,
+    /// What became of its rows, once they were read.
+    rows: Tally,
+    watch: Stopwatch,
 }
 
 struct Prepared {
@@ -196,6 +121,7 @@ impl StreamingQuery {
             prepared: None,
             known: None,
             must_reset: false,
+            unreported: None,
             n_batches: 0,
             rows: Tally::default(),
             previous_trigger_start_ms: None,
@@ -321,10 +247,15 @@ impl StreamingQuery {
                 }
                 Step::MarkDone(id) => {
                     self.mark_done(id).await?;
+                    (self.options.observer)(&QueryEvent::FoundDone(id));
                     return Ok(Stepped::Moved);
                 }
-                Step::Replay(plan) => return self.run_batch(plan, known, watch, true, stop).await,
-                Step::Run(plan) => return self.run_batch(plan, known, watch, false, stop).await,
+                Step::Replay(plan) => {
+                    return self.run_batch(RunningBatch::new(plan, true, watch), known, stop).await;
+                }
+                Step::Run(plan) => {
+                    return self.run_batch(RunningBatch::new(plan, false, watch), known, stop).await;
+                }
                 Step::Wait => {
                     if available == Available::Nothing {
                         self.pace.asked(self.options.clock.now_ms());
@@ -402,7 +333,21 @@ impl StreamingQuery {
         if is_done && let Some(done) = &start {
             source.acknowledge(done).await?;
         }
+        self.report_if_done(&logs, &target);
         Ok(Known { logs, target, start, conf })
+    }
+
+    /// Reports the batch of a commit whose answer was lost, when it turns out to be done.
+    fn report_if_done(&mut self, logs: &Logs, target: &Committed) {
+        let Some(batch) = self.unreported.take() else { return };
+        let is_held = match target {
+            Committed::Nothing => false,
+            Committed::Batch(id) => *id == batch.plan.id,
+            Committed::Offsets(positions) => *positions == batch.plan.positions,
+        };
+        if is_held || logs.committed == Some(batch.plan.id) {
+            self.report(batch);
+        }
     }
 
     fn decide(&self, known: &Known, available: &Available) -> Result<Step, PlanError> {
@@ -426,51 +371,50 @@ impl StreamingQuery {
         let source = &mut self.parts.source;
         let Some(end) = source.latest(known.start.as_ref(), limit).await? else { return Ok(Available::Nothing) };
         let positions = source.positions(&end)?;
-        Ok(Available::Rows(crate::offset::OffsetRange { start: known.start.clone(), end }, positions))
+        Ok(Available::Rows(OffsetRange { start: known.start.clone(), end }, positions))
     }
 
     async fn mark_done(&mut self, id: BatchId) -> Result<(), QueryError> {
         if let Some(checkpoint) = &self.parts.checkpoint {
             checkpoint.commits().add(id, &self.run_id).await?;
         }
-        (self.options.observer)(&QueryEvent::FoundDone(id));
         Ok(())
     }
 
     /// Moments 2 to 7 of a batch.
     async fn run_batch(
         &mut self,
-        plan: BatchPlan,
+        mut batch: RunningBatch,
         mut known: Known,
-        mut watch: Stopwatch,
-        replayed: bool,
         stop: &StopSignal,
     ) -> Result<Stepped, QueryError> {
         let clock = self.options.clock.clone();
         let written_ahead = !matches!(known.target, Committed::Offsets(_));
-        if written_ahead && !replayed {
-            debug_assert_eq!(invariants::batches_touch(known.logs.planned.as_ref(), &plan), Ok(()));
+        if written_ahead && !batch.replayed {
+            debug_assert_eq!(invariants::batches_touch(known.logs.planned.as_ref(), &batch.plan), Ok(()));
             kill_point::pass(KillPoint::BeforePlan)?;
-            self.write_plan(&plan, &known.conf).await?;
+            self.write_plan(&batch.plan, &known.conf).await?;
             kill_point::pass(KillPoint::AfterPlan)?;
-            watch.lap("walCommit", clock.as_ref());
+            batch.watch.lap("walCommit", clock.as_ref());
         }
-        let Some(rows) = self.score_and_commit(&plan, &mut watch, stop).await? else { return Ok(Stepped::Finished) };
+        let Some(writer) = self.fill(&mut batch, stop).await? else { return Ok(Stepped::Finished) };
+        self.unreported = Some(batch.clone());
+        commit(writer, &batch.rows).await?;
+        batch.watch.lap("addBatch", clock.as_ref());
+
         if !written_ahead {
-            self.write_plan(&plan, &known.conf).await?;
+            self.write_plan(&batch.plan, &known.conf).await?;
         }
-        if let Some(checkpoint) = &self.parts.checkpoint {
-            checkpoint.commits().add(plan.id, &self.run_id).await?;
-        }
+        self.mark_done(batch.plan.id).await?;
         kill_point::pass(KillPoint::AfterDone)?;
-        watch.lap("commitOffsets", clock.as_ref());
-        self.parts.source.acknowledge(&plan.range.end).await?;
+        batch.watch.lap("commitOffsets", clock.as_ref());
+        self.parts.source.acknowledge(&batch.plan.range.end).await?;
         kill_point::pass(KillPoint::AfterAcknowledge)?;
 
-        known.move_on(&plan);
+        known.move_on(&batch.plan);
         debug_assert_eq!(invariants::progress_is_not_ahead(&known.logs, &known.target), Ok(()));
-        self.pace.ran(clock.now_ms());
-        self.report(plan, rows, watch, replayed);
+        self.unreported = None;
+        self.report(batch);
         self.known = Some(known);
         Ok(Stepped::Moved)
     }
@@ -490,48 +434,53 @@ impl StreamingQuery {
         Ok(())
     }
 
-    /// Moments 3 and 4; None when the query was asked to end and the batch was given up.
-    async fn score_and_commit(
+    /// Moment 3: a writer that holds all rows of the batch; None when the query was asked to end and it was given up.
+    async fn fill(
         &mut self,
-        plan: &BatchPlan,
-        watch: &mut Stopwatch,
+        running: &mut RunningBatch,
         stop: &StopSignal,
-    ) -> Result<Option<Tally>, QueryError> {
+    ) -> Result<Option<Box<dyn BatchWriter>>, QueryError> {
         let clock = self.options.clock.clone();
-        let shape = &self.prepared.as_ref().expect("every step prepares before it runs a batch").shape;
         let batch = Batch {
-            plan,
+            plan: &running.plan,
             scorer: &self.parts.scorer,
-            shape,
+            shape: &self.prepared.as_ref().expect("every step prepares before it runs a batch").shape,
             policy: self.options.bad_rows,
             n_blocks_in_flight: self.options.n_blocks_in_flight,
         };
-        let rows = self.parts.source.read(&plan.range).await?;
-        watch.lap("getBatch", clock.as_ref());
-        let mut writer = self.parts.sink.begin(plan).await?;
+        let rows = self.parts.source.read(&running.plan.range).await?;
+        running.watch.lap("getBatch", clock.as_ref());
+        let mut writer = self.parts.sink.begin(&running.plan).await?;
         kill_point::pass(KillPoint::AfterBegin)?;
         let filled = select! {
             biased;
             filled = batch.fill(rows, writer.as_mut()) => filled.map(Some),
             () = stop.requested_since(GRACE, clock.as_ref()) => Ok(None),
         };
-        let tally = match filled {
-            Ok(Some(tally)) => tally,
-            given_up => return give_up(writer, given_up).await,
-        };
-        kill_point::pass(KillPoint::BeforeCommit)?;
-        let written = writer.commit().await?;
-        kill_point::pass(KillPoint::AfterCommit)?;
-        debug_assert_eq!(written.n_scored as u64, tally.written, "the sink wrote what it was handed");
-        debug_assert_eq!(written.n_dead_letters as u64, tally.dead_letters, "the sink wrote what it was handed");
-        watch.lap("addBatch", clock.as_ref());
-        Ok(Some(tally))
+        match filled {
+            Ok(Some(tally)) => {
+                running.rows = tally;
+                Ok(Some(writer))
+            }
+            Ok(None) => {
+                writer.abort().await;
+                Ok(None)
+            }
+            // As a dead process would, we leave everything as it is.
+            Err(error) if error.is_killed() => Err(error),
+            Err(error) => {
+                writer.abort().await;
+                Err(error)
+            }
+        }
     }
 
-    fn report(&mut self, plan: BatchPlan, rows: Tally, watch: Stopwatch, replayed: bool) {
-        self.n_batches += 1;
-        self.rows += rows;
+    fn report(&mut self, batch: RunningBatch) {
         let trigger_end_ms = self.options.clock.now_ms();
+        self.pace.ran(trigger_end_ms);
+        self.n_batches += 1;
+        self.rows += batch.rows;
+        let RunningBatch { plan, replayed, rows, watch } = batch;
         let report = Report {
             id: self.prepared.as_ref().map_or("", |prepared| &prepared.id),
             run_id: &self.run_id,
@@ -555,6 +504,22 @@ impl StreamingQuery {
     }
 }
 
+/// Moment 4.
+async fn commit(writer: Box<dyn BatchWriter>, rows: &Tally) -> Result<(), QueryError> {
+    kill_point::pass(KillPoint::BeforeCommit)?;
+    let written = writer.commit().await?;
+    kill_point::pass(KillPoint::AfterCommit)?;
+    debug_assert_eq!(written.n_scored as u64, rows.written, "the sink wrote what it was handed");
+    debug_assert_eq!(written.n_dead_letters as u64, rows.dead_letters, "the sink wrote what it was handed");
+    Ok(())
+}
+
+impl RunningBatch {
+    fn new(plan: BatchPlan, replayed: bool, watch: Stopwatch) -> RunningBatch {
+        RunningBatch { plan, replayed, rows: Tally::default(), watch }
+    }
+}
+
 impl Known {
     /// The batch is done in the target and in the log.
     fn move_on(&mut self, plan: &BatchPlan) {
@@ -566,17 +531,6 @@ impl Known {
             Committed::Offsets(_) => Committed::Offsets(plan.positions.clone()),
         };
     }
-}
-
-/// Leaves nothing of a batch that must not happen; after a kill touches nothing, as a dead process would.
-async fn give_up(
-    writer: Box<dyn BatchWriter>,
-    given_up: Result<Option<Tally>, QueryError>,
-) -> Result<Option<Tally>, QueryError> {
-    if !given_up.as_ref().is_err_and(QueryError::is_killed) {
-        writer.abort().await;
-    }
-    given_up
 }
 
 /// A checkpoint whose newest plan names another source or sink is not ours.
@@ -592,7 +546,7 @@ fn check_owner(notes: &Notes, source: &dyn Source, sink: &dyn Sink) -> Result<()
 }
 
 /// Milliseconds of each part of a trigger.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Stopwatch {
     start_ms: i64,
     lap_start_ms: i64,

@@ -1,4 +1,4 @@
-//! A store in memory whose calls can fail, before their effect or after it.
+//! A store whose calls can fail, before their effect or after it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,27 +10,38 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
 use super::MemoryFaults;
 
-/// [`InMemory`] with [`MemoryFaults`].
-#[derive(Debug, Clone, Default)]
+/// A store, in memory or any other, with [`MemoryFaults`].
+#[derive(Debug, Clone)]
 pub struct MemoryStore {
-    inner: Arc<InMemory>,
+    inner: Arc<dyn ObjectStore>,
     faults: MemoryFaults,
 }
 
+impl Default for MemoryStore {
+    fn default() -> MemoryStore {
+        MemoryStore::new(MemoryFaults::default())
+    }
+}
+
 impl MemoryStore {
-    /// An empty store.
+    /// An empty store in memory.
     pub fn new(faults: MemoryFaults) -> MemoryStore {
-        MemoryStore { inner: Arc::default(), faults }
+        MemoryStore::over(Arc::new(InMemory::new()), faults)
+    }
+
+    /// Another store, whose calls can fail now.
+    pub fn over(inner: Arc<dyn ObjectStore>, faults: MemoryFaults) -> MemoryStore {
+        MemoryStore { inner, faults }
     }
 
     fn call(&self, call: &str, path: Option<&Path>) -> Result<()> {
         let path = path.map(Path::as_ref).unwrap_or_default();
-        let failed = |fault| Error::Generic { store: "memory", source: Box::new(fault) };
+        let failed = |fault| Error::Generic { store: "faults", source: Box::new(fault) };
         self.faults.call(format!("store.{call} {path}")).map_err(failed)
     }
 }
@@ -83,6 +94,13 @@ impl ObjectStore for MemoryStore {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.call("copy", Some(from))?;
-        self.inner.copy_opts(from, to, options).await
+        self.inner.copy_opts(from, to, options).await?;
+        self.call("copy answered", Some(from))
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.call("rename", Some(from))?;
+        self.inner.rename_opts(from, to, options).await?;
+        self.call("rename answered", Some(from))
     }
 }

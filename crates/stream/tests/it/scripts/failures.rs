@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_stream::memory::{MemoryWorld, SourceKind, TargetKind, WorldOptions};
-use ognivo_stream::query::{QueryEvent, QueryOptions, StreamingQuery};
+use ognivo_stream::query::{QueryEvent, QueryOptions, RunSummary, StreamingQuery};
 use ognivo_stream::query_error::QueryError;
 use ognivo_stream::stop::stop_pair;
 use ognivo_stream::trigger::Trigger;
@@ -22,9 +22,9 @@ fn worlds() -> Vec<WorldOptions> {
     worlds
 }
 
-async fn run_available(query: &mut StreamingQuery) -> Result<(), QueryError> {
+async fn run_available(query: &mut StreamingQuery) -> Result<RunSummary, QueryError> {
     let (_handle, stop) = stop_pair();
-    query.run(&stop).await.map(|_| ())
+    query.run(&stop).await
 }
 
 #[test]
@@ -35,10 +35,33 @@ fn any_call_may_fail_once_and_the_query_goes_on() {
                 let mut world = MemoryWorld::new(options);
                 world.add(12);
                 world.faults.fail_at(nth, false);
-                run_available(&mut world.start_with(0, Trigger::AvailableNow, "model")).await.unwrap();
+                let summary = run_available(&mut world.start_with(0, Trigger::AvailableNow, "model")).await.unwrap();
                 assert_eq!(world.check_at_the_end(), Ok(()), "{options:?}: call {nth}");
+                assert_eq!((summary.n_batches, summary.rows.read), (3, 12), "{options:?}: call {nth}");
                 if world.faults.heal() {
                     assert!(nth > 40, "three batches make more calls than {nth}");
+                    break;
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn rows_that_come_after_a_failed_call_neither_hide_nor_join_the_batch_before() {
+    run(async {
+        for options in worlds() {
+            for nth in 1.. {
+                let mut world = MemoryWorld::new(options);
+                let mut query = world.start(0);
+                world.add(3);
+                world.faults.fail_at(nth, false);
+                let ended = query.process_all_available().await;
+                assert_eq!(world.faults.heal(), ended.is_ok(), "{options:?}: call {nth}");
+                world.add(3);
+                query.process_all_available().await.unwrap();
+                assert_eq!(world.check_at_the_end(), Ok(()), "{options:?}: call {nth}");
+                if ended.is_ok() {
                     break;
                 }
             }
