@@ -22,6 +22,7 @@ pub mod matrix;
 pub mod order;
 pub mod outcome;
 pub mod partition_plan;
+pub mod prepare;
 pub mod random;
 pub mod schema;
 pub mod split;

@@ -33,6 +33,8 @@ pub enum RejectCode {
     OutOfRange,
     /// A vector whose size is not the one that the stage was fitted with.
     WrongSize,
+    /// A value that a cast cannot make one of the other type.
+    CastFailed,
 }
 
 impl RejectCode {
@@ -44,6 +46,7 @@ impl RejectCode {
             RejectCode::NotFinite => "not_finite",
             RejectCode::OutOfRange => "out_of_range",
             RejectCode::WrongSize => "wrong_size",
+            RejectCode::CastFailed => "cast_failed",
         }
     }
 }

@@ -162,6 +162,11 @@ pub(crate) fn cast_timestamp_ntz(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// Reads a timestamp without a time zone: as [`cast_timestamp`], and a zone in the text is passed over.
+pub(crate) fn cast_timestamp_dropping_zone(text: &[u8]) -> Option<i64> {
+    cast_local(text).map(|(local, _)| Zone::UTC.to_micros(local))
+}
+
 fn cast_local(text: &[u8]) -> Option<(NaiveDateTime, Option<Zone>)> {
     let mut scan = Scan::new(super::number::trim_java(text));
     let (year, month, day) = scan.date()?;
