@@ -159,13 +159,13 @@ impl BoundIndexToString {
         let rejects_unusual = self.params.version() >= SparkVersion::V4_3;
         let Some(index) = index else {
             return if rejects_unusual {
-                Err(self.rejection(RejectCode::NullValue, "null is no index"))
+                Err(self.rejection(RejectCode::NullValue, "unseen index: null"))
             } else {
                 Ok(None)
             };
         };
         if index.is_nan() && rejects_unusual {
-            return Err(self.rejection(RejectCode::NotFinite, "NaN is no index"));
+            return Err(self.rejection(RejectCode::NotFinite, "unseen index: NaN"));
         }
         // A cast cuts the fraction off and makes NaN 0, as Scala's `toInt` does.
         let position = index as i32;
@@ -255,9 +255,9 @@ mod tests {
     #[test]
     fn null_and_nan_are_rejected_from_spark_4_on() {
         check(V3_5, None, "null");
-        check(V4_3, None, "null is no index");
+        check(V4_3, None, "unseen index: null");
         check(V3_5, Some(f64::NAN), "x");
-        check(V4_3, Some(f64::NAN), "NaN is no index");
+        check(V4_3, Some(f64::NAN), "unseen index: NaN");
     }
 
     #[test]

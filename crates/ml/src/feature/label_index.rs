@@ -96,7 +96,7 @@ impl LabelIndex {
         let value = self.text_at(column, row_idx);
         let (code, message) = match value {
             Some(value) => (RejectCode::UnseenLabel, format!("unseen label: {value}")),
-            None => (RejectCode::NullValue, "null is no label".to_owned()),
+            None => (RejectCode::NullValue, "no label: null".to_owned()),
         };
         Rejection { stage: stage.to_string(), column: name.to_owned(), code, message }
     }

@@ -487,7 +487,7 @@ mod tests {
             message: message.to_owned(),
         };
         let unseen = why(RejectCode::UnseenLabel, "unseen label: z");
-        assert_eq!(rejections, [(0, unseen), (2, why(RejectCode::NullValue, "null is no label"))]);
+        assert_eq!(rejections, [(0, unseen), (2, why(RejectCode::NullValue, "no label: null"))]);
     }
 
     #[test]

@@ -295,10 +295,10 @@ impl BoundVectorAssembler {
         let fate = |row_idx| match suspects.iter().find(|(_, values)| values.is_invalid(row_idx)) {
             Some(_) if self.handle_invalid == HandleInvalid::Skip => Fate::Skipped,
             Some((part, _)) if rows.column(part.position).is_null(row_idx) => {
-                self.reject(&part.name, RejectCode::NullValue, "null cannot be assembled with handleInvalid = error")
+                self.reject(&part.name, RejectCode::NullValue, "not assembled, since handleInvalid is error: null")
             }
             Some((part, _)) => {
-                self.reject(&part.name, RejectCode::NotFinite, "NaN cannot be assembled with handleInvalid = error")
+                self.reject(&part.name, RejectCode::NotFinite, "not assembled, since handleInvalid is error: NaN")
             }
             None if has_too_long && is_too_long(row_idx) => {
                 let output = self.params.get(OUTPUT_COL);

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int8Type;
-use arrow_array::{ArrayRef, DictionaryArray, RecordBatch};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_array::{ArrayRef, DictionaryArray, LargeStringArray, RecordBatch, StringViewArray};
+use arrow_schema::{Field, Schema};
 use ognivo_data::dataset::{Dataset, LocalExecutor};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::LogisticRegression;
@@ -13,7 +13,7 @@ use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, Stri
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::laws::{estimator_laws, saved_laws, transformer_laws};
 use ognivo_ml::pipeline::Pipeline;
-use ognivo_ml::stage::{Configured, Stage};
+use ognivo_ml::stage::{Configured, Transformer};
 
 use crate::fixtures::{dataset, executors, input, read_stage};
 
@@ -28,10 +28,14 @@ fn partitioned(rows: &RecordBatch) -> Dataset {
 
 /// The same table with the column `word` as codes into a dictionary.
 fn with_codes(rows: &RecordBatch) -> RecordBatch {
-    let codes: DictionaryArray<Int8Type> = rows["word"].as_string::<i32>().iter().collect();
+    with_words(rows, Arc::new(rows["word"].as_string::<i32>().iter().collect::<DictionaryArray<Int8Type>>()))
+}
+
+/// The same table with another array as the column `word`.
+fn with_words(rows: &RecordBatch, words: ArrayRef) -> RecordBatch {
     let position = rows.schema().index_of("word").unwrap();
     let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
-    columns[position] = Arc::new(codes);
+    columns[position] = words;
     let mut fields: Vec<Arc<Field>> = rows.schema().fields().iter().cloned().collect();
     fields[position] = Arc::new(Field::new("word", columns[position].data_type().clone(), true));
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
@@ -145,15 +149,20 @@ fn pipelines_keep_the_laws() {
 }
 
 #[test]
-fn a_column_of_codes_gives_what_a_column_of_texts_gives() {
-    let (words, unseen) = (input("words"), input("words_unseen"));
-    assert!(matches!(with_codes(&words)["word"].data_type(), DataType::Dictionary(..)));
-    let texts = word_and("count", StringOrder::FrequencyAsc).fit(&dataset(words.clone())).unwrap();
-    let codes = word_and("count", StringOrder::FrequencyAsc).fit(&dataset(with_codes(&words))).unwrap();
-    assert_eq!(codes.labels_array(), texts.labels_array());
-    let index = |rows: RecordBatch| {
-        let Stage::Transformer(model) = Stage::from(texts.clone()) else { unreachable!("a model is a transformer") };
-        model.bind(&rows.schema()).unwrap().apply(rows).unwrap().rows["a"].clone()
+fn columns_of_codes_and_of_every_kind_of_text_give_the_same() {
+    let in_all_forms = |rows: &RecordBatch| {
+        let words = || rows["word"].as_string::<i32>().iter();
+        let large: ArrayRef = Arc::new(words().collect::<LargeStringArray>());
+        let view: ArrayRef = Arc::new(words().collect::<StringViewArray>());
+        [rows.clone(), with_words(rows, large), with_words(rows, view), with_codes(rows)]
     };
-    assert_eq!(&index(with_codes(&unseen)), &index(unseen));
+    let fit = |rows| word_and("count", StringOrder::FrequencyAsc).fit(&dataset(rows)).unwrap();
+    let model = fit(input("words"));
+    for rows in in_all_forms(&input("words")) {
+        assert_eq!(fit(rows).labels_array(), model.labels_array());
+    }
+    let index = |rows: RecordBatch| model.bind(&rows.schema()).unwrap().apply(rows).unwrap().rows["a"].clone();
+    for rows in in_all_forms(&input("words_unseen")) {
+        assert_eq!(&index(rows), &index(input("words_unseen")));
+    }
 }

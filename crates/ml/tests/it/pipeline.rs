@@ -62,7 +62,7 @@ fn stages_after_the_last_estimator_see_no_rows_in_a_fit() {
     let pipeline = Pipeline::new([assembler.into(), indexer("word", "a").into()]);
     let error = pipeline.fit(&dataset(input("words"))).unwrap_err();
     let uid = pipeline.stages()[0].configured().uid();
-    let expected = format!("stage `{uid}`: column `number`: NaN cannot be assembled with handleInvalid = error");
+    let expected = format!("stage `{uid}`: column `number`: not assembled, since handleInvalid is error: NaN");
     assert_eq!(error.to_string(), expected);
     assert!(matches!(error, FitError::Data(cause) if cause.partition == Some(0) && cause.fault() == Fault::Data));
 }
