@@ -12,6 +12,10 @@ mod loan_job;
 mod logistic_regression;
 /// Pipelines: order of work, what is refused before data are read, parts fitted on different rows.
 mod pipeline;
+/// What logistic regression and the evaluator refuse, and how they say so.
+mod refusals;
+/// Logistic regression on more rows, and in the corners of its parameters.
+mod regressions;
 
 /// The fixtures' tables and stages as values.
 mod fixtures;

@@ -17,8 +17,6 @@ mod params;
 mod problem;
 mod scorer;
 mod summary;
-#[cfg(test)]
-mod tests;
 
 pub use model::LogisticRegressionModel;
 pub use summary::{LogisticRegressionTrainingSummary, Performance};
