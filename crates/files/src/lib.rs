@@ -3,6 +3,7 @@
 //! Modules in reading order:
 
 mod bytes;
+pub mod checkpoint_lock;
 mod file_error;
 mod glob;
 pub mod listing;
