@@ -308,9 +308,17 @@ mod tests {
 
     #[test]
     fn metadata_that_says_nothing_readable_is_no_attribute() {
-        for text in ["", "[]", "not json", r#"{"type":"colour"}"#, r#"{"attrs":{"numeric":[{"idx":99999999999}]}}"#] {
-            assert_eq!(Attribute::of(&field("x", text)).filter(|_| text.contains("colour")), None);
+        for text in ["", "[]", "not json", r#"{"type":"colour"}"#] {
+            assert_eq!(Attribute::of(&field("x", text)), None, "{text}");
+        }
+        for text in ["", "[]", "not json", r#"{"attrs":{"colour":[{"idx":0}]}}"#] {
             assert_eq!(AttributeGroup::of(&field("x", text)).attributes, None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_slot_beyond_all_memory_is_not_believed() {
+        let hostile = field("x", r#"{"attrs":{"numeric":[{"idx":99999999999}]}}"#);
+        assert_eq!(AttributeGroup::of(&hostile), AttributeGroup::default());
     }
 }

@@ -116,7 +116,7 @@ impl Matrix {
                 }
             }
             Storage::Sparse { pointers, indices, values } => {
-                if pointers.len() != n_major + 1
+                if pointers.len().checked_sub(1) != Some(n_major)
                     || pointers[0] != 0
                     || pointers.windows(2).any(|pair| pair[0] > pair[1])
                 {
@@ -328,7 +328,11 @@ fn list_at(array: &ArrayRef, row_idx: usize) -> Result<ArrayRef, MatrixError> {
     if lists.is_null(row_idx) {
         return Err(MatrixError("a part of the matrix is missing"));
     }
-    Ok(lists.value(row_idx))
+    let items = lists.value(row_idx);
+    if items.null_count() > 0 {
+        return Err(MatrixError("a number of the matrix is null"));
+    }
+    Ok(items)
 }
 
 #[cfg(test)]
@@ -361,5 +365,22 @@ mod tests {
         assert_eq!(Matrix::try_new(2, 1, pointers, false), Err(MatrixError("an index is outside the matrix")));
         let short = Storage::Dense(vec![1.0]);
         assert!(Matrix::try_new(usize::MAX, 2, short, false).is_err());
+        let endless = Storage::Sparse { pointers: vec![], indices: vec![], values: vec![] };
+        assert!(Matrix::try_new(2, usize::MAX, endless, false).is_err());
+    }
+
+    #[test]
+    fn a_null_among_the_numbers_is_refused() {
+        let column = matrix_column(&[Matrix::from_row_major(1, 2, vec![1.0, 2.0])]);
+        let mut parts = column.as_struct().columns().to_vec();
+        let numbers: Vec<Option<f64>> = vec![Some(1.0), None];
+        let mut values = ListBuilder::new(Float64Builder::new());
+        values.append_value(numbers);
+        parts[5] = Arc::new(values.finish());
+        let fields = MATRIX_FIELDS.iter().zip(&parts);
+        let fields: Vec<Field> =
+            fields.map(|(field, part)| Field::new(field.name(), part.data_type().clone(), true)).collect();
+        let column = StructArray::new(fields.into(), parts, None);
+        assert_eq!(matrix_at(&column, 0), Err(MatrixError("a number of the matrix is null")));
     }
 }

@@ -6,7 +6,7 @@
 //! values. Maps have no order, and columns with a map in them are passed over.
 //!
 //! Sorting moves positions, not rows. The first columns of each row are packed into 128 bits that compare as the row does
-//! ([`Prefixes`]), which decides most comparisons; closures that know their column's type ([`Compare`]) decide the rest.
+//! (`Prefixes`), which decides most comparisons; closures that know their column's type (`Compare`) decide the rest.
 
 use std::cmp::Ordering;
 

@@ -182,6 +182,9 @@ impl fmt::Debug for Split {
 
 impl Split {
     /// The rows of a partition by part; whoever asks first does the work, others who ask meanwhile wait for it.
+    ///
+    /// Nothing under the lock hands work to a thread pool: a thread that waits for a pool may be given another pass over the
+    /// same partition, and would wait for itself.
     fn partition(&self, partition: usize) -> Result<RowsByPart, DatasetError> {
         let mut sorted = self.sorted[partition].lock().unwrap_or_else(PoisonError::into_inner);
         match &*sorted {

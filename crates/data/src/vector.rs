@@ -329,12 +329,14 @@ impl<'a> VectorColumn<'a> {
             values: values.values(),
         };
         let has_no_values = |row_idx| value_lists.is_null(row_idx);
+        let has_null = |row_idx| has_null(index_lists, row_idx) || has_null(value_lists, row_idx);
         for row_idx in 0..column.len() {
             if column.is_null(row_idx) {
                 continue;
             }
             let fault = match column.types[row_idx] {
                 DENSE | SPARSE if has_no_values(row_idx) => Some("values are null"),
+                DENSE | SPARSE if has_null(row_idx) => Some("an index or a value is null"),
                 DENSE => None,
                 SPARSE if column.sizes[row_idx] < 0 || sizes.is_null(row_idx) => Some("a sparse vector without size"),
                 SPARSE => sparse_fault(&column.row(row_idx)),
@@ -401,6 +403,13 @@ impl<'a> VectorColumn<'a> {
         let start = self.value_offsets[0] as usize;
         Some(DenseBlock { values: &self.values[start..start + n_rows * n_features], n_rows, n_features })
     }
+}
+
+/// Whether an item of the list in this row is null.
+fn has_null(lists: &ListArray, row_idx: usize) -> bool {
+    let Some(nulls) = lists.values().nulls().filter(|nulls| nulls.null_count() > 0) else { return false };
+    let (start, end) = (lists.value_offsets()[row_idx], lists.value_offsets()[row_idx + 1]);
+    (start..end).any(|item| nulls.is_null(item as usize))
 }
 
 fn slice<'a, T>(values: &'a [T], offsets: &[i32], row_idx: usize) -> &'a [T] {
@@ -513,10 +522,12 @@ impl VectorBuilder {
     }
 
     fn end_row(&mut self, kind: i8, size: Option<i32>, valid: bool) {
+        let n_values = i32::try_from(self.values.len()).expect("a batch holds fewer than 2³¹ numbers");
         self.types.push(kind);
         self.sizes.push(size);
+        // There is at most one index per value, so this one fits as well.
         self.index_offsets.push(self.indices.len() as i32);
-        self.value_offsets.push(self.values.len() as i32);
+        self.value_offsets.push(n_values);
         self.valid.push(valid);
     }
 
@@ -599,6 +610,24 @@ mod tests {
         let array = struct_of(types, sizes, indices, values, None);
         let error = VectorColumn::try_new(&array).unwrap_err();
         assert_eq!(error.to_string(), "row 0 is not a valid vector: an index is outside the vector");
+    }
+
+    #[test]
+    fn a_null_among_the_values_is_refused_where_it_counts() {
+        let types = Int8Array::from(vec![1, 1]);
+        let sizes = Int32Array::from(vec![None, None]);
+        let indices = list(vec![0, 0, 0], Arc::new(Int32Array::from(Vec::<i32>::new())), None);
+        let items = Float64Array::from(vec![Some(1.0), None]);
+        let field = Arc::new(Field::new("item", DataType::Float64, true));
+        let values = ListArray::new(field, OffsetBuffer::new(vec![0, 1, 2].into()), Arc::new(items), None);
+        let parts: Vec<ArrayRef> = vec![Arc::new(types), Arc::new(sizes), Arc::new(indices), Arc::new(values)];
+        let fields = VECTOR_FIELDS.iter().zip(&parts);
+        let fields: Vec<Field> =
+            fields.map(|(field, part)| Field::new(field.name(), part.data_type().clone(), true)).collect();
+        let array = StructArray::new(fields.into(), parts, None);
+        let error = VectorColumn::try_new(&array).unwrap_err();
+        assert_eq!(error.to_string(), "row 1 is not a valid vector: an index or a value is null");
+        assert!(VectorColumn::try_new(&array.slice(0, 1)).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::fault::{Explain, Fault};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// A malformed record in mode [`RowMode::FailFast`].
+    /// A malformed record in mode [`RowMode::FailFast`](super::RowMode::FailFast).
     #[error("malformed {format} record at {record}")]
     Malformed {
         /// `CSV` or `JSON`.
