@@ -7,14 +7,19 @@
 //!   bytes ──push──▶ RowDecoder ──take──▶ Decoded { rows, spans, malformed, … }
 //! ```
 
+mod batch;
+mod builder;
 mod cell;
 pub mod csv;
 pub mod datetime;
 mod error;
+mod field;
 pub mod json;
+mod lines;
 pub mod mode;
 pub mod number;
 pub mod option;
+mod window;
 
 pub use error::{DecodeError, EncodeError};
 pub use mode::{Decoded, Malformed, RecordSpan, RowMode};

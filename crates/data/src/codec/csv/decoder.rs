@@ -1,31 +1,19 @@
 //! Bytes of a CSV file in, Arrow columns out.
 
-use std::sync::Arc;
+use arrow_schema::{FieldRef, SchemaRef};
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use arrow_select::filter::filter_record_batch;
-
-use super::column::{BadCell, Column, Rules};
-use super::field::{Block, Oddity, Record, Span};
-use super::lines::{BYTE_ORDER_MARK, detect_line_end, find_line, line_ends_in};
+use super::column::{Column, Rules};
 use super::options::CsvOptions;
-use super::scan::{LineCount, Scanner, Stop};
-use super::tokenizer::{Ended, Tokenizer};
+use super::scan::Scanner;
+use super::tokenizer::{Ended, Oddity, Tokenizer};
 use crate::codec::RowDecoder;
+use crate::codec::batch::{Layout, Rows};
 use crate::codec::error::DecodeError;
-use crate::codec::mode::{Decoded, Malformed, RecordSpan, RowMode};
+use crate::codec::field::{BadCell, Block, CAPACITY, Record, Span};
+use crate::codec::lines::{detect_line_end, find_line, line_ends_in};
+use crate::codec::mode::{Decoded, RowMode};
+use crate::codec::window::{Input, State, Stop, WindowDecoder};
 use crate::schema::type_name;
-
-/// Longest record that is held in memory while its end has not come.
-const RECORD_LIMIT_BYTES: usize = 256 << 20;
-
-/// Bytes that are decoded in one go: positions within them fit 30 bits.
-const WINDOW_LIMIT_BYTES: usize = 256 << 20;
-
-/// How much is added to a carried-over beginning of a record at once.
-const CARRY_PIECE_BYTES: usize = 64 << 10;
 
 /// How much of a bad field a message shows.
 const SHOWN_CHARS: usize = 60;
@@ -54,22 +42,18 @@ const SHOWN_CHARS: usize = 60;
 pub struct CsvDecoder {
     rules: Rules,
     format: Format,
-    mode: RowMode,
-    batch_rows: usize,
-    output: SchemaRef,
-    /// Columns of the output in the order of the file, and where each goes in the output.
+    input: Input,
+    rows: Rows,
+    /// The columns wanted, in the order of the file, and the place of each in the output.
     columns: Vec<(usize, Column)>,
-    corrupt: Option<CorruptColumn>,
-    /// Names of the file's columns, for messages and the header check.
-    file_columns: Vec<(String, DataType)>,
+    /// The columns of the file, for messages and the header check.
+    file_fields: Vec<FieldRef>,
+    skip_header: bool,
     check_header: bool,
     /// A record with another number of fields than the schema is malformed.
     check_field_count: bool,
     max_columns: usize,
-    keep_spans: bool,
-    input: Input,
-    batch: Batch,
-    block: Block,
+    block: Block<Oddity>,
     fields: Vec<Span>,
     bad: Vec<BadCell>,
 }
@@ -107,51 +91,6 @@ impl Format {
     }
 }
 
-/// What has come of the input and what is to come.
-#[derive(Debug)]
-struct Input {
-    /// Position of the next byte that will be pushed, in the file.
-    position: u64,
-    /// The beginning of a record whose end has not come, or the beginning of a byte order mark.
-    carry: Vec<u8>,
-    /// A carry shorter than this was found to be incomplete.
-    retry_at: usize,
-    /// Position of the last byte at which a record of this range may begin.
-    last_start: u64,
-    count: LineCount,
-    state: State,
-    skip_header: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// At the first byte of the file, where a byte order mark may stand.
-    Start,
-    /// Within the line that belongs to the range before.
-    PartialLine,
-    Records,
-    Done,
-}
-
-/// Rows that were decoded and not yet taken.
-#[derive(Debug, Default)]
-struct Batch {
-    n_rows: usize,
-    /// Rows that are decoded but not kept.
-    left_out: Vec<u32>,
-    spans: Vec<RecordSpan>,
-    malformed: Vec<Malformed>,
-    n_malformed: usize,
-    n_dropped: usize,
-}
-
-/// The output column that gets the text of malformed records.
-#[derive(Debug)]
-struct CorruptColumn {
-    output: usize,
-    rows: Vec<(u32, String)>,
-}
-
 impl CsvDecoder {
     /// A decoder for a whole file whose columns are those of `schema`, in this order.
     ///
@@ -169,54 +108,26 @@ impl CsvDecoder {
         projection: Option<&[usize]>,
         batch_rows: usize,
     ) -> Result<Self, DecodeError> {
-        let all: Vec<usize> = (0..schema.fields().len()).collect();
-        let projection = projection.unwrap_or(&all);
-        let corrupt_idx = corrupt_column(&schema, options)?;
-        let file_positions: Vec<usize> = all.iter().copied().filter(|i| Some(*i) != corrupt_idx).collect();
-
-        let mut columns = Vec::new();
-        let mut corrupt = None;
-        let mut output = Vec::new();
-        for (place, index) in projection.iter().enumerate() {
-            let field =
-                schema.fields().get(*index).ok_or(DecodeError::Projection { index: *index, n_columns: all.len() })?;
-            output.push(Arc::new(Field::clone(field).with_nullable(true)));
-            match file_positions.iter().position(|i| i == index) {
-                Some(file_column) => columns.push((place, Column::new(file_column, field)?)),
-                None => corrupt = Some(CorruptColumn { output: place, rows: Vec::new() }),
-            }
-        }
-        columns.sort_by_key(|(_, column)| column.file_column);
-        let all_wanted = file_positions.iter().all(|i| projection.contains(i));
+        let layout = Layout::new(&schema, &options.column_name_of_corrupt_record, projection)?;
+        let columns = layout
+            .wanted
+            .iter()
+            .map(|(place, file_column)| Ok((*place, Column::new(*file_column, &layout.file_fields[*file_column])?)));
+        let n_columns = layout.file_fields.len();
         Ok(CsvDecoder {
             rules: Rules::new(options),
-            format: Format::new(options, file_positions.len()),
-            mode: options.mode,
-            batch_rows: batch_rows.max(1),
-            output: Arc::new(Schema::new_with_metadata(output, schema.metadata().clone())),
-            columns,
-            check_field_count: all_wanted || corrupt.is_some() || options.mode == RowMode::Reject,
-            corrupt,
+            format: Format::new(options, n_columns),
+            input: Input::new(),
+            rows: Rows::new("CSV", options.mode, batch_rows, &layout),
+            columns: columns.collect::<Result<_, DecodeError>>()?,
+            skip_header: options.header,
             check_header: options.header && !options.enforce_schema,
-            file_columns: file_positions
-                .iter()
-                .map(|i| (schema.field(*i).name().clone(), schema.field(*i).data_type().clone()))
-                .collect(),
+            check_field_count: layout.all_wanted || layout.has_corrupt_column() || options.mode == RowMode::Reject,
             max_columns: options.max_columns,
-            keep_spans: false,
-            input: Input {
-                position: 0,
-                carry: Vec::new(),
-                retry_at: 0,
-                last_start: u64::MAX,
-                count: LineCount { line: 1, after_cr: false },
-                state: State::Start,
-                skip_header: options.header,
-            },
-            batch: Batch::default(),
-            block: Block::new(file_positions.len()),
+            block: Block::new(n_columns),
             fields: Vec::new(),
             bad: Vec::new(),
+            file_fields: layout.file_fields,
         })
     }
 
@@ -230,99 +141,25 @@ impl CsvDecoder {
     /// # Panics
     /// When `start` is not 0 and the options say `multiLine`: such a file cannot be cut.
     pub fn with_range(mut self, start: u64, end: u64) -> Self {
-        assert!(
-            start == 0 || !matches!(self.format, Format::MultiLine { .. }),
-            "a file of records over several lines is decoded from its beginning"
-        );
-        self.input.position = start;
-        if let Format::Lines { line_sep, .. } = &self.format {
-            // The range after this one may begin within a line end; it cannot see that a record begins behind it.
-            let straddling = line_sep.as_ref().map_or(0, |sep| sep.len() as u64 - 1);
-            self.input.last_start = end + straddling;
+        match &self.format {
+            Format::Lines { line_sep, .. } => self.input.set_range(start, end, line_sep.as_deref()),
+            Format::MultiLine { .. } => {
+                assert_eq!(start, 0, "a file of records over several lines is decoded from its beginning");
+            }
         }
-        if start > 0 {
-            self.input.state = State::PartialLine;
-            self.input.skip_header = false;
-        }
+        self.skip_header &= start == 0;
         self
     }
 
     /// Keeps the span of every row, so that its raw bytes can be found later.
     pub fn with_spans(mut self) -> Self {
-        self.keep_spans = true;
+        self.rows.keep_spans = true;
         self
     }
 
     /// The schema of the rows.
     pub fn output_schema(&self) -> &SchemaRef {
-        &self.output
-    }
-
-    /// Decodes records of `window`, whose first byte is at `position` in the file, until the batch is full.
-    ///
-    /// Gives how many bytes are done with. With `at_eof` the window is all there is, and the batch may grow beyond.
-    fn decode(&mut self, window: &[u8], position: u64, at_eof: bool) -> Result<usize, DecodeError> {
-        let mut at = 0;
-        if self.input.state == State::Start {
-            if window.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(window) && !at_eof {
-                return Ok(0);
-            }
-            if window.starts_with(&BYTE_ORDER_MARK) {
-                at = BYTE_ORDER_MARK.len();
-                // The first record begins at the mark, as far as ranges go.
-                self.input.last_start = self.input.last_start.max(at as u64);
-            }
-            self.input.state = State::Records;
-        }
-        if self.input.state == State::PartialLine {
-            let Format::Lines { line_sep, .. } = &self.format else {
-                unreachable!("a range of a multi-line file begins at 0");
-            };
-            match find_line(window, at, line_sep.as_deref()) {
-                Some((_, next)) => {
-                    at = next;
-                    self.input.count.line += 1;
-                    self.input.state = State::Records;
-                }
-                // The last byte may be half a line end.
-                None if line_sep.as_ref().is_some_and(|sep| sep.len() > 1) => return Ok(window.len() - 1),
-                None => return Ok(window.len()),
-            }
-        }
-        while self.input.state == State::Records && (at_eof || !self.is_full()) {
-            let last_start = self.input.last_start.saturating_sub(position);
-            if position + at as u64 > self.input.last_start {
-                self.input.state = State::Done;
-                break;
-            }
-            let wanted = match (self.input.skip_header, at_eof) {
-                (true, _) => 1,
-                (false, true) => Block::CAPACITY,
-                (false, false) => (self.batch_rows - self.batch.n_rows).min(Block::CAPACITY),
-            };
-            self.block.clear();
-            let last_start = usize::try_from(last_start).unwrap_or(usize::MAX);
-            let (next, stop) = self.locate(window, at, last_start, wanted, at_eof);
-            at = next;
-            if self.input.skip_header {
-                if self.block.n_rows() > 0 {
-                    self.input.skip_header = false;
-                    self.compare_header(window)?;
-                }
-            } else {
-                self.read_block(window, position)?;
-            }
-            match stop {
-                Stop::Full => {}
-                Stop::NeedMore => break,
-                Stop::BeyondEnd => self.input.state = State::Done,
-                Stop::Quoted => unreachable!("quoted lines are taken apart before a block is handed over"),
-            }
-        }
-        if at > 0 {
-            self.input.count.after_cr = window[at - 1] == b'\r';
-        }
-        Ok(at)
+        &self.rows.output
     }
 
     /// Fills the block with the fields of up to `wanted` records from `at` on; says where it ended and why.
@@ -355,9 +192,10 @@ impl CsvDecoder {
                     let ended = tokenizer.line(&window[at..end], at, fields, &mut block.scratch);
                     add_row(block, record, fields, ended);
                 }
-                let after_cr = if at > 0 { window[at - 1] == b'\r' } else { count.after_cr };
-                let second_half_of_crlf = at == end && window[end] == b'\n' && after_cr && line_sep.is_none();
-                count.line += u64::from(!second_half_of_crlf);
+                match line_sep {
+                    None => count.line_end(window, at, end),
+                    Some(_) => count.line += 1,
+                }
                 at = next;
                 if block.n_rows() >= wanted {
                     return (at, Stop::Full);
@@ -396,7 +234,8 @@ impl CsvDecoder {
             Some(_) => 0,
             None => self.block.n_cols,
         };
-        for (index, (expected, _)) in self.file_columns.iter().enumerate() {
+        for (index, field) in self.file_fields.iter().enumerate() {
+            let expected = field.name();
             let found = match index < n_found {
                 true => self.rules.text(self.block.spans[index], &self.block, window),
                 false => String::new(),
@@ -417,25 +256,21 @@ impl CsvDecoder {
 
     /// Reads the columns of the rows in the block, and deals with those that are malformed.
     fn read_block(&mut self, window: &[u8], position: u64) -> Result<(), DecodeError> {
-        let n_rows = self.block.n_rows();
-        if n_rows == 0 {
-            return Ok(());
-        }
         self.bad.clear();
         for (_, column) in &mut self.columns {
             column.read(&self.block, window, &self.rules, &mut self.bad);
         }
-        if self.keep_spans {
-            let spans = self.block.records.iter();
-            self.batch.spans.extend(spans.map(|r| RecordSpan { start: position + u64::from(r.start), len: r.len }));
-        }
         let mut faults = self.faults();
         faults.sort_by_key(|(row, _)| *row);
         faults.dedup_by_key(|(row, _)| *row);
+        let Self { rows, rules, block, file_fields, .. } = self;
         for (row, fault) in faults {
-            self.malformed(window, position, row, fault)?;
+            let record = block.records[row as usize];
+            let text = |raw: &[u8]| rules.decode(raw);
+            let describe = || describe(fault, file_fields, rules, block, window);
+            rows.malformed(row, record, window, position, text, describe)?;
         }
-        self.batch.n_rows += n_rows;
+        rows.add(&block.records, position);
         Ok(())
     }
 
@@ -454,146 +289,74 @@ impl CsvDecoder {
         let odd = odd.map(|(row, oddity)| (*row, Fault::Record(*oddity)));
         odd.chain(self.bad.iter().map(|cell| (cell.row, Fault::Cell(*cell)))).collect()
     }
+}
 
-    /// Does with a malformed row what the mode says; the row has been read, with nulls.
-    fn malformed(&mut self, window: &[u8], position: u64, row: u32, fault: Fault) -> Result<(), DecodeError> {
-        let record = self.block.records[row as usize];
-        let raw = &window[record.start as usize..(record.start + record.len) as usize];
-        let batch_row = self.batch.n_rows as u32 + row;
-        self.batch.n_malformed += 1;
-        match self.mode {
-            RowMode::Permissive => {
-                if let Some(corrupt) = &mut self.corrupt {
-                    corrupt.rows.push((batch_row, self.rules.decode(raw)));
-                }
-            }
-            RowMode::DropMalformed => {
-                self.batch.left_out.push(batch_row);
-                self.batch.n_dropped += 1;
-            }
-            RowMode::FailFast | RowMode::Reject => {
-                let (column, message) = self.describe(window, fault);
-                let malformed = Malformed {
-                    byte_pos: position + u64::from(record.start),
-                    line: record.line,
-                    raw: raw.to_vec(),
-                    message,
-                    column,
-                };
-                if self.mode == RowMode::FailFast {
-                    return Err(DecodeError::Malformed { format: "CSV", record: Box::new(malformed) });
-                }
-                self.batch.left_out.push(batch_row);
-                self.batch.malformed.push(malformed);
-            }
-        }
-        Ok(())
+impl WindowDecoder for CsvDecoder {
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
     }
 
-    /// The column and the sentence for a fault.
-    fn describe(&self, window: &[u8], fault: Fault) -> (Option<String>, String) {
-        match fault {
-            Fault::Cell(cell) => {
-                let column = cell.file_column as usize;
-                let (name, data_type) = &self.file_columns[column];
-                let span = self.block.spans[cell.row as usize * self.block.n_cols + column];
-                let text = self.rules.text(span, &self.block, window);
-                let shown: String = text.chars().take(SHOWN_CHARS).collect();
-                let more = if shown.len() < text.len() { "…" } else { "" };
-                (Some(name.clone()), format!("not a {}: {shown}{more}", type_name(data_type)))
-            }
-            Fault::Record(oddity) => (
-                None,
-                match oddity {
-                    Oddity::FieldCount(n) => {
-                        format!("expected {} fields, found: {n}", self.block.n_cols)
-                    }
-                    Oddity::TooManyColumns => "more fields than maxColumns".to_owned(),
-                    Oddity::FieldTooLong => "a field is longer than maxCharsPerColumn".to_owned(),
-                    Oddity::UnescapedQuote => "text after a closing quote".to_owned(),
-                    Oddity::NoFields => "no fields".to_owned(),
-                },
-            ),
-        }
+    fn batch_is_full(&self) -> bool {
+        self.rows.is_full()
     }
 
-    /// Decodes what was carried over, with as much of `bytes` as its last record takes; says how much that was.
-    fn push_onto_carry(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
-        let mut carry = std::mem::take(&mut self.input.carry);
-        let mut consumed = 0;
-        while !carry.is_empty() && consumed < bytes.len() {
-            let before = carry.len();
-            let piece = (bytes.len() - consumed).min(before.max(CARRY_PIECE_BYTES));
-            carry.extend_from_slice(&bytes[consumed..consumed + piece]);
-            if carry.len() < self.input.retry_at && consumed + piece == bytes.len() {
-                consumed += piece;
+    fn decode(&mut self, window: &[u8], position: u64, at_eof: bool) -> Result<usize, DecodeError> {
+        let line_sep = match &self.format {
+            Format::Lines { line_sep, .. } => line_sep.as_deref(),
+            Format::MultiLine { .. } => None,
+        };
+        let mut at = match self.input.first_record(window, line_sep, at_eof) {
+            Ok(at) => at,
+            Err(done) => return Ok(done),
+        };
+        while self.input.state == State::Records && (at_eof || !self.rows.is_full()) {
+            let Some(last_start) = self.input.last_start_in_window(position, at) else {
+                self.input.state = State::Done;
                 break;
-            }
-            let done = self.decode(&carry, self.input.position, false)?;
-            self.input.position += done as u64;
-            if done >= before {
-                consumed += done - before;
-                carry.clear();
-                self.input.retry_at = 0;
-            } else if self.is_full() || self.input.state == State::Done {
-                carry.truncate(before);
-                carry.drain(..done);
-                break;
-            } else {
-                consumed += piece;
-                carry.drain(..done);
-                // Whoever pushes a long record in small pieces has it looked at a few times, not at every piece.
-                self.input.retry_at = if carry.len() > CARRY_PIECE_BYTES { 2 * carry.len() } else { 0 };
-                if carry.len() > RECORD_LIMIT_BYTES {
-                    return Err(DecodeError::RecordTooLong {
-                        byte_pos: self.input.position,
-                        limit_bytes: RECORD_LIMIT_BYTES,
-                    });
+            };
+            let wanted = match (self.skip_header, at_eof) {
+                (true, _) => 1,
+                (false, true) => CAPACITY,
+                (false, false) => self.rows.n_free().min(CAPACITY),
+            };
+            self.block.clear();
+            let (next, stop) = self.locate(window, at, last_start, wanted, at_eof);
+            at = next;
+            if self.block.n_rows() > 0 {
+                match std::mem::take(&mut self.skip_header) {
+                    true => self.compare_header(window)?,
+                    false => self.read_block(window, position)?,
                 }
             }
+            match stop {
+                Stop::Full => {}
+                Stop::NeedMore => break,
+                Stop::BeyondEnd => self.input.state = State::Done,
+                Stop::Quoted => unreachable!("quoted lines are taken apart before a block is handed over"),
+            }
         }
-        self.input.carry = carry;
-        Ok(consumed)
+        if at > 0 {
+            self.input.count.after_cr = window[at - 1] == b'\r';
+        }
+        Ok(at)
     }
 }
 
 impl RowDecoder for CsvDecoder {
     fn push(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
-        let mut consumed = 0;
-        while consumed < bytes.len() && !self.is_full() && !self.is_done() {
-            if !self.input.carry.is_empty() {
-                consumed += self.push_onto_carry(&bytes[consumed..])?;
-                continue;
-            }
-            let window = &bytes[consumed..bytes.len().min(consumed + WINDOW_LIMIT_BYTES)];
-            let done = self.decode(window, self.input.position, false)?;
-            consumed += done;
-            self.input.position += done as u64;
-            let wants_more = !self.is_full() && !self.is_done();
-            if wants_more && (done == 0 || consumed < bytes.len()) {
-                // What is left of the window is the beginning of a record.
-                let rest = &window[done..];
-                self.input.carry.extend_from_slice(rest);
-                consumed += rest.len();
-            }
-        }
-        Ok(consumed)
+        self.push_bytes(bytes)
     }
 
     fn finish(&mut self) -> Result<(), DecodeError> {
-        let mut carry = std::mem::take(&mut self.input.carry);
-        if let (Format::Lines { line_sep, .. }, false) = (&self.format, carry.is_empty()) {
-            carry.extend_from_slice(line_sep.as_deref().unwrap_or(b"\n"));
-        }
-        if self.input.state != State::Done {
-            self.decode(&carry, self.input.position, true)?;
-            self.input.state = State::Done;
-        }
-        Ok(())
+        let line_end = match &self.format {
+            Format::Lines { line_sep, .. } => line_sep.clone().unwrap_or_else(|| b"\n".to_vec()),
+            Format::MultiLine { .. } => Vec::new(),
+        };
+        self.finish_bytes(&line_end)
     }
 
     fn is_full(&self) -> bool {
-        self.batch.n_rows >= self.batch_rows
+        self.rows.is_full()
     }
 
     fn is_done(&self) -> bool {
@@ -601,54 +364,12 @@ impl RowDecoder for CsvDecoder {
     }
 
     fn take(&mut self) -> Result<Option<Decoded>, DecodeError> {
-        let batch = std::mem::take(&mut self.batch);
-        if batch.n_rows == 0 {
+        if self.rows.n_rows == 0 {
             return Ok(None);
         }
-        let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.output.fields().len()];
-        for (place, column) in &mut self.columns {
-            arrays[*place] = Some(column.finish()?);
-        }
-        if let Some(corrupt) = &mut self.corrupt {
-            arrays[corrupt.output] = Some(corrupt.finish(batch.n_rows)?);
-        }
-        let arrays = arrays.into_iter().map(|a| a.expect("every output column is of the file or corrupt")).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.n_rows));
-        let mut rows = RecordBatch::try_new_with_options(Arc::clone(&self.output), arrays, &options)
-            .expect("columns are built with the types and the length of the batch");
-        let mut spans = self.keep_spans.then_some(batch.spans);
-        if !batch.left_out.is_empty() {
-            let mut keep = vec![true; batch.n_rows];
-            for row in &batch.left_out {
-                keep[*row as usize] = false;
-            }
-            spans = spans
-                .map(|spans| spans.into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(span, _)| span).collect());
-            rows = filter_record_batch(&rows, &BooleanArray::from(keep))
-                .expect("the filter has as many rows as the batch");
-        }
-        Ok(Some(Decoded {
-            rows,
-            spans,
-            malformed: batch.malformed,
-            n_malformed: batch.n_malformed,
-            n_dropped: batch.n_dropped,
-        }))
-    }
-}
-
-impl CorruptColumn {
-    fn finish(&mut self, n_rows: usize) -> Result<ArrayRef, DecodeError> {
-        let texts = std::mem::take(&mut self.rows);
-        let mut column = StringBuilder::new();
-        let mut at = 0;
-        for (row, text) in texts {
-            column.append_nulls(row as usize - at);
-            column.append_value(text);
-            at = row as usize + 1;
-        }
-        column.append_nulls(n_rows - at);
-        Ok(Arc::new(column.finish()))
+        let columns = self.columns.iter_mut().map(|(place, column)| Ok((*place, column.finish()?)));
+        let columns = columns.collect::<Result<Vec<_>, DecodeError>>()?;
+        Ok(Some(self.rows.finish(columns)))
     }
 }
 
@@ -659,27 +380,48 @@ enum Fault {
     Cell(BadCell),
 }
 
-/// Position of the corrupt-record column in `schema`.
-fn corrupt_column(schema: &Schema, options: &CsvOptions) -> Result<Option<usize>, DecodeError> {
-    let name = &options.column_name_of_corrupt_record;
-    let Some((index, field)) = schema.fields().iter().enumerate().find(|(_, f)| f.name() == name) else {
-        return Ok(None);
-    };
-    match field.data_type() {
-        DataType::Utf8 => Ok(Some(index)),
-        other => Err(DecodeError::CorruptColumn { column: name.clone(), data_type: type_name(other) }),
+/// The column and the sentence for a fault.
+fn describe(
+    fault: Fault,
+    file_fields: &[FieldRef],
+    rules: &Rules,
+    block: &Block<Oddity>,
+    window: &[u8],
+) -> (Option<String>, String) {
+    match fault {
+        Fault::Cell(cell) => {
+            let column = cell.file_column as usize;
+            let field = &file_fields[column];
+            let span = block.spans[cell.row as usize * block.n_cols + column];
+            let text = rules.text(span, block, window);
+            let shown: String = text.chars().take(SHOWN_CHARS).collect();
+            let more = if shown.len() < text.len() { "…" } else { "" };
+            (Some(field.name().clone()), format!("not a {}: {shown}{more}", type_name(field.data_type())))
+        }
+        Fault::Record(oddity) => (
+            None,
+            match oddity {
+                Oddity::FieldCount(n) => format!("expected {} fields, found: {n}", block.n_cols),
+                Oddity::TooManyColumns => "more fields than maxColumns".to_owned(),
+                Oddity::FieldTooLong => "a field is longer than maxCharsPerColumn".to_owned(),
+                Oddity::UnescapedQuote => "text after a closing quote".to_owned(),
+                Oddity::NoFields => "no fields".to_owned(),
+            },
+        ),
     }
 }
 
 /// Adds a record that the tokenizer took apart to the block.
-fn add_row(block: &mut Block, record: Record, fields: &[Span], ended: Result<(), Oddity>) {
-    match ended {
-        Ok(()) => {
-            let n_written = fields.len().min(block.n_cols);
-            let slot = block.n_rows() * block.n_cols;
-            block.spans[slot..slot + n_written].copy_from_slice(&fields[..n_written]);
-            block.end_row(record, fields.len());
-        }
-        Err(oddity) => block.end_odd_row(record, oddity),
+fn add_row(block: &mut Block<Oddity>, record: Record, fields: &[Span], ended: Result<(), Oddity>) {
+    if let Err(oddity) = ended {
+        return block.end_odd_row(record, oddity);
     }
+    let n_written = fields.len().min(block.n_cols);
+    let row = block.open_row();
+    row[..n_written].copy_from_slice(&fields[..n_written]);
+    row[n_written..].fill(Span::NULL);
+    if fields.len() != block.n_cols {
+        block.note(Oddity::FieldCount(fields.len()));
+    }
+    block.end_row(record);
 }

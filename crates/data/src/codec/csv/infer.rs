@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::column::Rules;
-use super::field::Block;
-use super::lines::{BYTE_ORDER_MARK, detect_line_end, find_line};
 use super::options::CsvOptions;
 use super::scan::Scanner;
-use super::tokenizer::{Ended, Tokenizer};
+use super::tokenizer::{Ended, Oddity, Tokenizer};
 use crate::codec::datetime::{Pattern, TextTime};
+use crate::codec::field::{Block, Span};
+use crate::codec::lines::{BYTE_ORDER_MARK, detect_line_end, find_line};
 use crate::codec::number::{decimal_digits, parse_double, parse_int, parse_long};
 
 /// The names and types of the columns of CSV files, whose beginnings, or wholes, are `files`.
@@ -41,7 +41,7 @@ struct Inference<'o> {
     names: Option<Vec<String>>,
     first_line: Option<Vec<u8>>,
     types: Vec<Kind>,
-    block: Block,
+    block: Block<Oddity>,
 }
 
 impl<'o> Inference<'o> {
@@ -122,7 +122,7 @@ impl<'o> Inference<'o> {
         }
     }
 
-    fn record(&mut self, file: &[u8], fields: &[super::field::Span], is_header: bool) {
+    fn record(&mut self, file: &[u8], fields: &[Span], is_header: bool) {
         let tokens: Vec<Option<&[u8]>> = fields.iter().map(|span| self.rules.token(*span, &self.block, file)).collect();
         if self.names.is_none() {
             let names: Vec<Option<String>> =

@@ -11,9 +11,7 @@
 mod column;
 mod decoder;
 mod encoder;
-mod field;
 mod infer;
-mod lines;
 mod options;
 mod scan;
 mod tokenizer;

@@ -4,8 +4,11 @@
 //! and line ends are found for 64 bytes at once as the bits of a word. CR and LF both end a line, so CRLF ends one and
 //! leaves an empty one behind, which is no record; bare CR costs what LF costs.
 
-use super::field::{Block, Record, Span};
 use super::options::CsvOptions;
+use super::tokenizer::Oddity;
+use crate::codec::field::{Block, Record, Span};
+use crate::codec::lines::LineCount;
+use crate::codec::window::Stop;
 
 /// What a plain line consists of.
 #[derive(Debug, Clone)]
@@ -18,28 +21,6 @@ pub(super) struct Scanner {
     pub(super) comment: Option<u8>,
     pub(super) trim_leading: bool,
     pub(super) trim_trailing: bool,
-}
-
-/// Why a scan ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// The last line has no end yet.
-    NeedMore,
-    /// The block has the rows that were asked for.
-    Full,
-    /// The line at the resume position has a quoted field.
-    Quoted,
-    /// The line at the resume position belongs to the next byte range.
-    BeyondEnd,
-}
-
-/// Counts lines across windows: CRLF is one line end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LineCount {
-    /// The line that the next byte belongs to, from 1.
-    pub(super) line: u64,
-    /// Whether the byte before the window was a CR.
-    pub(super) after_cr: bool,
 }
 
 impl Scanner {
@@ -64,7 +45,7 @@ impl Scanner {
         from: usize,
         last_start: usize,
         max_rows: usize,
-        block: &mut Block,
+        block: &mut Block<Oddity>,
         count: &mut LineCount,
     ) -> (usize, Stop) {
         let n_cols = block.n_cols;
@@ -110,7 +91,13 @@ impl Scanner {
                         self.trim(input, &mut block.spans[row_slot..end]);
                     }
                     let record = Record { start: row_start as u32, len: (at - row_start) as u32, line };
-                    block.end_row(record, n_fields + 1);
+                    if n_fields + 1 != n_cols {
+                        if n_fields + 1 < n_cols {
+                            block.open_row()[n_fields + 1..].fill(Span::NULL);
+                        }
+                        block.note(Oddity::FieldCount(n_fields + 1));
+                    }
+                    block.end_row(record);
                     row_slot += n_cols;
                 }
                 slot = row_slot;

@@ -11,8 +11,8 @@
 
 use memchr::{memchr, memchr2};
 
-use super::field::{Oddity, Span};
 use super::options::{CsvOptions, UnescapedQuoteHandling};
+use crate::codec::field::Span;
 
 /// How records are taken apart.
 #[derive(Debug, Clone)]
@@ -31,6 +31,21 @@ pub(super) struct Tokenizer {
     normalize_in_quotes: bool,
     max_columns: usize,
     max_chars: usize,
+}
+
+/// What is wrong with a record before its fields are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oddity {
+    /// Too few or too many fields; how many there are.
+    FieldCount(usize),
+    /// More fields than `maxColumns`.
+    TooManyColumns,
+    /// A field longer than `maxCharsPerColumn`.
+    FieldTooLong,
+    /// Text after a closing quote, and the options say that this is an error.
+    UnescapedQuote,
+    /// The line holds no record at all.
+    NoFields,
 }
 
 /// How a record ended.

@@ -2,7 +2,7 @@
 
 /// The text of one field: a piece of the input, a piece of the scratch buffer, nothing, or a quoted nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     start: u32,
     /// Length; the two top bits tell the kind.
     len: u32,
@@ -15,19 +15,19 @@ const EMPTY: u32 = 1 << 30;
 
 impl Span {
     /// A field without text: two separators side by side, or a field that the record does not have.
-    pub(super) const NULL: Span = Span { start: 0, len: 0 };
+    pub(crate) const NULL: Span = Span { start: 0, len: 0 };
     /// A quoted field without text.
-    pub(super) const EMPTY: Span = Span { start: 0, len: EMPTY };
+    pub(crate) const EMPTY: Span = Span { start: 0, len: EMPTY };
 
     /// A piece of the input; [`Span::NULL`] when `len` is 0.
     #[inline]
-    pub(super) fn of_input(start: usize, len: usize) -> Span {
+    pub(crate) fn of_input(start: usize, len: usize) -> Span {
         debug_assert!(start < EMPTY as usize && len < EMPTY as usize, "windows are smaller than 1 GiB");
         Span { start: start as u32, len: len as u32 }
     }
 
     /// A piece of the scratch buffer.
-    pub(super) fn of_scratch(start: usize, len: usize) -> Span {
+    pub(crate) fn of_scratch(start: usize, len: usize) -> Span {
         debug_assert!(start < EMPTY as usize && len < EMPTY as usize, "windows are smaller than 1 GiB");
         match len {
             0 => Span::EMPTY,
@@ -37,7 +37,7 @@ impl Span {
 
     /// The place in the input of a field that is neither empty nor unescaped; `None` for the others.
     #[inline]
-    pub(super) fn in_input(self) -> Option<(usize, usize)> {
+    pub(crate) fn in_input(self) -> Option<(usize, usize)> {
         match self.len.wrapping_sub(1) < EMPTY - 1 {
             true => Some((self.start as usize, self.len as usize)),
             false => None,
@@ -46,7 +46,7 @@ impl Span {
 
     /// The text, where `empty` stands for a quoted nothing and `None` for no text.
     #[inline]
-    pub(super) fn text<'a>(self, input: &'a [u8], scratch: &'a [u8], empty: &'a [u8]) -> Option<&'a [u8]> {
+    pub(crate) fn text<'a>(self, input: &'a [u8], scratch: &'a [u8], empty: &'a [u8]) -> Option<&'a [u8]> {
         if let Some((start, len)) = self.in_input() {
             return Some(&input[start..start + len]);
         }
@@ -61,85 +61,85 @@ impl Span {
     }
 }
 
+/// Rows that are located before their columns are read: few enough that text and spans stay in the cache.
+pub(crate) const CAPACITY: usize = 512;
+
 /// One record of a block.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// Position in the window.
-    pub(super) start: u32,
+    pub(crate) start: u32,
     /// Length without the line end.
-    pub(super) len: u32,
+    pub(crate) len: u32,
     /// Line on which it begins.
-    pub(super) line: u64,
+    pub(crate) line: u64,
 }
 
-/// What is wrong with a record before its fields are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Oddity {
-    /// Too few or too many fields; how many there are.
-    FieldCount(usize),
-    /// More fields than `maxColumns`.
-    TooManyColumns,
-    /// A field longer than `maxCharsPerColumn`.
-    FieldTooLong,
-    /// Text after a closing quote, and the options say that this is an error.
-    UnescapedQuote,
-    /// The line holds no record at all.
-    NoFields,
-}
-
-/// The fields of up to [`Block::CAPACITY`] rows, `n_cols` spans for each.
+/// The fields of up to [`CAPACITY`] rows, `n_cols` spans for each; `O` says what can be wrong with a record before its
+/// fields are looked at.
 #[derive(Debug)]
-pub(super) struct Block {
-    pub(super) n_cols: usize,
-    pub(super) spans: Vec<Span>,
-    pub(super) records: Vec<Record>,
-    pub(super) odd: Vec<(u32, Oddity)>,
-    pub(super) scratch: Vec<u8>,
+pub(crate) struct Block<O> {
+    pub(crate) n_cols: usize,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) odd: Vec<(u32, O)>,
+    pub(crate) scratch: Vec<u8>,
 }
 
-impl Block {
-    /// Rows that are located before their columns are read: few enough that text and spans stay in the cache.
-    pub(super) const CAPACITY: usize = 512;
-
-    pub(super) fn new(n_cols: usize) -> Self {
+impl<O> Block<O> {
+    pub(crate) fn new(n_cols: usize) -> Self {
         Block {
             n_cols,
-            spans: vec![Span::NULL; n_cols * Self::CAPACITY],
-            records: Vec::with_capacity(Self::CAPACITY),
+            spans: vec![Span::NULL; n_cols * CAPACITY],
+            records: Vec::with_capacity(CAPACITY),
             odd: Vec::new(),
             scratch: Vec::new(),
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.odd.clear();
         self.scratch.clear();
     }
 
-    pub(super) fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.records.len()
     }
 
-    /// Ends a row of which `n_fields` spans have been written; more than `n_cols` were not.
-    pub(super) fn end_row(&mut self, record: Record, n_fields: usize) {
-        if n_fields != self.n_cols {
-            let row = self.records.len();
-            if n_fields < self.n_cols {
-                self.spans[row * self.n_cols + n_fields..(row + 1) * self.n_cols].fill(Span::NULL);
-            }
-            self.odd.push((row as u32, Oddity::FieldCount(n_fields)));
-        }
+    /// The spans of the row that has not been ended yet.
+    #[inline]
+    pub(crate) fn open_row(&mut self) -> &mut [Span] {
+        let slot = self.records.len() * self.n_cols;
+        &mut self.spans[slot..slot + self.n_cols]
+    }
+
+    /// Ends a row whose spans have been written.
+    #[inline]
+    pub(crate) fn end_row(&mut self, record: Record) {
         self.records.push(record);
     }
 
-    /// Ends a row that could not be taken apart: all fields are null.
-    pub(super) fn end_odd_row(&mut self, record: Record, oddity: Oddity) {
-        let row = self.records.len();
-        self.spans[row * self.n_cols..(row + 1) * self.n_cols].fill(Span::NULL);
-        self.odd.push((row as u32, oddity));
-        self.records.push(record);
+    /// Notes what is wrong with the row that has not been ended yet.
+    pub(crate) fn note(&mut self, oddity: O) {
+        self.odd.push((self.records.len() as u32, oddity));
     }
+
+    /// Ends a row that could not be taken apart: all fields are null.
+    pub(crate) fn end_odd_row(&mut self, record: Record, oddity: O) {
+        self.open_row().fill(Span::NULL);
+        self.note(oddity);
+        self.end_row(record);
+    }
+}
+
+/// A cell that its column's type could not be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct BadCell {
+    /// Row of the block.
+    pub(crate) row: u32,
+    /// Column of the file.
+    pub(crate) file_column: u32,
 }
 
 #[cfg(test)]
