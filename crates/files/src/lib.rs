@@ -3,7 +3,7 @@
 //! Modules in reading order:
 
 mod bytes;
-pub mod checkpoint_lock;
+pub mod encode;
 mod file_error;
 mod glob;
 pub mod listing;
@@ -12,6 +12,7 @@ pub mod open;
 mod parquet;
 pub mod partition;
 pub mod read;
+pub mod sink;
 mod text;
 
 pub use file_error::FileError;

@@ -1,0 +1,126 @@
+//! The files of one lane of one batch, from the first row to the last byte.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use object_store::ObjectStoreExt;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+
+use crate::encode::EncodedFile;
+use crate::open::Location;
+use crate::sink::partitioner::Partitioner;
+use crate::sink::{FileSinkError, LaneTarget};
+
+/// A file's encoded bytes leave memory from this size on.
+const UPLOAD_FROM_BYTES: usize = 1 << 20;
+
+/// Open files of one batch, by partition folder. Nothing of them is visible before [`finish`](LaneFiles::finish).
+pub(crate) struct LaneFiles {
+    target: LaneTarget,
+    partitioner: Partitioner,
+    name: String,
+    open: BTreeMap<String, OpenFile>,
+    n_rows: usize,
+}
+
+struct OpenFile {
+    encoded: EncodedFile,
+    upload: BufWriter,
+    path: Path,
+}
+
+/// A file that became visible.
+#[derive(Debug, Clone)]
+pub(crate) struct FinishedFile {
+    /// The file.
+    pub(crate) path: Path,
+    /// The partition folder that it lies in; empty for the lane's own.
+    pub(crate) folder: String,
+}
+
+impl LaneFiles {
+    /// No file yet; `name` is what every file of the batch is called.
+    pub(crate) fn new(target: LaneTarget, partitioner: Partitioner, name: String) -> LaneFiles {
+        LaneFiles { target, partitioner, name, open: BTreeMap::new(), n_rows: 0 }
+    }
+
+    /// Rows that were taken.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Takes rows, each into the file of its folder.
+    pub(crate) async fn write(&mut self, rows: &RecordBatch) -> Result<(), FileSinkError> {
+        for (folder, rows) in self.partitioner.split(rows) {
+            if rows.num_rows() == 0 {
+                continue;
+            }
+            self.n_rows += rows.num_rows();
+            if !self.open.contains_key(&folder) {
+                let file = self.start(&folder)?;
+                self.open.insert(folder.clone(), file);
+            }
+            let file = self.open.get_mut(&folder).expect("the file was opened above");
+            file.encoded.write(&rows)?;
+            if file.encoded.memory_bytes() >= UPLOAD_FROM_BYTES {
+                let bytes = file.encoded.take_bytes();
+                let sent = file.upload.put(bytes.into()).await;
+                sent.map_err(|source| self.target.store_error("write", &self.name, source))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&self, folder: &str) -> Result<OpenFile, FileSinkError> {
+        let path = self.target.path_of(folder, &self.name);
+        let upload = BufWriter::new(self.target.location.store().clone(), path.clone());
+        let encoded = self.target.encoding.start(self.partitioner.file_schema())?;
+        Ok(OpenFile { encoded, upload, path })
+    }
+
+    /// Makes every file durable and visible; a file of the same name from an earlier attempt is replaced.
+    ///
+    /// A batch without rows leaves no file, nor one of an earlier attempt.
+    pub(crate) async fn finish(self) -> Result<Vec<FinishedFile>, FileSinkError> {
+        let mut finished = Vec::new();
+        if self.open.is_empty() {
+            remove_if_there(&self.target.location, &self.target.path_of("", &self.name))
+                .await
+                .map_err(|source| self.target.store_error("remove", &self.name, source))?;
+        }
+        for (folder, mut file) in self.open {
+            let bytes = file.encoded.finish()?;
+            let sent = async {
+                file.upload.put(bytes.into()).await?;
+                tokio::io::AsyncWriteExt::shutdown(&mut file.upload).await.map_err(object_store_error)
+            };
+            sent.await.map_err(|source| self.target.store_error("write", file.path.as_ref(), source))?;
+            finished.push(FinishedFile { path: file.path, folder });
+        }
+        Ok(finished)
+    }
+
+    /// Gives the files up; nothing of them stays.
+    pub(crate) async fn abort(self) {
+        for (_, mut file) in self.open {
+            // What cannot be removed now is hidden, and swept at the next start.
+            let _ = file.upload.abort().await;
+        }
+    }
+}
+
+/// A buffered upload reports what its store said as an I/O error.
+fn object_store_error(error: std::io::Error) -> object_store::Error {
+    match error.downcast::<object_store::Error>() {
+        Ok(error) => error,
+        Err(error) => object_store::Error::Generic { store: "upload", source: Box::new(error) },
+    }
+}
+
+async fn remove_if_there(location: &Location, path: &Path) -> object_store::Result<()> {
+    match location.store().delete(path).await {
+        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,149 @@
+//! Which batches a folder holds: Spark's `_spark_metadata`, or `_SUCCESS` for readers that list folders.
+
+use std::sync::Arc;
+
+use object_store::{ObjectStoreExt, PutPayload};
+use ognivo_stream::checkpoint::{CompactibleLog, CompactibleLogOptions};
+use ognivo_stream::plan::BatchId;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use crate::open::Location;
+use crate::sink::lane::FinishedFile;
+use crate::sink::{CommitLog, FileSinkError};
+
+/// Spark's name for the log of its file sink.
+pub(crate) const SPARK_METADATA: &str = "_spark_metadata";
+
+const SUCCESS: &str = "_SUCCESS";
+
+/// The log of one output folder; clones are the same log.
+#[derive(Debug, Clone)]
+pub(crate) struct SinkLog {
+    location: Location,
+    kind: CommitLog,
+    query_id: String,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    spark: CompactibleLog<SinkFile>,
+    /// The newest batch, as last asked or added.
+    newest: Option<BatchId>,
+}
+
+/// One line of Spark's log: a file that counts.
+///
+/// ```text
+/// {"path":"file:///out/part-….parquet","size":669,"isDir":false,"modificationTime":1795353854741,"blockReplication":1,"blockSize":33554432,"action":"add"}
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SinkFile {
+    pub(crate) path: String,
+    pub(crate) size: u64,
+    pub(crate) is_dir: bool,
+    pub(crate) modification_time: i64,
+    pub(crate) block_replication: i32,
+    pub(crate) block_size: u64,
+    pub(crate) action: String,
+}
+
+/// What our `_SUCCESS` says; readers only look whether it is there.
+#[derive(Debug, Serialize, Deserialize)]
+struct Success {
+    query: String,
+    batch: u64,
+}
+
+/// What Hadoop's local file system calls its block size; no reader uses it.
+const BLOCK_SIZE_BYTES: u64 = 32 << 20;
+
+impl SinkLog {
+    pub(crate) fn new(location: Location, kind: CommitLog, query_id: String) -> SinkLog {
+        let folder = location.child(SPARK_METADATA);
+        let options = CompactibleLogOptions::default();
+        let spark = CompactibleLog::new(folder.store().clone(), folder.path().clone(), options);
+        SinkLog { location, kind, query_id, known: Arc::new(Mutex::new(Known { spark, newest: None })) }
+    }
+
+    /// Forgets what was learnt from the folder.
+    pub(crate) async fn forget(&self) {
+        self.known.lock().await.spark.reset();
+    }
+
+    /// The newest batch that the folder holds; the folder itself is asked.
+    pub(crate) async fn newest(&self) -> Result<Option<BatchId>, FileSinkError> {
+        let mut known = self.known.lock().await;
+        known.newest = match self.kind {
+            CommitLog::Spark => known.spark.newest_id().await?.map(BatchId),
+            CommitLog::Success => self.newest_success().await?,
+        };
+        Ok(known.newest)
+    }
+
+    /// Whether the folder held the batch when it was last asked, or a batch was last added.
+    pub(crate) async fn is_known_to_hold(&self, batch: BatchId) -> bool {
+        self.known.lock().await.newest.is_some_and(|newest| newest >= batch)
+    }
+
+    /// Notes that the batch is in the folder, with these files.
+    pub(crate) async fn add(&self, batch: BatchId, files: &[FinishedFile], now_ms: i64) -> Result<(), FileSinkError> {
+        match self.kind {
+            CommitLog::Spark => {
+                let mut entries = Vec::with_capacity(files.len());
+                for file in files {
+                    entries.push(self.entry(file).await?);
+                }
+                self.known.lock().await.spark.add(batch.0, &entries, now_ms).await?;
+            }
+            CommitLog::Success => self.add_success(batch, files).await?,
+        }
+        self.known.lock().await.newest = Some(batch);
+        Ok(())
+    }
+
+    async fn entry(&self, file: &FinishedFile) -> Result<SinkFile, FileSinkError> {
+        let meta = self.location.store().head(&file.path).await.map_err(|source| self.error("look at", source))?;
+        Ok(SinkFile {
+            path: self.location.uri_of(&file.path),
+            size: meta.size,
+            is_dir: false,
+            modification_time: meta.last_modified.timestamp_millis(),
+            block_replication: 1,
+            block_size: BLOCK_SIZE_BYTES,
+            action: "add".to_owned(),
+        })
+    }
+
+    async fn newest_success(&self) -> Result<Option<BatchId>, FileSinkError> {
+        let path = self.location.child(SUCCESS);
+        let bytes = match path.store().get(path.path()).await {
+            Ok(found) => found.bytes().await.map_err(|source| self.error("read", source))?,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(self.error("read", source)),
+        };
+        // An empty `_SUCCESS`, or one of another query, says nothing about ours.
+        let success: Option<Success> = serde_json::from_slice(&bytes).ok();
+        Ok(success.filter(|success| success.query == self.query_id).map(|success| BatchId(success.batch)))
+    }
+
+    async fn add_success(&self, batch: BatchId, files: &[FinishedFile]) -> Result<(), FileSinkError> {
+        for file in files.iter().filter(|file| !file.folder.is_empty()) {
+            let path = self.location.child(&format!("{}/{SUCCESS}", file.folder));
+            let put = path.store().put(path.path(), PutPayload::new()).await;
+            put.map_err(|source| self.error("write", source))?;
+        }
+        let success = Success { query: self.query_id.clone(), batch: batch.0 };
+        let bytes = serde_json::to_vec(&success).expect("two plain fields are always JSON");
+        let path = self.location.child(SUCCESS);
+        path.store().put(path.path(), bytes.into()).await.map_err(|source| self.error("write", source))?;
+        Ok(())
+    }
+
+    fn error(&self, action: &'static str, source: object_store::Error) -> FileSinkError {
+        let (name, location) = (SUCCESS.to_owned(), self.location.uri());
+        FileSinkError::Store { action, name, location, source: Box::new(source) }
+    }
+}

@@ -1,0 +1,134 @@
+//! The file sink keeps the laws of sinks, in every format and with both logs, also when the file system fails.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use async_trait::async_trait;
+use ognivo_files::encode::Encoding;
+use ognivo_files::open::open;
+use ognivo_files::sink::{CommitLog, FileSink, FileSinkConfig, LaneTarget};
+use ognivo_stream::clock::SystemClock;
+use ognivo_stream::laws::{SinkBench, sink_laws};
+use ognivo_stream::sink::{Lane, Sink};
+
+struct Bench {
+    folder: tempfile::TempDir,
+    format: &'static str,
+    partition_by: &'static [&'static str],
+    commit_log: CommitLog,
+}
+
+impl Bench {
+    fn target(&self, name: &str, format: &str) -> LaneTarget {
+        LaneTarget {
+            location: open(name, self.folder.path()).unwrap(),
+            encoding: Encoding::parse(format, &[]).unwrap(),
+        }
+    }
+
+    fn config(&self) -> FileSinkConfig {
+        FileSinkConfig {
+            scored: self.target("out", self.format),
+            partition_by: self.partition_by.iter().map(|name| (*name).to_owned()).collect(),
+            commit_log: self.commit_log,
+            dead_letters: Some(self.target("dead", "json")),
+            query_id: "q1".to_owned(),
+        }
+    }
+
+    /// Files that count: those of Spark's log, or of a folder whose newest batch is done.
+    fn files(&self, lane: Lane) -> Vec<std::path::PathBuf> {
+        let folder = match lane {
+            Lane::Scored => self.folder.path().join("out"),
+            Lane::DeadLetter => self.folder.path().join("dead"),
+        };
+        let logged = logged_paths(&folder.join("_spark_metadata"));
+        let counts = |path: &Path| {
+            let shown = path.to_string_lossy().into_owned();
+            lane == Lane::DeadLetter || self.commit_log == CommitLog::Success || logged.contains(&shown)
+        };
+        files_below(&folder).into_iter().filter(|path| counts(path)).collect()
+    }
+}
+
+fn logged_paths(log: &Path) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for file in files_below(log) {
+        let text = std::fs::read_to_string(file).unwrap();
+        for line in text.lines().skip(1) {
+            let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+            let uri = entry["path"].as_str().unwrap();
+            paths.insert(uri.strip_prefix("file://").unwrap().replace("%25", "%"));
+        }
+    }
+    paths
+}
+
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && name != "_spark_metadata" {
+            files.extend(files_below(&entry.path()));
+        } else if !name.starts_with('.') && name != "_SUCCESS" && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    files
+}
+
+fn rows_of(path: &Path) -> Vec<String> {
+    if path.extension().is_some_and(|extension| extension == "parquet") {
+        let file = std::fs::File::open(path).unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+        let rows = batches.iter().flat_map(|rows| (0..rows.num_rows()).map(|i| format!("{:?}", rows.slice(i, 1))));
+        return rows.collect();
+    }
+    std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[async_trait]
+impl SinkBench for Bench {
+    async fn open(&mut self) -> Box<dyn Sink> {
+        Box::new(FileSink::new(self.config(), Arc::new(SystemClock)))
+    }
+
+    fn rows(&self, seed: u64, n_rows: usize) -> RecordBatch {
+        let ids: Vec<i64> = (0..n_rows as i64).map(|i| seed as i64 * 1000 + i).collect();
+        let days: ArrayRef = Arc::new(StringArray::from_iter_values(ids.iter().map(|id| format!("d:{}", id % 2))));
+        let ids: ArrayRef = Arc::new(Int64Array::from(ids));
+        RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("day", days, true)]).unwrap()
+    }
+
+    async fn visible(&mut self, lane: Lane) -> Vec<String> {
+        self.files(lane).iter().flat_map(|path| rows_of(path)).collect()
+    }
+}
+
+async fn check(format: &'static str, partition_by: &'static [&'static str], commit_log: CommitLog) {
+    let folder = tempfile::tempdir().unwrap();
+    sink_laws(&mut Bench { folder, format, partition_by, commit_log }).await;
+}
+
+#[tokio::test]
+async fn a_parquet_sink_with_sparks_log_keeps_the_laws() {
+    check("parquet", &[], CommitLog::Spark).await;
+    check("parquet", &["day"], CommitLog::Spark).await;
+}
+
+#[tokio::test]
+async fn a_parquet_sink_with_success_files_keeps_the_laws() {
+    check("parquet", &[], CommitLog::Success).await;
+    check("parquet", &["day"], CommitLog::Success).await;
+}
+
+#[tokio::test]
+async fn text_sinks_keep_the_laws() {
+    for format in ["csv", "json"] {
+        check(format, &[], CommitLog::Spark).await;
+        check(format, &["day"], CommitLog::Success).await;
+    }
+}
