@@ -55,6 +55,8 @@ fn string_indexers_keep_the_laws() {
         let indexer = word_and(column, order);
         estimator_laws(&indexer, &partitioned(&words), &executors());
         estimator_laws(&indexer, &partitioned(&with_codes(&words)), &executors());
+        let labels = |data| indexer.fit(&data).unwrap().labels_array().to_vec();
+        assert_eq!(labels(partitioned(&words)), labels(dataset(words.clone())));
         saved_laws(&indexer.into(), read_stage, &dataset(words.clone()));
     }
 }
