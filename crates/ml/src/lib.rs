@@ -48,7 +48,6 @@ pub mod columns;
 pub mod laws;
 pub mod stage_map;
 
-mod exact;
 pub mod numeric;
 pub mod optim;
 pub mod stat;

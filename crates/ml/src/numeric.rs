@@ -1,7 +1,5 @@
 //! Numeric columns as doubles, as Spark casts labels, weights and scalar features.
 
-use std::sync::Arc;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
@@ -44,14 +42,11 @@ fn decimal(digits: i128, scale: i8) -> f64 {
     text.parse().expect("digits with an exponent are a number")
 }
 
-/// The same as an array that can stand in a batch.
-pub fn to_double_column(column: &ArrayRef) -> Option<ArrayRef> {
-    to_doubles(column).map(|doubles| Arc::new(doubles) as ArrayRef)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use arrow_array::{BooleanArray, Decimal128Array, Int32Array};
 
     #[test]

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::curve::f_measure;
-use crate::exact;
 
 /// The weight of rows by label and prediction: the state of a pass.
 ///
@@ -17,11 +16,8 @@ pub struct Confusion {
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Cell {
-    #[serde(with = "exact")]
     label: f64,
-    #[serde(with = "exact")]
     prediction: f64,
-    #[serde(with = "exact")]
     weight: f64,
 }
 

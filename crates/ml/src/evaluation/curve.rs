@@ -7,19 +7,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::exact;
-
 /// Weight of positive and negative rows for every score that occurs: the state of a pass.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ScoreCounts {
     /// Rows, or sums of rows of one score, in order of appearance.
-    #[serde(with = "exact::list")]
     scores: Vec<f64>,
     /// As many weights of positives.
-    #[serde(with = "exact::list")]
     positives: Vec<f64>,
     /// As many weights of negatives.
-    #[serde(with = "exact::list")]
     negatives: Vec<f64>,
     /// How many entries were left when equal scores were last joined.
     n_distinct: usize,

@@ -3,8 +3,6 @@
 use ognivo_data::vector::{DenseBlock, VectorRef};
 use serde::{Deserialize, Serialize};
 
-use crate::exact;
-
 /// Weighted mean and variance of the slots of vectors.
 ///
 /// Same as Spark (`SummarizerBuffer`, and `MultivariateOnlineSummarizer` in 2.4): only values other than 0 are visited, by
@@ -13,17 +11,12 @@ use crate::exact;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Summarizer {
     /// Mean of the values other than 0.
-    #[serde(with = "exact::list")]
     mean: Vec<f64>,
     /// Weighted sum of squared distances from that mean.
-    #[serde(with = "exact::list")]
     m2n: Vec<f64>,
     /// Weight of the values other than 0.
-    #[serde(with = "exact::list")]
     weight: Vec<f64>,
-    #[serde(with = "exact")]
     total_weight: f64,
-    #[serde(with = "exact")]
     squared_weight: f64,
     n_rows: u64,
     /// Size of the vectors, once one was seen.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, SchemaRef};
-use ognivo_data::dataset::{Dataset, Executor, LocalExecutor};
+use ognivo_data::dataset::{
+    AnyAggregate, CHUNK_ROWS, Dataset, DatasetError, Executor, LocalExecutor, Partitions, Rows,
+};
 use ognivo_data::schema;
 use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
 use ognivo_data::version::SparkVersion;
@@ -41,13 +43,48 @@ pub(crate) fn dataset(rows: RecordBatch) -> Dataset {
     Dataset::in_memory(rows.schema(), vec![vec![rows]], Arc::new(LocalExecutor::single_threaded()))
 }
 
-/// Executors of 1, 2 and 7 threads.
+/// Executors of 1, 2 and 7 threads, and one that sends every aggregate to and fro as bytes.
 pub(crate) fn executors() -> Vec<Arc<dyn Executor>> {
     let executor = |n_threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         Arc::new(LocalExecutor::new(Arc::new(pool))) as Arc<dyn Executor>
     };
-    [1, 2, 7].map(executor).into()
+    let mut executors: Vec<_> = [1, 2, 7].map(executor).into();
+    executors.push(Arc::new(Remote));
+    executors
+}
+
+/// Runs a pass as if every partition lay in another process: aggregates arrive and return as bytes. A partition is one chunk.
+#[derive(Debug)]
+struct Remote;
+
+impl Executor for Remote {
+    fn aggregate(&self, rows: &Rows, zero: Box<dyn AnyAggregate>) -> Result<Box<dyn AnyAggregate>, DatasetError> {
+        let sent = zero.to_bytes().unwrap();
+        let mut result: Option<Box<dyn AnyAggregate>> = None;
+        for partition in 0..rows.partitions.n_partitions() {
+            let batches = rows.partitions.scan(partition)?.collect::<Result<Vec<_>, _>>()?;
+            let n_rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            assert!(n_rows <= CHUNK_ROWS, "a partition of these tests is one chunk");
+            if n_rows == 0 {
+                continue;
+            }
+            let mut state = zero.read_bytes(&sent).unwrap();
+            for batch in batches {
+                state.update(&rows.mapped(batch)?)?;
+            }
+            let returned = zero.read_bytes(&state.to_bytes().unwrap()).unwrap();
+            match &mut result {
+                Some(result) => result.merge(returned),
+                None => result = Some(returned),
+            }
+        }
+        Ok(result.unwrap_or(zero))
+    }
+
+    fn cache(&self, rows: &Rows) -> Result<Arc<dyn Partitions>, DatasetError> {
+        LocalExecutor::single_threaded().cache(rows)
+    }
 }
 
 /// A case of `<line>/<name>/`, as fixtures/spark/stages.py wrote it.

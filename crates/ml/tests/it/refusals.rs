@@ -16,8 +16,10 @@ use ognivo_ml::stage::{Configured, Transformer};
 
 use crate::fixtures::dataset;
 
-/// Rows of features, label and weight; `None` is a null vector.
-fn rows(rows: &[(Option<&[f64]>, f64, f64)]) -> RecordBatch {
+/// Features, label and weight; `None` is a null vector.
+type Row<'a> = (Option<&'a [f64]>, f64, f64);
+
+fn rows(rows: &[Row<'_>]) -> RecordBatch {
     let mut features = VectorBuilder::new();
     for (vector, _, _) in rows {
         match vector {
@@ -25,7 +27,7 @@ fn rows(rows: &[(Option<&[f64]>, f64, f64)]) -> RecordBatch {
             None => features.push_null(),
         }
     }
-    let numbers = |column: fn(&(Option<&[f64]>, f64, f64)) -> f64| {
+    let numbers = |column: fn(&Row<'_>) -> f64| {
         Arc::new(rows.iter().map(|row| Some(column(row))).collect::<Float64Array>()) as ArrayRef
     };
     let number = |name: &str| Field::new(name, DataType::Float64, true);
@@ -34,7 +36,7 @@ fn rows(rows: &[(Option<&[f64]>, f64, f64)]) -> RecordBatch {
     RecordBatch::try_new(Arc::new(schema), columns).unwrap()
 }
 
-const GOOD: [(Option<&[f64]>, f64, f64); 4] = [
+const GOOD: [Row<'static>; 4] = [
     (Some(&[1.0, 0.5]), 0.0, 1.0),
     (Some(&[2.0, -0.5]), 1.0, 1.0),
     (Some(&[3.0, 1.5]), 0.0, 2.0),
@@ -42,7 +44,7 @@ const GOOD: [(Option<&[f64]>, f64, f64); 4] = [
 ];
 
 /// The good rows and one more.
-fn with(row: (Option<&[f64]>, f64, f64)) -> Dataset {
+fn with(row: Row<'_>) -> Dataset {
     let mut all = GOOD.to_vec();
     all.push(row);
     dataset(rows(&all))
@@ -140,6 +142,13 @@ fn parameters_that_contradict_each_other_are_refused() {
         &good(),
         Fault::Job,
         "`thresholds` must not be negative and hold one 0 at most: [0.0, 0.0]",
+    );
+    let alone = dataset(rows(&[(Some(&[1.0, 0.0]), 0.0, 1.0), (Some(&[2.0, 0.0]), 0.0, 1.0)]));
+    check(
+        regression().thresholds([0.5]),
+        &alone,
+        Fault::Job,
+        "`thresholds` must have one entry for each of the 2 classes: [0.5]",
     );
     check(regression().reg_param(-1.0), &good(), Fault::Job, "`regParam` must be at least 0: -1.0");
 }

@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use super::instances::InstanceBatch;
 use crate::classification::softmax::softmax;
-use crate::exact;
 use crate::optim::DiffFunction;
 
 /// Rows whose margins are computed side by side: many enough to hide the latency of additions, few enough to stay in cache.
@@ -65,10 +64,8 @@ pub(super) struct Setting {
     pub(super) is_multinomial: bool,
     pub(super) n_sets: usize,
     pub(super) has_intercept: bool,
-    #[serde(with = "exact::list")]
     scale: Vec<f64>,
     /// Mean of the scaled features; empty when they are not centred.
-    #[serde(with = "exact::list")]
     scaled_mean: Vec<f64>,
 }
 
@@ -131,15 +128,11 @@ impl Setting {
 /// Sums over the rows that a pass has seen.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Sums {
-    #[serde(with = "exact")]
     loss: f64,
-    #[serde(with = "exact")]
     weight: f64,
     /// Of what each row's features are multiplied by in the gradient, one per set.
-    #[serde(with = "exact::list")]
     multipliers: Vec<f64>,
     /// The gradient of the coefficients, not centred.
-    #[serde(with = "exact::list")]
     gradient: Vec<f64>,
 }
 
@@ -147,9 +140,7 @@ struct Sums {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct LossPass {
     setting: Setting,
-    #[serde(with = "exact::list")]
     coefficients: Vec<f64>,
-    #[serde(with = "exact::list")]
     offsets: Vec<f64>,
     sums: Sums,
 }

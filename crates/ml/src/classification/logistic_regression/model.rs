@@ -18,6 +18,7 @@ use super::params::{
     FEATURES_COL, PARAMS, PREDICTION_COL, PROBABILITY_COL, RAW_PREDICTION_COL, THRESHOLDS, binary_threshold, check,
     check_n_thresholds,
 };
+use super::problem::MAX_CLASSES;
 use super::scorer::{Decision, LinearModel};
 use super::summary::{LogisticRegressionTrainingSummary, Scoring};
 use crate::columns::{append_columns, input_column, with_columns, wrong_type};
@@ -169,7 +170,7 @@ impl Transformer for LogisticRegressionModel {
     fn bind(&self, input: &SchemaRef) -> Result<Box<dyn BoundStage>, StageError> {
         let params = &self.params;
         check(params)?;
-        check_n_thresholds(params, self.n_classes)?;
+        check_n_thresholds(params, self.n_classes, self.is_multinomial)?;
         let name = params.get(FEATURES_COL);
         let (features, field) = input_column(params.uid(), input, &name)?;
         if !is_vector(field.data_type()) {
@@ -337,6 +338,9 @@ impl LogisticRegressionModel {
             Ok::<_, SavedError>(vector.to_owned())
         };
         let (n_classes, n_features) = (count("numClasses")?, count("numFeatures")?);
+        if n_classes as u64 > MAX_CLASSES {
+            return Err(saved.fault("numClasses", format!("more than {MAX_CLASSES} classes: {n_classes}")));
+        }
         let is_of_2_0 = table.column_by_name("coefficientMatrix").is_none();
         let (coefficients, intercepts, is_multinomial) = if is_of_2_0 {
             // Spark 2.0 and earlier: one vector of coefficients and one number.

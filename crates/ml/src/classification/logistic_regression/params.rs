@@ -145,12 +145,12 @@ pub(super) fn check(params: &Params) -> Result<(), ParamError> {
     Ok(())
 }
 
-/// Checks that `thresholds`, when set, has one entry per class.
-pub(super) fn check_n_thresholds(params: &Params, n_classes: usize) -> Result<(), ParamError> {
+/// Checks that `thresholds`, when set, has one entry per class; a binomial model has two, also when fitted on one label.
+pub(super) fn check_n_thresholds(params: &Params, n_classes: usize, is_multinomial: bool) -> Result<(), ParamError> {
+    let n_needed = if is_multinomial { n_classes } else { 2 };
     match params.find(THRESHOLDS) {
-        Some(thresholds) if thresholds.len() != n_classes => {
-            let reason =
-                format!("`thresholds` must have one entry for each of the {n_classes} classes: {thresholds:?}");
+        Some(thresholds) if thresholds.len() != n_needed => {
+            let reason = format!("`thresholds` must have one entry for each of the {n_needed} classes: {thresholds:?}");
             Err(ParamError::Conflict { uid: params.uid().clone(), reason })
         }
         _ => Ok(()),

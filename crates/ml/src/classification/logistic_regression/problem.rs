@@ -14,8 +14,10 @@ use super::params::{
 use crate::param::{Key, ParamError, Params};
 use crate::stage::{FitError, StageError};
 
-/// More classes than this are taken for a column of ids.
-const MAX_CLASSES: u64 = 1_000_000;
+/// More classes than this are taken for a column of ids, or a damaged model.
+pub(super) const MAX_CLASSES: u64 = 1_000_000;
+/// Spark holds the variables in one array of the JVM, which ends here.
+const MAX_VARIABLES: usize = i32::MAX as usize;
 
 /// A fit's parameters and what the first pass found.
 pub(super) struct Problem<'a> {
@@ -92,7 +94,11 @@ impl<'a> Problem<'a> {
             mean: seen.features.mean(),
             std: seen.features.std(),
         };
-        check_n_thresholds(params, n_classes).map_err(StageError::Param)?;
+        if problem.n_sets.saturating_mul(problem.n_features + 1) > MAX_VARIABLES {
+            let reason = format!("too many coefficients: {} × {}", problem.n_sets, problem.n_features);
+            return Err(unlearnable(reason));
+        }
+        check_n_thresholds(params, n_classes, is_multinomial).map_err(StageError::Param)?;
         problem.check_bounds().map_err(StageError::Param)?;
         Ok(problem)
     }

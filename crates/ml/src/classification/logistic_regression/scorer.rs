@@ -6,7 +6,6 @@ use ognivo_data::version::SparkVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::classification::softmax::{argmax, softmax, softmax_2_4};
-use crate::exact;
 
 /// A linear model that turns features into one margin per set of coefficients.
 ///
@@ -23,30 +22,39 @@ pub(super) struct LinearModel {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Coefficients {
-    #[serde(with = "exact")]
     intercept: f64,
-    /// Slots of the stored coefficients, ascending; absent when every coefficient is stored.
+    /// Slots of the stored coefficients, in Spark's files ascending; absent when every coefficient is stored.
     slots: Option<Vec<u32>>,
-    #[serde(with = "exact::list")]
     values: Vec<f64>,
 }
 
 impl LinearModel {
+    /// A sparse matrix is never made dense: its size is bounded by nothing but what it stores.
     pub(super) fn new(matrix: &Matrix, intercepts: &[f64]) -> LinearModel {
-        let n_features = matrix.n_cols();
-        let dense = matrix.to_row_major();
-        let is_sparse = matches!(matrix.storage(), Storage::Sparse { .. });
-        let sets = intercepts.iter().enumerate().map(|(set, &intercept)| {
-            let row = &dense[set * n_features..(set + 1) * n_features];
-            if !is_sparse {
-                return Coefficients { intercept, slots: None, values: row.to_vec() };
+        let empty = |&intercept: &f64| Coefficients { intercept, slots: None, values: Vec::new() };
+        let mut sets: Vec<Coefficients> = intercepts.iter().map(empty).collect();
+        match matrix.storage() {
+            Storage::Dense(_) => {
+                for (row, set) in sets.iter_mut().enumerate() {
+                    set.values = (0..matrix.n_cols()).map(|slot| matrix.get(row, slot)).collect();
+                }
             }
-            let stored = || row.iter().enumerate().filter(|&(_, &value)| value != 0.0);
-            let slots = stored().map(|(slot, _)| slot as u32).collect();
-            Coefficients { intercept, slots: Some(slots), values: stored().map(|(_, &value)| value).collect() }
-        });
+            Storage::Sparse { pointers, indices, values } => {
+                let mut slots = vec![Vec::new(); sets.len()];
+                for (major, ends) in pointers.windows(2).enumerate() {
+                    for at in ends[0] as usize..ends[1] as usize {
+                        let minor = indices[at] as usize;
+                        let (row, slot) = if matrix.is_transposed() { (major, minor) } else { (minor, major) };
+                        slots[row].push(slot as u32);
+                        sets[row].values.push(values[at]);
+                    }
+                }
+                sets.iter_mut().zip(slots).for_each(|(set, slots)| set.slots = Some(slots));
+            }
+        }
+        let is_sparse = matches!(matrix.storage(), Storage::Sparse { .. });
         let starts_with_intercept = is_sparse && !matrix.is_transposed();
-        LinearModel { n_features, sets: sets.collect(), starts_with_intercept }
+        LinearModel { n_features: matrix.n_cols(), sets, starts_with_intercept }
     }
 
     pub(super) fn n_sets(&self) -> usize {
@@ -120,7 +128,6 @@ pub(super) struct Decision {
 enum Kind {
     Binomial {
         /// Label 1 is predicted above this probability.
-        #[serde(with = "exact")]
         threshold: f64,
     },
     Multinomial {
