@@ -107,7 +107,8 @@ pub fn progress_is_not_ahead(logs: &Logs, target: &Committed) -> Result<(), Brok
     match target {
         Committed::Batch(id) if done > *id => ahead(id.to_string()),
         Committed::Offsets(positions) if positions.is_empty() => ahead("no positions".to_owned()),
-        Committed::Nothing | Committed::Batch(_) | Committed::Offsets(_) => Ok(()),
+        Committed::Nothing => ahead("nothing".to_owned()),
+        Committed::Unknown | Committed::Batch(_) | Committed::Offsets(_) => Ok(()),
     }
 }
 

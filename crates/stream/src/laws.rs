@@ -220,7 +220,7 @@ fn plan(id: u64) -> BatchPlan {
 /// Where the target is, as text; None when it holds nothing.
 fn at(committed: &Committed) -> Option<String> {
     match committed {
-        Committed::Nothing => None,
+        Committed::Unknown | Committed::Nothing => None,
         Committed::Batch(id) => Some(id.to_string()),
         Committed::Offsets(positions) => positions.whole().map(|offset| offset.to_string()),
     }
@@ -229,7 +229,7 @@ fn at(committed: &Committed) -> Option<String> {
 /// Where a target that answers in the manner of `committed` is after `plan`.
 fn expect_at(committed: &Committed, plan: &BatchPlan) -> Option<String> {
     match committed {
-        Committed::Nothing => None,
+        Committed::Unknown | Committed::Nothing => None,
         Committed::Batch(_) => Some(plan.id.to_string()),
         Committed::Offsets(_) => Some(plan.range.end.to_string()),
     }

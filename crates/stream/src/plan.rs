@@ -146,7 +146,8 @@ pub enum Step {
 pub fn next_step(facts: &Facts<'_>) -> Result<Step, PlanError> {
     let recovery = match facts.target {
         Committed::Offsets(positions) => check_positions(facts, positions).map(|()| None),
-        Committed::Nothing => recover(facts, None),
+        Committed::Unknown => recover(facts, None),
+        Committed::Nothing => recover(facts, None).and_then(|step| check_holds_something(facts, step)),
         Committed::Batch(id) => recover(facts, Some(*id)),
     };
     match recovery? {
@@ -171,9 +172,8 @@ fn recover(facts: &Facts<'_>, target: Option<BatchId>) -> Result<Option<Step>, P
     if let Some(target) = target.filter(|target| *target > plan.id) {
         return Err(PlanError::TargetAhead { target, planned: Some(plan.id) });
     }
-    // A plan is written only after the batch before is done, so all before the newest plan is done, whatever is noted.
     let open = *committed != Some(plan.id);
-    let done = if open { plan.id.previous() } else { Some(plan.id) };
+    let done = newest_done(facts.logs, plan);
     match target {
         Some(target) if open && target == plan.id => Ok(Some(Step::MarkDone(plan.id))),
         Some(target) if Some(target) < done => Err(PlanError::TargetBehind { target, done: done.unwrap_or(plan.id) }),
@@ -182,12 +182,25 @@ fn recover(facts: &Facts<'_>, target: Option<BatchId>) -> Result<Option<Step>, P
     }
 }
 
+/// A plan is written only after the batch before is done: all before the newest plan is done, whatever is noted.
+fn newest_done(logs: &Logs, newest: &BatchPlan) -> Option<BatchId> {
+    if logs.committed == Some(newest.id) { Some(newest.id) } else { newest.id.previous() }
+}
+
 fn replay(plan: &BatchPlan, present: &ModelId) -> Result<Step, PlanError> {
     match &plan.model {
         Some(planned) if planned != present => {
             Err(PlanError::ModelChanged { batch: plan.id, planned: planned.clone(), present: present.clone() })
         }
         _ => Ok(Step::Replay(plan.clone())),
+    }
+}
+
+/// A target that holds no batch beside a log of finished batches is not the target that those batches went to.
+fn check_holds_something(facts: &Facts<'_>, step: Option<Step>) -> Result<Option<Step>, PlanError> {
+    match facts.logs.planned.as_ref().and_then(|plan| newest_done(facts.logs, plan)) {
+        Some(done) => Err(PlanError::TargetForgot { done }),
+        None => Ok(step),
     }
 }
 
@@ -244,8 +257,8 @@ pub enum PlanError {
         /// The newest batch that is done.
         done: BatchId,
     },
-    /// The target holds no position although batches went to it.
-    #[error("the target holds no positions, but the checkpoint has finished batch {done}")]
+    /// The target holds nothing although batches went to it.
+    #[error("the target holds nothing, but the checkpoint has finished batch {done}")]
     TargetForgot {
         /// The newest batch that is done.
         done: BatchId,

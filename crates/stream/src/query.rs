@@ -326,7 +326,9 @@ impl StreamingQuery {
         }
         let start = match &target {
             Committed::Offsets(positions) => source.offset_at(positions)?,
-            Committed::Nothing | Committed::Batch(_) => logs.planned.as_ref().map(|plan| plan.range.end.clone()),
+            Committed::Unknown | Committed::Nothing | Committed::Batch(_) => {
+                logs.planned.as_ref().map(|plan| plan.range.end.clone())
+            }
         };
         let is_done =
             matches!(target, Committed::Offsets(_)) || logs.planned.as_ref().map(|plan| plan.id) == logs.committed;
@@ -341,7 +343,7 @@ impl StreamingQuery {
     fn report_if_done(&mut self, logs: &Logs, target: &Committed) {
         let Some(batch) = self.unreported.take() else { return };
         let is_held = match target {
-            Committed::Nothing => false,
+            Committed::Unknown | Committed::Nothing => false,
             Committed::Batch(id) => *id == batch.plan.id,
             Committed::Offsets(positions) => *positions == batch.plan.positions,
         };
@@ -526,8 +528,8 @@ impl Known {
         self.logs = Logs { planned: Some(plan.clone()), committed: Some(plan.id) };
         self.start = Some(plan.range.end.clone());
         self.target = match &self.target {
-            Committed::Nothing => Committed::Nothing,
-            Committed::Batch(_) => Committed::Batch(plan.id),
+            Committed::Unknown => Committed::Unknown,
+            Committed::Nothing | Committed::Batch(_) => Committed::Batch(plan.id),
             Committed::Offsets(_) => Committed::Offsets(plan.positions.clone()),
         };
     }

@@ -93,7 +93,9 @@ pub struct Written {
 /// How far a target says that it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
-    /// It holds no batch, or is one that remembers none.
+    /// It remembers none, so what it holds cannot be told. A batch that comes again must end as if it had come once.
+    Unknown,
+    /// It remembers batches and holds none. Refused when some were finished: then it is not the target that they went to.
     Nothing,
     /// The newest batch that it holds: targets behind a plan that is written ahead.
     Batch(BatchId),

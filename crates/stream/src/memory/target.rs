@@ -57,7 +57,7 @@ impl MemoryTarget {
     pub fn committed(&self, partitions: &[SourcePartition]) -> Committed {
         let state = self.state();
         match self.1 {
-            TargetKind::Upserting => Committed::Nothing,
+            TargetKind::Upserting => Committed::Unknown,
             TargetKind::Counting => state.newest.map_or(Committed::Nothing, Committed::Batch),
             TargetKind::Positions => {
                 let ours = state.positions.0.iter().filter(|(partition, _)| partitions.contains(partition));

@@ -15,6 +15,9 @@ mod scripts {
     mod policies;
     mod triggers;
 }
+/// Kill points that end a real process.
+#[cfg(unix)]
+mod kill;
 /// What every source, sink and store must keep, held against those in memory.
 mod laws;
 /// The table of the planner.

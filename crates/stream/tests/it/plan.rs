@@ -57,7 +57,7 @@ fn check(table: String, expect: &Expect) {
     expect.assert_eq(&table);
 }
 
-/// Batch numbers below 2 stand for "long ago", 2 is the batch before, 3 the newest plan, 4 the future.
+/// In the target `-` holds nothing and `?` remembers nothing. Batch numbers below 2 stand for "long ago", 2 is the batch before, 3 the newest plan, 4 the future.
 #[test]
 fn what_an_earlier_process_left_behind_a_written_plan_decides_before_anything_new() {
     let mut table = String::from("plan done target\n");
@@ -68,121 +68,142 @@ fn what_an_earlier_process_left_behind_a_written_plan_decides_before_anything_ne
                 let [planned, committed, batch] = [planned, committed, batch].map(or_dash);
                 table += &format!("{planned:>4} {committed:>4} {batch:>6}  {}\n", name(&step));
             }
+            let step = step(&logs(planned, committed), &Committed::Unknown, &Available::Unknown, NOW);
+            let [planned, committed] = [planned, committed].map(or_dash);
+            table += &format!("{planned:>4} {committed:>4} {:>6}  {}\n", "?", name(&step));
         }
     }
     check(
         table,
         &expect![[r#"
-        plan done target
-           -    -      -  ask
-           -    -      0  refused: the target is ahead of the checkpoint: target is at batch 0, newest plan is absent
-           -    -      1  refused: the target is ahead of the checkpoint: target is at batch 1, newest plan is absent
-           -    -      2  refused: the target is ahead of the checkpoint: target is at batch 2, newest plan is absent
-           -    -      3  refused: the target is ahead of the checkpoint: target is at batch 3, newest plan is absent
-           -    -      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is absent
-           -    0      -  refused: batch 0 is in commits, but the newest entry of offsets is absent
-           -    0      0  refused: batch 0 is in commits, but the newest entry of offsets is absent
-           -    0      1  refused: batch 0 is in commits, but the newest entry of offsets is absent
-           -    0      2  refused: batch 0 is in commits, but the newest entry of offsets is absent
-           -    0      3  refused: batch 0 is in commits, but the newest entry of offsets is absent
-           -    0      4  refused: batch 0 is in commits, but the newest entry of offsets is absent
-           -    1      -  refused: batch 1 is in commits, but the newest entry of offsets is absent
-           -    1      0  refused: batch 1 is in commits, but the newest entry of offsets is absent
-           -    1      1  refused: batch 1 is in commits, but the newest entry of offsets is absent
-           -    1      2  refused: batch 1 is in commits, but the newest entry of offsets is absent
-           -    1      3  refused: batch 1 is in commits, but the newest entry of offsets is absent
-           -    1      4  refused: batch 1 is in commits, but the newest entry of offsets is absent
-           -    2      -  refused: batch 2 is in commits, but the newest entry of offsets is absent
-           -    2      0  refused: batch 2 is in commits, but the newest entry of offsets is absent
-           -    2      1  refused: batch 2 is in commits, but the newest entry of offsets is absent
-           -    2      2  refused: batch 2 is in commits, but the newest entry of offsets is absent
-           -    2      3  refused: batch 2 is in commits, but the newest entry of offsets is absent
-           -    2      4  refused: batch 2 is in commits, but the newest entry of offsets is absent
-           -    3      -  refused: batch 3 is in commits, but the newest entry of offsets is absent
-           -    3      0  refused: batch 3 is in commits, but the newest entry of offsets is absent
-           -    3      1  refused: batch 3 is in commits, but the newest entry of offsets is absent
-           -    3      2  refused: batch 3 is in commits, but the newest entry of offsets is absent
-           -    3      3  refused: batch 3 is in commits, but the newest entry of offsets is absent
-           -    3      4  refused: batch 3 is in commits, but the newest entry of offsets is absent
-           -    4      -  refused: batch 4 is in commits, but the newest entry of offsets is absent
-           -    4      0  refused: batch 4 is in commits, but the newest entry of offsets is absent
-           -    4      1  refused: batch 4 is in commits, but the newest entry of offsets is absent
-           -    4      2  refused: batch 4 is in commits, but the newest entry of offsets is absent
-           -    4      3  refused: batch 4 is in commits, but the newest entry of offsets is absent
-           -    4      4  refused: batch 4 is in commits, but the newest entry of offsets is absent
-           0    -      -  replay 0
-           0    -      0  mark 0 done
-           0    -      1  refused: the target is ahead of the checkpoint: target is at batch 1, newest plan is 0
-           0    -      2  refused: the target is ahead of the checkpoint: target is at batch 2, newest plan is 0
-           0    -      3  refused: the target is ahead of the checkpoint: target is at batch 3, newest plan is 0
-           0    -      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 0
-           0    0      -  ask
-           0    0      0  ask
-           0    0      1  refused: the target is ahead of the checkpoint: target is at batch 1, newest plan is 0
-           0    0      2  refused: the target is ahead of the checkpoint: target is at batch 2, newest plan is 0
-           0    0      3  refused: the target is ahead of the checkpoint: target is at batch 3, newest plan is 0
-           0    0      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 0
-           0    1      -  refused: batch 1 is in commits, but the newest entry of offsets is 0
-           0    1      0  refused: batch 1 is in commits, but the newest entry of offsets is 0
-           0    1      1  refused: batch 1 is in commits, but the newest entry of offsets is 0
-           0    1      2  refused: batch 1 is in commits, but the newest entry of offsets is 0
-           0    1      3  refused: batch 1 is in commits, but the newest entry of offsets is 0
-           0    1      4  refused: batch 1 is in commits, but the newest entry of offsets is 0
-           0    2      -  refused: batch 2 is in commits, but the newest entry of offsets is 0
-           0    2      0  refused: batch 2 is in commits, but the newest entry of offsets is 0
-           0    2      1  refused: batch 2 is in commits, but the newest entry of offsets is 0
-           0    2      2  refused: batch 2 is in commits, but the newest entry of offsets is 0
-           0    2      3  refused: batch 2 is in commits, but the newest entry of offsets is 0
-           0    2      4  refused: batch 2 is in commits, but the newest entry of offsets is 0
-           0    3      -  refused: batch 3 is in commits, but the newest entry of offsets is 0
-           0    3      0  refused: batch 3 is in commits, but the newest entry of offsets is 0
-           0    3      1  refused: batch 3 is in commits, but the newest entry of offsets is 0
-           0    3      2  refused: batch 3 is in commits, but the newest entry of offsets is 0
-           0    3      3  refused: batch 3 is in commits, but the newest entry of offsets is 0
-           0    3      4  refused: batch 3 is in commits, but the newest entry of offsets is 0
-           0    4      -  refused: batch 4 is in commits, but the newest entry of offsets is 0
-           0    4      0  refused: batch 4 is in commits, but the newest entry of offsets is 0
-           0    4      1  refused: batch 4 is in commits, but the newest entry of offsets is 0
-           0    4      2  refused: batch 4 is in commits, but the newest entry of offsets is 0
-           0    4      3  refused: batch 4 is in commits, but the newest entry of offsets is 0
-           0    4      4  refused: batch 4 is in commits, but the newest entry of offsets is 0
-           3    -      -  replay 3
-           3    -      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 2
-           3    -      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 2
-           3    -      2  replay 3
-           3    -      3  mark 3 done
-           3    -      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
-           3    0      -  replay 3
-           3    0      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 2
-           3    0      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 2
-           3    0      2  replay 3
-           3    0      3  mark 3 done
-           3    0      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
-           3    1      -  replay 3
-           3    1      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 2
-           3    1      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 2
-           3    1      2  replay 3
-           3    1      3  mark 3 done
-           3    1      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
-           3    2      -  replay 3
-           3    2      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 2
-           3    2      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 2
-           3    2      2  replay 3
-           3    2      3  mark 3 done
-           3    2      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
-           3    3      -  ask
-           3    3      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 3
-           3    3      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 3
-           3    3      2  refused: the target is behind the checkpoint: target is at batch 2, finished is batch 3
-           3    3      3  ask
-           3    3      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
-           3    4      -  refused: batch 4 is in commits, but the newest entry of offsets is 3
-           3    4      0  refused: batch 4 is in commits, but the newest entry of offsets is 3
-           3    4      1  refused: batch 4 is in commits, but the newest entry of offsets is 3
-           3    4      2  refused: batch 4 is in commits, but the newest entry of offsets is 3
-           3    4      3  refused: batch 4 is in commits, but the newest entry of offsets is 3
-           3    4      4  refused: batch 4 is in commits, but the newest entry of offsets is 3
-    "#]],
+            plan done target
+               -    -      -  ask
+               -    -      0  refused: the target is ahead of the checkpoint: target is at batch 0, newest plan is absent
+               -    -      1  refused: the target is ahead of the checkpoint: target is at batch 1, newest plan is absent
+               -    -      2  refused: the target is ahead of the checkpoint: target is at batch 2, newest plan is absent
+               -    -      3  refused: the target is ahead of the checkpoint: target is at batch 3, newest plan is absent
+               -    -      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is absent
+               -    -      ?  ask
+               -    0      -  refused: batch 0 is in commits, but the newest entry of offsets is absent
+               -    0      0  refused: batch 0 is in commits, but the newest entry of offsets is absent
+               -    0      1  refused: batch 0 is in commits, but the newest entry of offsets is absent
+               -    0      2  refused: batch 0 is in commits, but the newest entry of offsets is absent
+               -    0      3  refused: batch 0 is in commits, but the newest entry of offsets is absent
+               -    0      4  refused: batch 0 is in commits, but the newest entry of offsets is absent
+               -    0      ?  refused: batch 0 is in commits, but the newest entry of offsets is absent
+               -    1      -  refused: batch 1 is in commits, but the newest entry of offsets is absent
+               -    1      0  refused: batch 1 is in commits, but the newest entry of offsets is absent
+               -    1      1  refused: batch 1 is in commits, but the newest entry of offsets is absent
+               -    1      2  refused: batch 1 is in commits, but the newest entry of offsets is absent
+               -    1      3  refused: batch 1 is in commits, but the newest entry of offsets is absent
+               -    1      4  refused: batch 1 is in commits, but the newest entry of offsets is absent
+               -    1      ?  refused: batch 1 is in commits, but the newest entry of offsets is absent
+               -    2      -  refused: batch 2 is in commits, but the newest entry of offsets is absent
+               -    2      0  refused: batch 2 is in commits, but the newest entry of offsets is absent
+               -    2      1  refused: batch 2 is in commits, but the newest entry of offsets is absent
+               -    2      2  refused: batch 2 is in commits, but the newest entry of offsets is absent
+               -    2      3  refused: batch 2 is in commits, but the newest entry of offsets is absent
+               -    2      4  refused: batch 2 is in commits, but the newest entry of offsets is absent
+               -    2      ?  refused: batch 2 is in commits, but the newest entry of offsets is absent
+               -    3      -  refused: batch 3 is in commits, but the newest entry of offsets is absent
+               -    3      0  refused: batch 3 is in commits, but the newest entry of offsets is absent
+               -    3      1  refused: batch 3 is in commits, but the newest entry of offsets is absent
+               -    3      2  refused: batch 3 is in commits, but the newest entry of offsets is absent
+               -    3      3  refused: batch 3 is in commits, but the newest entry of offsets is absent
+               -    3      4  refused: batch 3 is in commits, but the newest entry of offsets is absent
+               -    3      ?  refused: batch 3 is in commits, but the newest entry of offsets is absent
+               -    4      -  refused: batch 4 is in commits, but the newest entry of offsets is absent
+               -    4      0  refused: batch 4 is in commits, but the newest entry of offsets is absent
+               -    4      1  refused: batch 4 is in commits, but the newest entry of offsets is absent
+               -    4      2  refused: batch 4 is in commits, but the newest entry of offsets is absent
+               -    4      3  refused: batch 4 is in commits, but the newest entry of offsets is absent
+               -    4      4  refused: batch 4 is in commits, but the newest entry of offsets is absent
+               -    4      ?  refused: batch 4 is in commits, but the newest entry of offsets is absent
+               0    -      -  replay 0
+               0    -      0  mark 0 done
+               0    -      1  refused: the target is ahead of the checkpoint: target is at batch 1, newest plan is 0
+               0    -      2  refused: the target is ahead of the checkpoint: target is at batch 2, newest plan is 0
+               0    -      3  refused: the target is ahead of the checkpoint: target is at batch 3, newest plan is 0
+               0    -      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 0
+               0    -      ?  replay 0
+               0    0      -  refused: the target holds nothing, but the checkpoint has finished batch 0
+               0    0      0  ask
+               0    0      1  refused: the target is ahead of the checkpoint: target is at batch 1, newest plan is 0
+               0    0      2  refused: the target is ahead of the checkpoint: target is at batch 2, newest plan is 0
+               0    0      3  refused: the target is ahead of the checkpoint: target is at batch 3, newest plan is 0
+               0    0      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 0
+               0    0      ?  ask
+               0    1      -  refused: batch 1 is in commits, but the newest entry of offsets is 0
+               0    1      0  refused: batch 1 is in commits, but the newest entry of offsets is 0
+               0    1      1  refused: batch 1 is in commits, but the newest entry of offsets is 0
+               0    1      2  refused: batch 1 is in commits, but the newest entry of offsets is 0
+               0    1      3  refused: batch 1 is in commits, but the newest entry of offsets is 0
+               0    1      4  refused: batch 1 is in commits, but the newest entry of offsets is 0
+               0    1      ?  refused: batch 1 is in commits, but the newest entry of offsets is 0
+               0    2      -  refused: batch 2 is in commits, but the newest entry of offsets is 0
+               0    2      0  refused: batch 2 is in commits, but the newest entry of offsets is 0
+               0    2      1  refused: batch 2 is in commits, but the newest entry of offsets is 0
+               0    2      2  refused: batch 2 is in commits, but the newest entry of offsets is 0
+               0    2      3  refused: batch 2 is in commits, but the newest entry of offsets is 0
+               0    2      4  refused: batch 2 is in commits, but the newest entry of offsets is 0
+               0    2      ?  refused: batch 2 is in commits, but the newest entry of offsets is 0
+               0    3      -  refused: batch 3 is in commits, but the newest entry of offsets is 0
+               0    3      0  refused: batch 3 is in commits, but the newest entry of offsets is 0
+               0    3      1  refused: batch 3 is in commits, but the newest entry of offsets is 0
+               0    3      2  refused: batch 3 is in commits, but the newest entry of offsets is 0
+               0    3      3  refused: batch 3 is in commits, but the newest entry of offsets is 0
+               0    3      4  refused: batch 3 is in commits, but the newest entry of offsets is 0
+               0    3      ?  refused: batch 3 is in commits, but the newest entry of offsets is 0
+               0    4      -  refused: batch 4 is in commits, but the newest entry of offsets is 0
+               0    4      0  refused: batch 4 is in commits, but the newest entry of offsets is 0
+               0    4      1  refused: batch 4 is in commits, but the newest entry of offsets is 0
+               0    4      2  refused: batch 4 is in commits, but the newest entry of offsets is 0
+               0    4      3  refused: batch 4 is in commits, but the newest entry of offsets is 0
+               0    4      4  refused: batch 4 is in commits, but the newest entry of offsets is 0
+               0    4      ?  refused: batch 4 is in commits, but the newest entry of offsets is 0
+               3    -      -  refused: the target holds nothing, but the checkpoint has finished batch 2
+               3    -      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 2
+               3    -      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 2
+               3    -      2  replay 3
+               3    -      3  mark 3 done
+               3    -      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
+               3    -      ?  replay 3
+               3    0      -  refused: the target holds nothing, but the checkpoint has finished batch 2
+               3    0      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 2
+               3    0      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 2
+               3    0      2  replay 3
+               3    0      3  mark 3 done
+               3    0      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
+               3    0      ?  replay 3
+               3    1      -  refused: the target holds nothing, but the checkpoint has finished batch 2
+               3    1      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 2
+               3    1      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 2
+               3    1      2  replay 3
+               3    1      3  mark 3 done
+               3    1      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
+               3    1      ?  replay 3
+               3    2      -  refused: the target holds nothing, but the checkpoint has finished batch 2
+               3    2      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 2
+               3    2      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 2
+               3    2      2  replay 3
+               3    2      3  mark 3 done
+               3    2      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
+               3    2      ?  replay 3
+               3    3      -  refused: the target holds nothing, but the checkpoint has finished batch 3
+               3    3      0  refused: the target is behind the checkpoint: target is at batch 0, finished is batch 3
+               3    3      1  refused: the target is behind the checkpoint: target is at batch 1, finished is batch 3
+               3    3      2  refused: the target is behind the checkpoint: target is at batch 2, finished is batch 3
+               3    3      3  ask
+               3    3      4  refused: the target is ahead of the checkpoint: target is at batch 4, newest plan is 3
+               3    3      ?  ask
+               3    4      -  refused: batch 4 is in commits, but the newest entry of offsets is 3
+               3    4      0  refused: batch 4 is in commits, but the newest entry of offsets is 3
+               3    4      1  refused: batch 4 is in commits, but the newest entry of offsets is 3
+               3    4      2  refused: batch 4 is in commits, but the newest entry of offsets is 3
+               3    4      3  refused: batch 4 is in commits, but the newest entry of offsets is 3
+               3    4      4  refused: batch 4 is in commits, but the newest entry of offsets is 3
+               3    4      ?  refused: batch 4 is in commits, but the newest entry of offsets is 3
+        "#]],
     );
 }
 
@@ -199,16 +220,16 @@ fn a_target_that_holds_positions_is_asked_and_never_replayed_to() {
     check(
         table,
         &expect![[r#"
-        plan done target
-           -    -      0  ask
-           -    -      1  ask
-           3    2      0  refused: the target holds no positions, but the checkpoint has finished batch 2
-           3    2      1  ask
-           3    3      0  refused: the target holds no positions, but the checkpoint has finished batch 3
-           3    3      1  ask
-           -    3      0  refused: the target holds no positions, but the checkpoint has finished batch 3
-           -    3      1  ask
-    "#]],
+            plan done target
+               -    -      0  ask
+               -    -      1  ask
+               3    2      0  refused: the target holds nothing, but the checkpoint has finished batch 2
+               3    2      1  ask
+               3    3      0  refused: the target holds nothing, but the checkpoint has finished batch 3
+               3    3      1  ask
+               -    3      0  refused: the target holds nothing, but the checkpoint has finished batch 3
+               -    3      1  ask
+        "#]],
     );
 }
 
@@ -219,7 +240,7 @@ fn a_new_batch_waits_for_its_turn_and_for_rows() {
     for logs in [logs(None, None), logs(Some(3), Some(3))] {
         for turn in [NOW, Turn::Now { finish_when_empty: true }, Turn::Later, Turn::Never] {
             for available in [&Available::Unknown, &Available::Nothing, &rows] {
-                let step = step(&logs, &Committed::Nothing, available, turn);
+                let step = step(&logs, &Committed::Unknown, available, turn);
                 let available = match available {
                     Available::Unknown => "unknown",
                     Available::Nothing => "nothing",

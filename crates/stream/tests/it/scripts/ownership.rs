@@ -222,3 +222,33 @@ fn a_target_that_was_exchanged_is_refused() {
             .await;
     });
 }
+
+#[test]
+fn a_target_that_was_emptied_is_refused() {
+    run(async {
+        let mut world = three_batches().await;
+        world.target = MemoryWorld::new(world.options).target;
+        check_refused(&mut world, "the target holds nothing, but the checkpoint has finished batch 2").await;
+    });
+}
+
+#[test]
+fn a_plan_that_is_there_twice_is_an_empty_batch() {
+    run(async {
+        let mut world = three_batches().await;
+        put(&world, "offsets/3", "v1\n{\"batchTimestampMs\":1}\n{\"logOffset\":2}").await;
+        world.add(1);
+        let summary = world.start(0).process_all_available().await.unwrap();
+        assert_eq!((summary.n_batches, summary.rows.read), (2, 1));
+        assert_eq!(world.check_at_the_end(), Ok(()));
+    });
+}
+
+#[test]
+fn a_commit_that_is_there_twice_is_refused() {
+    run(async {
+        let mut world = three_batches().await;
+        put(&world, "commits/3", "v1\n{\"nextBatchWatermarkMs\":0}").await;
+        check_refused(&mut world, "batch 3 is in commits, but the newest entry of offsets is 2").await;
+    });
+}
