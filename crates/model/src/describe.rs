@@ -3,11 +3,12 @@
 use std::fmt;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use ognivo_data::matrix::{is_matrix, matrix_at};
 use ognivo_data::schema::type_name;
-use ognivo_data::vector::{VectorColumn, is_vector};
+use ognivo_data::vector::{Vector, VectorColumn, is_vector};
 use ognivo_ml::saved::SavedStage;
 use ognivo_ml::uid::Uid;
 use serde_json::{Map, Value};
@@ -112,22 +113,23 @@ fn differing(saved: &SavedStage) -> Map<String, Value> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Input,
+    /// Read while fitting; a model keeps the name and does not read the column.
+    FitInput,
     Output,
 }
 
-/// Parameters that name columns. Spark's models keep the parameters of their estimators, so a label stands among the inputs
-/// although a fitted model does not read it.
+/// Parameters that name columns.
 const COLUMN_PARAMS: &[(&str, Role)] = &[
     ("inputCol", Role::Input),
     ("inputCols", Role::Input),
     ("featuresCol", Role::Input),
-    ("labelCol", Role::Input),
-    ("weightCol", Role::Input),
+    ("labelCol", Role::FitInput),
+    ("weightCol", Role::FitInput),
     ("itemsCol", Role::Input),
     ("userCol", Role::Input),
     ("itemCol", Role::Input),
-    ("ratingCol", Role::Input),
-    ("censorCol", Role::Input),
+    ("ratingCol", Role::FitInput),
+    ("censorCol", Role::FitInput),
     ("offsetCol", Role::Input),
     ("outputCol", Role::Output),
     ("outputCols", Role::Output),
@@ -144,13 +146,18 @@ const COLUMN_PARAMS: &[(&str, Role)] = &[
 fn columns_of(saved: &SavedStage, role: Role) -> Vec<String> {
     // One column or many, never both: where many are set, the default name of the one output does not count.
     let set_many = match role {
-        Role::Input => saved.param_map.contains_key("inputCols"),
+        Role::Input | Role::FitInput => saved.param_map.contains_key("inputCols"),
         Role::Output => saved.param_map.contains_key("outputCols"),
     };
     let is_evaluator = saved.class.starts_with("org.apache.spark.ml.evaluation.");
+    let is_model = saved.class.ends_with("Model");
     let mut columns = Vec::new();
     for (name, role_of_param) in COLUMN_PARAMS {
-        let role_here = if is_evaluator { Role::Input } else { *role_of_param };
+        let role_here = match role_of_param {
+            _ if is_evaluator => Role::Input,
+            Role::FitInput if !is_model => Role::Input,
+            role => *role,
+        };
         if role_here != role || (set_many && matches!(*name, "inputCol" | "outputCol")) {
             continue;
         }
@@ -182,24 +189,21 @@ fn shown(column: &ArrayRef, row_idx: usize) -> String {
     }
     if is_vector(column.data_type()) {
         let vectors = VectorColumn::try_new(column);
-        let vector = vectors.ok().and_then(|vectors| vectors.get(row_idx).map(|vector| vector.to_owned()));
-        return vector.map_or_else(
-            || "not a valid vector".to_owned(),
-            |vector| match vector {
-                ognivo_data::vector::Vector::Dense(values) => list_of(values.len(), |i| values[i].to_string()),
-                ognivo_data::vector::Vector::Sparse { size, indices, values } => {
-                    let entries = list_of(values.len(), |i| format!("{}: {}", indices[i], values[i]));
-                    format!("{entries}, sparse, of {size}")
-                }
-            },
-        );
+        return match vectors.ok().and_then(|vectors| vectors.get(row_idx).map(|vector| vector.to_owned())) {
+            None => "not a valid vector".to_owned(),
+            Some(Vector::Dense(values)) => list_of(values.len(), |i| format!("{:?}", values[i])),
+            Some(Vector::Sparse { size, indices, values }) => {
+                let entries = list_of(values.len(), |i| format!("{}: {:?}", indices[i], values[i]));
+                format!("{entries}, sparse, of {size}")
+            }
+        };
     }
     if is_matrix(column.data_type()) {
         return match matrix_at(column, row_idx) {
             Ok(matrix) => {
                 let (n_rows, n_cols) = (matrix.n_rows(), matrix.n_cols());
                 let numbers =
-                    list_of(n_rows.saturating_mul(n_cols), |i| matrix.get(i / n_cols, i % n_cols).to_string());
+                    list_of(n_rows.saturating_mul(n_cols), |i| format!("{:?}", matrix.get(i / n_cols, i % n_cols)));
                 format!("{n_rows}×{n_cols} {numbers}")
             }
             Err(error) => error.to_string(),
@@ -212,9 +216,9 @@ fn shown(column: &ArrayRef, row_idx: usize) -> String {
         }
         DataType::Utf8 => column.as_string::<i32>().value(row_idx).to_owned(),
         DataType::Boolean => column.as_boolean().value(row_idx).to_string(),
-        DataType::Float64 => column.as_primitive::<arrow_array::types::Float64Type>().value(row_idx).to_string(),
-        DataType::Int32 => column.as_primitive::<arrow_array::types::Int32Type>().value(row_idx).to_string(),
-        DataType::Int64 => column.as_primitive::<arrow_array::types::Int64Type>().value(row_idx).to_string(),
+        DataType::Float64 => format!("{:?}", column.as_primitive::<Float64Type>().value(row_idx)),
+        DataType::Int32 => column.as_primitive::<Int32Type>().value(row_idx).to_string(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row_idx).to_string(),
         _ => "…".to_owned(),
     }
 }

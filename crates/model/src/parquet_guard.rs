@@ -7,7 +7,8 @@
 //! 2. the column chunks: inside the file, in a compression that we have;
 //! 3. the page headers of every chunk: inside the chunk, right checksums, counts that agree with the footer, and decoded sizes
 //!    within the budget;
-//! 4. the pages themselves, decompressed: levels and values that are all there, indices inside their dictionary.
+//! 4. the pages themselves, decompressed: levels and values that are all there, indices inside their dictionary, lists of
+//!    the same lengths in all columns that share them.
 //!
 //! What passes is decoded by the `parquet` crate. It costs a second decompression, which for models is nothing.
 //!
@@ -22,9 +23,12 @@
 mod page_values;
 mod thrift;
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
-use parquet::basic::{Compression, Type as PhysicalType};
+use parquet::basic::{Compression, Repetition, Type as PhysicalType};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::schema::types::Type;
 
 use self::thrift::{Kind, Node, PageKind, Thrift};
 use crate::limits::{Budget, Exceeded};
@@ -116,17 +120,66 @@ fn check_tree(nodes: &[Node]) -> Result<(), Refusal> {
 
 /// Checks chunks and pages of every column, and takes what they decode to from the budget.
 pub(crate) fn check_pages(file: &Bytes, metadata: &ParquetMetaData, budget: &mut Budget) -> Result<(), Refusal> {
-    let n_columns = metadata.file_metadata().schema_descr().num_columns();
+    let leaves = Leaf::all(metadata.file_metadata().schema_descr().root_schema());
     for group in metadata.row_groups() {
-        if group.num_rows() < 0 || group.num_columns() != n_columns {
+        if group.num_rows() < 0 || group.num_columns() != leaves.len() {
             return broken("row group of a wrong shape");
         }
-        for column in group.columns() {
+        let mut shapes = HashMap::new();
+        for (column, leaf) in group.columns().iter().zip(&leaves) {
             check_headers(file, group, column, budget)?;
-            page_values::check(file, group, column)?;
+            let shapes_of_leaf = page_values::check(file, group, column, leaf)?;
+            for (repeated, shape) in leaf.repeated.iter().zip(shapes_of_leaf) {
+                if *shapes.entry(repeated.node).or_insert(shape) != shape {
+                    let name = column.column_path().string();
+                    return broken(format!("column `{name}`: lists of another length than those beside it"));
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// A column of the file: a leaf of the schema, with what is repeated above it.
+struct Leaf {
+    repeated: Vec<Repeated>,
+}
+
+/// A repeated node of the schema: the items of a list, the entries of a map.
+#[derive(Debug, Clone)]
+struct Repeated {
+    /// Its number in the schema.
+    node: usize,
+    /// The repetition level of its items, from 1.
+    repetition: u8,
+    /// The definition level at which there is an item.
+    definition: u8,
+}
+
+impl Leaf {
+    /// The leaves below `root`, in the order of the columns. The depth of the tree is known to be bounded.
+    fn all(root: &Type) -> Vec<Leaf> {
+        let (mut leaves, mut n_nodes) = (Vec::new(), 0);
+        for child in root.get_fields() {
+            Leaf::below(child, 0, &[], &mut n_nodes, &mut leaves);
+        }
+        leaves
+    }
+
+    fn below(node: &Type, definition: u8, above: &[Repeated], n_nodes: &mut usize, leaves: &mut Vec<Leaf>) {
+        *n_nodes += 1;
+        let definition = definition + u8::from(node.get_basic_info().repetition() != Repetition::REQUIRED);
+        let mut repeated = above.to_vec();
+        if node.get_basic_info().repetition() == Repetition::REPEATED {
+            repeated.push(Repeated { node: *n_nodes, repetition: above.len() as u8 + 1, definition });
+        }
+        if node.is_primitive() {
+            return leaves.push(Leaf { repeated });
+        }
+        for child in node.get_fields() {
+            Leaf::below(child, definition, &repeated, n_nodes, leaves);
+        }
+    }
 }
 
 fn check_headers(

@@ -9,6 +9,7 @@
 //!
 //! Spark writes these encodings unless it is told otherwise; the delta encodings of Parquet's second version are refused.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,10 +18,17 @@ use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::{Refusal, broken};
+use super::{Leaf, Refusal, Repeated, broken};
 
 /// Checks all pages of a column whose headers have been checked.
-pub(super) fn check(file: &Bytes, group: &RowGroupMetaData, column: &ColumnChunkMetaData) -> Result<(), Refusal> {
+///
+/// Returns the shape of each list above it, as a hash: equal for columns that share the list, different otherwise.
+pub(super) fn check(
+    file: &Bytes,
+    group: &RowGroupMetaData,
+    column: &ColumnChunkMetaData,
+    leaf: &Leaf,
+) -> Result<Vec<u64>, Refusal> {
     let name = column.column_path().string();
     let named = |reason: String| Refusal::Broken(format!("column `{name}`: {reason}"));
     let failed = |error: parquet::errors::ParquetError| named(error.to_string());
@@ -36,6 +44,7 @@ pub(super) fn check(file: &Bytes, group: &RowGroupMetaData, column: &ColumnChunk
         dictionary: None,
         has_data: false,
         n_rows: 0,
+        shapes: leaf.repeated.iter().map(|repeated| (repeated.clone(), DefaultHasher::new())).collect(),
     };
     while let Some(page) = pages.get_next_page().map_err(failed)? {
         checker.page(&page).map_err(|refusal| match refusal {
@@ -44,24 +53,26 @@ pub(super) fn check(file: &Bytes, group: &RowGroupMetaData, column: &ColumnChunk
         })?;
     }
     match checker.n_rows == n_rows {
-        true => Ok(()),
+        true => Ok(checker.shapes.iter().map(|(_, shape)| shape.finish()).collect()),
         false => Err(named("pages and footer differ in the number of rows".to_owned())),
     }
 }
 
-fn level(level: i16) -> Result<u32, Refusal> {
-    u32::try_from(level).or_else(|_| broken("negative level"))
+fn level(level: i16) -> Result<u8, Refusal> {
+    u8::try_from(level).or_else(|_| broken("column nested too deeply"))
 }
 
 struct Checker {
     physical: PhysicalType,
     type_length: usize,
-    max_repetition: u32,
-    max_definition: u32,
+    max_repetition: u8,
+    max_definition: u8,
     /// Number of entries.
     dictionary: Option<usize>,
     has_data: bool,
     n_rows: usize,
+    /// For each list above the column, where its items begin and whether they are there.
+    shapes: Vec<(Repeated, DefaultHasher)>,
 }
 
 impl Checker {
@@ -97,7 +108,7 @@ impl Checker {
     fn levels_of_version_1<'a>(
         &self,
         rest: &mut &'a [u8],
-        max_level: u32,
+        max_level: u8,
         encoding: Encoding,
     ) -> Result<&'a [u8], Refusal> {
         if max_level == 0 {
@@ -117,26 +128,23 @@ impl Checker {
         values: &[u8],
         encoding: Encoding,
     ) -> Result<(), Refusal> {
+        let repetition = levels(repetition, self.max_repetition, n_values)?;
+        let definition = levels(definition, self.max_definition, n_values)?;
         // A page may begin inside a row, except the first one.
-        let begins_row = match self.max_repetition {
-            0 => {
-                self.n_rows += n_values;
-                true
-            }
-            max_level => {
-                let levels = Runs::count(repetition, max_level, n_values, 0)?;
-                self.n_rows += levels.n_equal;
-                levels.first_is_equal
-            }
-        };
-        if n_values > 0 && !self.has_data && !begins_row {
+        if !self.has_data && repetition.first().is_some_and(|&first| first != 0) {
             return broken("first page begins inside a row");
         }
         self.has_data |= n_values > 0;
-        let n_stored = match self.max_definition {
-            0 => n_values,
-            max_level => Runs::count(definition, max_level, n_values, max_level)?.n_equal,
-        };
+        self.n_rows += repetition.iter().filter(|&&level| level == 0).count();
+        for (repeated, shape) in &mut self.shapes {
+            for (&repetition, &definition) in repetition.iter().zip(&definition) {
+                if repetition <= repeated.repetition {
+                    shape.write_u8(repetition);
+                    shape.write_u8(definition.min(repeated.definition));
+                }
+            }
+        }
+        let n_stored = definition.iter().filter(|&&level| level == self.max_definition).count();
         self.values(values, n_stored, encoding)
     }
 
@@ -146,7 +154,7 @@ impl Checker {
             (Encoding::RLE, _) if self.physical == PhysicalType::BOOLEAN => {
                 let mut rest = values;
                 let runs = if n_stored == 0 && rest.is_empty() { rest } else { take_with_length(&mut rest)? };
-                Runs::count(runs, 1, n_stored, 0).map(drop)
+                Runs { bytes: runs, width: 1, max: 1 }.read(n_stored, |_, _| ())
             }
             (Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY, Some(n_entries)) => {
                 let Some((&width, runs)) = values.split_first() else {
@@ -159,7 +167,7 @@ impl Checker {
                     return broken("index outside the dictionary");
                 }
                 let max_index = u32::try_from(n_entries.saturating_sub(1)).unwrap_or(u32::MAX);
-                Runs { bytes: runs, width: u32::from(width), max: max_index }.check(n_stored, 0).map(drop)
+                Runs { bytes: runs, width: u32::from(width), max: max_index }.read(n_stored, |_, _| ())
             }
             (Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY, None) => broken("indices without a dictionary"),
             (other, _) => broken(format!("encoding that we do not read: {other}")),
@@ -210,58 +218,46 @@ struct Runs<'a> {
     max: u32,
 }
 
-/// What was counted in runs.
-struct Counted {
-    /// Values equal to the one that was asked for.
-    n_equal: usize,
-    /// Whether the first is one of them.
-    first_is_equal: bool,
+/// `n_values` levels from 0 to `max_level`; where there is but one level, the page holds none.
+fn levels(bytes: &[u8], max_level: u8, n_values: usize) -> Result<Vec<u8>, Refusal> {
+    if max_level == 0 {
+        return Ok(vec![0; n_values]);
+    }
+    let mut levels = Vec::new();
+    let runs = Runs { bytes, width: u8::BITS - max_level.leading_zeros(), max: u32::from(max_level) };
+    runs.read(n_values, |level, count| levels.resize(levels.len() + count, level as u8))?;
+    Ok(levels)
 }
 
-impl<'a> Runs<'a> {
-    /// Checks `n_values` levels from 0 to `max_level` and counts those equal to `wanted`.
-    fn count(bytes: &'a [u8], max_level: u32, n_values: usize, wanted: u32) -> Result<Counted, Refusal> {
-        let width = u32::BITS - max_level.leading_zeros();
-        Runs { bytes, width, max: max_level }.check(n_values, wanted)
-    }
-
-    /// Reads exactly `n_values` values; what lies behind them is not looked at, as the decoder does not.
-    fn check(mut self, n_values: usize, wanted: u32) -> Result<Counted, Refusal> {
+impl Runs<'_> {
+    /// Reads exactly `n_values` values and calls `visit(value, count)` for them, in order. What lies behind them is not
+    /// looked at, as the decoder does not.
+    fn read(mut self, n_values: usize, mut visit: impl FnMut(u32, usize)) -> Result<(), Refusal> {
         let mut left = n_values;
-        let mut counted = Counted { n_equal: 0, first_is_equal: false };
         while left > 0 {
             let header = self.header()?;
-            let n_read = if header & 1 == 0 {
-                let count = (header >> 1) as usize;
-                let value = self.repeated_value()?;
-                if count == 0 || value > self.max {
-                    return broken("run without a valid value");
-                }
-                let n_read = count.min(left);
-                self.note(&mut counted, left == n_values, value == wanted, n_read);
-                n_read
-            } else {
-                self.packed(header >> 1, left, n_values, wanted, &mut counted)?
+            left -= match header & 1 {
+                0 => self.repeated(header >> 1, left, &mut visit)?,
+                _ => self.packed(header >> 1, left, &mut visit)?,
             };
-            left -= n_read;
         }
-        Ok(counted)
+        Ok(())
     }
 
-    fn note(&self, counted: &mut Counted, is_first: bool, is_equal: bool, n_read: usize) {
-        counted.first_is_equal |= is_first && is_equal;
-        counted.n_equal += if is_equal { n_read } else { 0 };
+    /// One value many times.
+    fn repeated(&mut self, count: u64, left: usize, visit: &mut impl FnMut(u32, usize)) -> Result<usize, Refusal> {
+        let bytes = take(&mut self.bytes, self.width.div_ceil(8) as usize)?;
+        let value = bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte));
+        if count == 0 || value > self.max {
+            return broken("run without a valid value");
+        }
+        let n_read = usize::try_from(count).unwrap_or(usize::MAX).min(left);
+        visit(value, n_read);
+        Ok(n_read)
     }
 
     /// Groups of eight values in bits, the lowest first.
-    fn packed(
-        &mut self,
-        n_groups: u64,
-        left: usize,
-        n_values: usize,
-        wanted: u32,
-        counted: &mut Counted,
-    ) -> Result<usize, Refusal> {
+    fn packed(&mut self, n_groups: u64, left: usize, visit: &mut impl FnMut(u32, usize)) -> Result<usize, Refusal> {
         let n_bytes = n_groups.checked_mul(u64::from(self.width)).and_then(|n_bytes| usize::try_from(n_bytes).ok());
         let Some(n_bytes) = n_bytes.filter(|_| n_groups > 0) else { return broken("run without values") };
         let bytes = take(&mut self.bytes, n_bytes)?;
@@ -271,7 +267,7 @@ impl<'a> Runs<'a> {
             if value > self.max {
                 return broken("value out of range");
             }
-            self.note(counted, left == n_values && position == 0, value == wanted, 1);
+            visit(value, 1);
         }
         Ok(n_read)
     }
@@ -286,11 +282,6 @@ impl<'a> Runs<'a> {
             }
         }
         broken("run of too many values")
-    }
-
-    fn repeated_value(&mut self) -> Result<u32, Refusal> {
-        let bytes = take(&mut self.bytes, self.width.div_ceil(8) as usize)?;
-        Ok(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)))
     }
 }
 
@@ -310,18 +301,19 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(runs: &[u8], max_level: u32, n_values: usize, expect: Result<usize, &str>) {
-        let counted = Runs::count(runs, max_level, n_values, max_level).map(|counted| counted.n_equal);
-        assert_eq!(counted, expect.map_err(|reason| Refusal::Broken(reason.to_owned())));
+    fn check(runs: &[u8], max_level: u8, n_values: usize, expect: Result<&[u8], &str>) {
+        let expect = expect.map(<[u8]>::to_vec).map_err(|reason| Refusal::Broken(reason.to_owned()));
+        assert_eq!(levels(runs, max_level, n_values), expect);
     }
 
     #[test]
-    fn runs_of_both_kinds_are_counted() {
-        check(&[6, 1], 1, 3, Ok(3));
-        check(&[6, 0, 3, 0b0000_0101], 1, 8, Ok(2));
+    fn runs_of_both_kinds_are_read() {
+        check(&[6, 1], 1, 3, Ok(&[1, 1, 1]));
+        check(&[6, 0, 3, 0b0000_0101], 1, 8, Ok(&[0, 0, 0, 1, 0, 1, 0, 0]));
         // three bits a value, 0 to 7: the example of Parquet's own documentation
-        check(&[3, 0b1000_1000, 0b1100_0110, 0b1111_1010], 7, 8, Ok(1));
-        check(&[], 1, 0, Ok(0));
+        check(&[3, 0b1000_1000, 0b1100_0110, 0b1111_1010], 7, 8, Ok(&[0, 1, 2, 3, 4, 5, 6, 7]));
+        check(&[], 1, 0, Ok(&[]));
+        check(&[], 0, 2, Ok(&[0, 0]));
     }
 
     #[test]

@@ -268,12 +268,15 @@ impl Thrift<'_> {
     /// of its levels, given to `level_bytes`.
     fn count_of_page(&mut self, version: PageKind, level_bytes: &mut (i32, i32)) -> Result<i32, Refusal> {
         let mut count = None;
-        self.each_field(1, |thrift, id, kind| match (version, id) {
-            (_, 1) => Ok(count = Some(thrift.int32(kind)?)),
-            (PageKind::DataV2, 5) => Ok(level_bytes.0 = thrift.int32(kind)?),
-            (PageKind::DataV2, 6) => Ok(level_bytes.1 = thrift.int32(kind)?),
-            (PageKind::Data, 5) | (PageKind::DataV2, 8) => thrift.skip_statistics(kind),
-            _ => thrift.skip(kind, 1),
+        self.each_field(1, |thrift, id, kind| {
+            match (version, id) {
+                (_, 1) => count = Some(thrift.int32(kind)?),
+                (PageKind::DataV2, 5) => level_bytes.0 = thrift.int32(kind)?,
+                (PageKind::DataV2, 6) => level_bytes.1 = thrift.int32(kind)?,
+                (PageKind::Data, 5) | (PageKind::DataV2, 8) => thrift.skip_statistics(kind)?,
+                _ => thrift.skip(kind, 1)?,
+            }
+            Ok(())
         })?;
         count.map_or_else(|| broken("page without a count"), Ok)
     }

@@ -102,6 +102,7 @@ async fn a_file_with_a_changed_byte_is_an_error_or_a_model() {
     }
 }
 
+#[allow(clippy::print_stdout, reason = "seen only when the test fails: a panic inside does not say where it came from")]
 async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes)]) {
     for (path, content) in files {
         for (count, position) in (0..content.len()).step_by(STRIDE).enumerate() {
@@ -109,7 +110,6 @@ async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes
             changed[position] ^= [0xff, 0x01, 0x80, 0x10, 0x04][count % 5];
             store.put(path, changed.into()).await.unwrap();
             let what = format!("{case}: {path} with byte {position} changed");
-            // Printed only when the test fails: a panic inside does not say where it came from.
             println!("{what}");
             try_load(store, &what).await;
         }

@@ -30,6 +30,11 @@ pub(crate) fn directories() -> Vec<PathBuf> {
     found
 }
 
+/// Those whose stages we have: a fixture of its own holds one that we do not.
+fn supported() -> impl Iterator<Item = PathBuf> {
+    directories().into_iter().filter(|folder| !folder.parent().is_some_and(|case| case.ends_with("unsupported")))
+}
+
 fn folders(folder: &DiskPath) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.is_dir()).collect()
@@ -79,7 +84,7 @@ async fn every_directory_of_spark_can_be_described() {
 #[tokio::test]
 async fn every_stage_and_evaluator_of_spark_is_made_from_its_directory() {
     let registry = Registry::default();
-    for folder in directories() {
+    for folder in supported() {
         let saved = read(&folder).await;
         let description = describe(&saved, &registry);
         assert!(description.is_loadable(), "{}: {description}", folder.display());
@@ -94,8 +99,8 @@ async fn every_stage_and_evaluator_of_spark_is_made_from_its_directory() {
 #[tokio::test]
 async fn every_stage_says_again_what_spark_said() {
     let registry = Registry::default();
-    for folder in directories().iter().filter(|folder| !folder.ends_with("evaluator")) {
-        let saved = read(folder).await;
+    for folder in supported().filter(|folder| !folder.ends_with("evaluator")) {
+        let saved = read(&folder).await;
         let stage = build(&saved, &Path::default(), &registry).unwrap();
         let again = stage.configured().to_saved(saved.version().unwrap()).unwrap();
         // Spark 2.4 fixtures are of 2.4.7, and PySpark's own pipelines become the JVM's.
@@ -117,10 +122,10 @@ fn as_jvm(mut saved: SavedStage) -> SavedStage {
 #[tokio::test]
 async fn every_model_of_spark_gives_sparks_rows() {
     let (registry, mut n_checked) = (Registry::default(), 0);
-    for folder in directories().iter().filter(|folder| folder.ends_with("model")) {
+    for folder in supported().filter(|folder| folder.ends_with("model")) {
         let case = folder.parent().unwrap();
         let record = record(case);
-        let model = match build(&read(folder).await, &Path::default(), &registry).unwrap() {
+        let model = match build(&read(&folder).await, &Path::default(), &registry).unwrap() {
             Stage::Transformer(model) => model,
             Stage::Estimator(estimator) => panic!("{}: {estimator:?}", folder.display()),
         };
@@ -160,4 +165,48 @@ fn check_rows(case: &DiskPath, rows: &RecordBatch, expected: &RecordBatch) {
             assert!(ours.len() == spark.len() && ours.iter().zip(&spark).all(near), "{what}: {ours:?} {spark:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_model_with_a_stage_that_we_lack_is_described_and_not_loaded() {
+    for line in ["3.5", "4.3"] {
+        let saved = read(&fixtures().join(line).join("unsupported/model")).await;
+        let description = describe(&saved, &Registry::default());
+        let obstacles: Vec<_> = description.children.iter().filter_map(|stage| stage.obstacle.as_deref()).collect();
+        assert_eq!((description.is_loadable(), obstacles), (false, vec!["class not supported"; 2]));
+        let error = build(&saved, &Path::from("m"), &Registry::default()).unwrap_err().to_string();
+        assert!(error.ends_with("class not supported: org.apache.spark.ml.feature.StandardScalerModel"), "{error}");
+        assert!(error.contains("`m/stages/"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_description_shows_what_inspect_prints() {
+    let saved = read(&fixtures().join("3.5/pipeline/model")).await;
+    expect_test::expect![[r#"
+        PipelineModel  PipelineModel_660ac92f6440
+          class: org.apache.spark.ml.PipelineModel
+          written by: Spark 3.5.9
+          StringIndexerModel  StringIndexer_9a2a536f0b1e
+            columns: grade → grade_index
+            handleInvalid: "keep"
+            data: 1 row
+              labelsArray (array<array<string>>): [[C, B, D, A, E, F, G]]
+          StringIndexerModel  StringIndexer_1f69a1f10fae
+            columns: term → term_index
+            data: 1 row
+              labelsArray (array<array<string>>): [[term_36, term_60]]
+          VectorAssembler  VectorAssembler_d92a8000d1e1
+            columns: int_rate, annual_inc, grade_index, term_index, revol_util → inputs
+          LogisticRegressionModel  LogisticRegression_2a3b50a26eef
+            columns: inputs → rawPrediction, probability, prediction
+            maxIter: 10
+            regParam: 0.01
+            data: 1 row
+              numClasses (int): 2
+              numFeatures (int): 5
+              interceptVector (vector): [-3.2028525238859866]
+              coefficientMatrix (matrix): 1×5 [0.22569315014935065, 5.94287377487198e-6, -0.140116377406948, -0.6532363099207045, -0.0012284352126704237]
+              isMultinomial (boolean): false
+    "#]].assert_eq(&describe(&saved, &Registry::default()).to_string());
 }
