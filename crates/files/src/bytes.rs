@@ -32,17 +32,25 @@ enum Inner {
 impl FileBytes {
     /// Opens the file at `path`, which lies in the same store as `location`, and takes it to be `size_bytes` long.
     pub(crate) fn open(location: &Location, path: &Path, size_bytes: u64) -> Result<FileBytes, FileError> {
-        let inner = match location.on_disk(path) {
+        let inner = match open_on_disk(location, path)? {
+            Some(file) => Inner::Disk(file),
             None => Inner::Store(location.at(path.clone())),
-            Some(on_disk) => match File::open(on_disk) {
-                Ok(file) => Inner::Disk(file),
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Err(FileError::Vanished { path: location.at(path.clone()).to_string() });
-                }
-                Err(source) => return Err(FileError::Read { path: location.at(path.clone()).to_string(), source }),
-            },
         };
         Ok(FileBytes { inner: Arc::new(inner), size_bytes })
+    }
+
+    /// Opens all of the file at `path`, as long as it is now.
+    pub(crate) fn open_whole(location: &Location, path: &Path) -> Result<FileBytes, FileError> {
+        let name = || location.at(path.clone()).to_string();
+        if let Some(file) = open_on_disk(location, path)? {
+            let metadata = file.metadata().map_err(|source| FileError::Read { path: name(), source })?;
+            return Ok(FileBytes { inner: Arc::new(Inner::Disk(file)), size_bytes: metadata.len() });
+        }
+        match location.wait_for(location.store().head(path)) {
+            Ok(file) => FileBytes::open(location, path, file.size),
+            Err(object_store::Error::NotFound { .. }) => Err(FileError::Vanished { path: name() }),
+            Err(error) => Err(FileError::Read { path: name(), source: io::Error::other(error) }),
+        }
     }
 
     /// The length of the file when it was listed.
@@ -63,6 +71,16 @@ impl FileBytes {
             }
         }
     }
+}
+
+/// The open file, when the store is the local disk.
+fn open_on_disk(location: &Location, path: &Path) -> Result<Option<File>, FileError> {
+    let Some(on_disk) = location.on_disk(path) else { return Ok(None) };
+    let name = || location.at(path.clone()).to_string();
+    File::open(on_disk).map(Some).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => FileError::Vanished { path: name() },
+        _ => FileError::Read { path: name(), source },
+    })
 }
 
 fn read_range(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {

@@ -3,6 +3,7 @@
 //! Modules in reading order:
 
 mod bytes;
+pub mod checkpoint_lock;
 pub mod encode;
 mod file_error;
 mod glob;
@@ -11,8 +12,10 @@ pub mod local;
 pub mod open;
 mod parquet;
 pub mod partition;
+mod piece;
 pub mod read;
 pub mod sink;
+pub mod source;
 mod text;
 
 pub use file_error::FileError;

@@ -7,14 +7,22 @@
 //! ```
 //! Names that begin with `_` or `.` are not seen, nor are `….COPYING_` uploads of `hdfs dfs -put`; `_a=1` is a partition
 //! folder all the same. Files come sorted by path.
+//!
+//! A folder that holds `_spark_metadata` is the output of a query: the files that this log names are its files, and no
+//! others, so that a batch that was not finished is not seen.
 
 use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta, ObjectStoreExt};
 use ognivo_data::fault::{Explain, Fault, Retry};
+use ognivo_stream::checkpoint::{CheckpointError, CompactibleLog, CompactibleLogOptions};
+use serde::{Deserialize, Serialize};
 
 use crate::glob::{Glob, GlobError, expand_braces};
 use crate::open::{Location, child};
 use crate::partition::{PartitionFolder, parse_folder_name};
+
+/// The folder in which a file sink of Spark's, or ours, keeps its log.
+const SPARK_METADATA: &str = "_spark_metadata";
 
 /// Which files of a folder count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +71,14 @@ pub enum ListError {
         /// Its partition columns.
         second_columns: Vec<String>,
     },
+    /// The log that says which files of a folder count cannot be read.
+    #[error("cannot tell which files of {location} count: {source}")]
+    SinkLog {
+        /// The folder.
+        location: String,
+        /// What is wrong with its log.
+        source: CheckpointError,
+    },
     /// The file system failed.
     #[error("cannot list {location}: {source}")]
     Store {
@@ -78,12 +94,14 @@ impl Explain for ListError {
         match self {
             ListError::NotFound { .. } | ListError::Glob(_) => Fault::Job,
             ListError::PartitionsDiffer { .. } => Fault::Data,
+            ListError::SinkLog { source, .. } => source.fault(),
             ListError::Store { .. } => Fault::Remote,
         }
     }
     fn retry(&self) -> Retry {
         match self {
             ListError::Store { .. } => Retry::Backoff,
+            ListError::SinkLog { source, .. } => source.retry(),
             _ => Retry::Never,
         }
     }
@@ -161,8 +179,13 @@ impl Listing<'_> {
     /// Takes the files in `root`, and those below it that the options and the partition folders let in.
     async fn walk(&self, root: Path, files: &mut Vec<InputFile>) -> Result<(), ListError> {
         let mut open: Vec<(Path, Vec<PartitionFolder>)> = vec![(root, Vec::new())];
+        let mut is_root = true;
         while let Some((folder, partitions)) = open.pop() {
             let listed = list(self.location, &folder).await?;
+            let has_log = listed.common_prefixes.iter().any(|below| name_of(below) == SPARK_METADATA);
+            if std::mem::take(&mut is_root) && has_log {
+                return self.take_logged(&folder, files).await;
+            }
             for file in listed.objects {
                 if !is_hidden(name_of(&file.location)) {
                     self.take(file, &partitions, files);
@@ -183,6 +206,37 @@ impl Listing<'_> {
         Ok(())
     }
 
+    /// Takes the files that the folder's log names.
+    async fn take_logged(&self, folder: &Path, files: &mut Vec<InputFile>) -> Result<(), ListError> {
+        let failed = |source| ListError::SinkLog { location: self.location.at(folder.clone()).to_string(), source };
+        let log_folder =
+            child(folder, SPARK_METADATA).map_err(|error| store_error(self.location, folder, error.into()))?;
+        let store = self.location.store().clone();
+        let mut log: CompactibleLog<LoggedFile> =
+            CompactibleLog::new(store, log_folder, CompactibleLogOptions::default());
+        let entries = log.all().await.map_err(failed)?.map_or_else(Vec::new, |(_, entries)| entries);
+        // Spark 2 could take files back; a path that was deleted does not count, wherever in the log it stands.
+        let is_deleted = |path: &str| entries.iter().any(|entry| entry.action == "delete" && entry.path == path);
+        let has_deletions = entries.iter().any(|entry| entry.action == "delete");
+        for entry in &entries {
+            if entry.action == "delete" || (has_deletions && is_deleted(&entry.path)) {
+                continue;
+            }
+            let path = self.location.path_of_uri(&entry.path).ok_or_else(|| {
+                failed(CheckpointError::Damaged {
+                    path: entry.path.clone(),
+                    line: 1,
+                    reason: "the file lies in another file system than the log that names it".to_owned(),
+                })
+            })?;
+            if self.filter.as_ref().is_none_or(|filter| filter.matches(name_of(&path))) {
+                let folders = if self.is_recursive { Vec::new() } else { folders_between(folder, &path) };
+                files.push(InputFile { path, size_bytes: entry.size, modified_ms: entry.modification_time, folders });
+            }
+        }
+        Ok(())
+    }
+
     fn take(&self, file: ObjectMeta, folders: &[PartitionFolder], files: &mut Vec<InputFile>) {
         if self.filter.as_ref().is_none_or(|filter| filter.matches(name_of(&file.location))) {
             files.push(InputFile {
@@ -193,6 +247,30 @@ impl Listing<'_> {
             });
         }
     }
+}
+
+/// A line of a file sink's log, as far as a reader needs it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoggedFile {
+    path: String,
+    size: u64,
+    modification_time: i64,
+    action: String,
+}
+
+/// The partition folders of a file that was found at `location` once, told from its path alone; a glob names none.
+pub(crate) fn folders_of(location: &Location, options: &ListingOptions, path: &Path) -> Vec<PartitionFolder> {
+    match location.is_glob() || options.recursive_file_lookup {
+        true => Vec::new(),
+        false => folders_between(location.path(), path),
+    }
+}
+
+fn folders_between(folder: &Path, path: &Path) -> Vec<PartitionFolder> {
+    let below = path.as_ref().strip_prefix(folder.as_ref()).unwrap_or_default().trim_start_matches('/');
+    let (folders, _) = below.rsplit_once('/').unwrap_or_default();
+    folders.split('/').filter_map(parse_folder_name).collect()
 }
 
 fn name_of(path: &Path) -> &str {
@@ -327,7 +405,7 @@ mod tests {
 
     #[test]
     fn recursive_lookup_goes_into_every_visible_folder() {
-        let files = ["in/a.csv", "in/sub/k=1/d.csv", "in/_spark_metadata/0", "in/.x/e.csv"];
+        let files = ["in/a.csv", "in/sub/k=1/d.csv", "in/_x/0", "in/.x/e.csv"];
         let options = ListingOptions { recursive_file_lookup: true, ..ListingOptions::default() };
         check(&files, "in", options, &["in/a.csv", "in/sub/k=1/d.csv"]);
     }
@@ -370,6 +448,27 @@ mod tests {
         let error = partition_columns(&files).unwrap_err();
         assert_eq!(error.fault(), Fault::Data);
         assert!(error.to_string().ends_with("has [p]"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_with_a_log_holds_the_files_that_the_log_names() {
+        let folder = folder(&["out/p=1/a", "out/p=2/b", "out/p=1/unfinished"]);
+        let entry = |file: &str| {
+            let base = folder.path().to_str().unwrap();
+            format!(
+                r#"{{"path":"file://{base}/out/{file}","size":1,"isDir":false,"modificationTime":5,"blockReplication":1,"blockSize":1,"action":"add"}}"#
+            )
+        };
+        fs::create_dir(folder.path().join("out/_spark_metadata")).unwrap();
+        fs::write(folder.path().join("out/_spark_metadata/0"), format!("v1\n{}", entry("p=1/a"))).unwrap();
+        fs::write(folder.path().join("out/_spark_metadata/1"), format!("v1\n{}", entry("p=2/b"))).unwrap();
+        let files = list_in(&folder, "out", &ListingOptions::default()).unwrap();
+        let names: Vec<&str> = files.iter().map(|file| name_of(&file.path)).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!((files[0].size_bytes, files[0].modified_ms), (1, 5));
+        assert_eq!(files[1].folders, [PartitionFolder { column: "p".to_owned(), value: Some("2".to_owned()) }]);
+        let location = open("out", folder.path()).unwrap();
+        assert_eq!(folders_of(&location, &ListingOptions::default(), &files[1].path), files[1].folders);
     }
 
     #[test]

@@ -6,14 +6,13 @@
 //! 4. decode lazily, piece by piece, each time a partition is scanned.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
-use ognivo_data::codec::csv::{CsvDecoder, CsvOptions, infer_schema};
-use ognivo_data::codec::{DecodeError, RowDecoder};
-use ognivo_data::column::{ColumnNotFound, find_column};
+use ognivo_data::codec::DecodeError;
+use ognivo_data::codec::csv::{CsvOptions, infer_schema};
+use ognivo_data::column::ColumnNotFound;
 use ognivo_data::dataset::{CHUNK_ROWS, Dataset, DatasetError, Executor, Partitions, RowIter};
 use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_data::partition_plan::{FileLength, PartitionSettings, Piece, plan_partitions};
@@ -22,9 +21,9 @@ use crate::bytes::FileBytes;
 use crate::file_error::FileError;
 use crate::listing::{InputFile, ListError, ListingOptions, list_files, partition_columns};
 use crate::open::Location;
-use crate::parquet::{ParquetBlocks, file_schema};
-use crate::partition::{constant_column, infer_type};
-use crate::text::TextBlocks;
+use crate::parquet::file_schema;
+use crate::partition::infer_type;
+use crate::piece::{FileColumns, PieceBlocks, PieceReader, is_splittable};
 
 /// What a file holds, and how it is to be read.
 #[derive(Debug, Clone)]
@@ -161,32 +160,24 @@ impl Explain for ReadError {
 pub fn read(request: &ReadRequest, executor: Arc<dyn Executor>) -> Result<FileDataset, ReadError> {
     let mut files = Vec::new();
     for location in &request.locations {
-        let listed = location.wait_for(list_input(location, &request.listing))?;
+        let listed = location.wait_for(list_files(location, &request.listing))?;
         files.extend(listed.into_iter().map(|file| DatasetFile { store: location.clone(), file }));
     }
     let columns = find_columns(request, &files)?;
-    let splittable = match &request.format {
-        FileFormat::Csv(options) => !options.multi_line,
-        FileFormat::Parquet => true,
-    };
+    let splittable = is_splittable(&request.format);
     let lengths: Vec<FileLength> =
         files.iter().map(|file| FileLength { bytes: file.file.size_bytes, splittable }).collect();
     let plan = plan_partitions(&lengths, &request.partitions);
     let counts = Arc::new(Counts(Mutex::new(vec![None; plan.len()])));
     let n_files = files.len();
     let partitions = FilePartitions {
-        reader: PieceReader { format: request.format.clone(), columns, block_rows: CHUNK_ROWS },
+        reader: PieceReader { format: request.format.clone(), columns, block_rows: CHUNK_ROWS, keep_raw: false },
         files,
         plan,
         counts: Arc::clone(&counts),
     };
     partitions.reader.check()?;
     Ok(FileDataset { dataset: Dataset::new(Arc::new(partitions), executor), n_files, counts })
-}
-
-/// The files of a folder: those that Spark's log in it names, when there is one, else those that are there.
-async fn list_input(location: &Location, options: &ListingOptions) -> Result<Vec<InputFile>, ListError> {
-    list_files(location, options).await
 }
 
 #[derive(Debug)]
@@ -203,82 +194,6 @@ impl DatasetFile {
 
     fn name(&self) -> String {
         self.store.at(self.file.path.clone()).to_string()
-    }
-}
-
-/// The columns of a dataset over files, and where each comes from.
-#[derive(Debug, Clone)]
-pub(crate) struct FileColumns {
-    /// The columns of the files themselves.
-    pub(crate) file_schema: SchemaRef,
-    /// The columns that come out.
-    pub(crate) schema: SchemaRef,
-    /// Where each of them comes from.
-    origins: Vec<ColumnOrigin>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum ColumnOrigin {
-    /// The column of this position in the files.
-    File(usize),
-    /// The partition folder of this position in the path.
-    Folder(usize),
-}
-
-impl FileColumns {
-    /// All columns of the files, then those of the partition folders; a folder's value wins over a file's.
-    pub(crate) fn new(file_schema: SchemaRef, folders: &[Field]) -> FileColumns {
-        let is_folder = |field: &Field| folders.iter().any(|folder| folder.name().eq_ignore_ascii_case(field.name()));
-        let in_file = (file_schema.fields().iter().enumerate()).filter(|(_, field)| !is_folder(field));
-        let (mut fields, mut origins): (Vec<_>, Vec<_>) =
-            in_file.map(|(i, field)| (Arc::clone(field), ColumnOrigin::File(i))).unzip();
-        fields.extend(folders.iter().cloned().map(Arc::new));
-        origins.extend((0..folders.len()).map(ColumnOrigin::Folder));
-        let fields: Vec<_> = fields.iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-        FileColumns { file_schema, schema: Arc::new(Schema::new(fields)), origins }
-    }
-
-    /// Only these columns, in this order.
-    pub(crate) fn select(&self, names: &[String]) -> Result<FileColumns, ColumnNotFound> {
-        let positions =
-            names.iter().map(|name| find_column(&self.schema, name).map(|(i, _)| i)).collect::<Result<Vec<_>, _>>()?;
-        Ok(FileColumns {
-            file_schema: Arc::clone(&self.file_schema),
-            schema: Arc::new(self.schema.project(&positions).expect("positions come from the schema")),
-            origins: positions.iter().map(|&i| self.origins[i].clone()).collect(),
-        })
-    }
-
-    /// Positions in the files of the columns that are read from them, in the order of the output.
-    fn in_files(&self) -> Vec<usize> {
-        let position = |origin: &ColumnOrigin| if let ColumnOrigin::File(i) = origin { Some(*i) } else { None };
-        self.origins.iter().filter_map(position).collect()
-    }
-
-    /// The rows of a file with the columns of its folders.
-    fn complete(&self, rows: &RecordBatch, file: &InputFile, path: &str) -> Result<RecordBatch, FileError> {
-        let mut from_file = rows.columns().iter();
-        let column = |(origin, field): (&ColumnOrigin, &Arc<Field>)| -> Result<ArrayRef, FileError> {
-            match origin {
-                ColumnOrigin::File(_) => {
-                    Ok(Arc::clone(from_file.next().expect("the reader was asked for each of these columns")))
-                }
-                ColumnOrigin::Folder(i) => {
-                    let value = file.folders.get(*i).and_then(|folder| folder.value.as_deref());
-                    constant_column(value, field.data_type(), rows.num_rows()).ok_or_else(|| {
-                        FileError::PartitionValue {
-                            path: path.to_owned(),
-                            wanted: ognivo_data::schema::type_name(field.data_type()),
-                            value: value.unwrap_or_default().to_owned(),
-                        }
-                    })
-                }
-            }
-        };
-        let columns = self.origins.iter().zip(self.schema.fields()).map(column).collect::<Result<Vec<_>, _>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
-            .expect("columns have the types of the schema, which is nullable throughout, and one length"))
     }
 }
 
@@ -345,56 +260,6 @@ fn infer(request: &ReadRequest, files: &[DatasetFile]) -> Result<Schema, ReadErr
 /// How much of a file is looked at for the names of its columns.
 const HEAD_BYTES: u64 = 1 << 20;
 
-/// Reads pieces of files into rows of the wanted columns.
-#[derive(Debug, Clone)]
-pub(crate) struct PieceReader {
-    pub(crate) format: FileFormat,
-    pub(crate) columns: FileColumns,
-    pub(crate) block_rows: usize,
-}
-
-impl PieceReader {
-    /// Finds out now whether the format can give columns of these types.
-    fn check(&self) -> Result<(), DecodeError> {
-        match &self.format {
-            FileFormat::Csv(options) => self.csv(options).map(|_| ()),
-            FileFormat::Parquet => Ok(()),
-        }
-    }
-
-    fn csv(&self, options: &CsvOptions) -> Result<CsvDecoder, DecodeError> {
-        let in_files = self.columns.in_files();
-        CsvDecoder::new(Arc::clone(&self.columns.file_schema), options, Some(&in_files), self.block_rows)
-    }
-
-    /// The decoder of a text file, or of a range of it; None for a format that is no text.
-    fn decoder(&self, range: Option<&Range<u64>>) -> Result<Option<Box<dyn RowDecoder>>, DecodeError> {
-        match &self.format {
-            FileFormat::Csv(options) => {
-                let decoder = self.csv(options)?;
-                let decoder = match range.filter(|_| !options.multi_line) {
-                    Some(range) => decoder.with_range(range.start, range.end),
-                    None => decoder,
-                };
-                Ok(Some(Box::new(decoder)))
-            }
-            FileFormat::Parquet => Ok(None),
-        }
-    }
-
-    /// The columns that are read from files, in the order of the output.
-    fn wanted_of_files(&self) -> SchemaRef {
-        let schema = self.columns.file_schema.project(&self.columns.in_files());
-        Arc::new(schema.expect("positions come from the schema"))
-    }
-}
-
-/// Rows of one piece of a file.
-enum PieceBlocks {
-    Text(TextBlocks),
-    Parquet(ParquetBlocks),
-}
-
 struct FilePartitions {
     reader: PieceReader,
     files: Vec<DatasetFile>,
@@ -414,48 +279,8 @@ impl fmt::Debug for FilePartitions {
 
 impl FilePartitions {
     fn open(&self, piece: &Piece) -> Result<PieceBlocks, FileError> {
-        let file = &self.files[piece.file_idx];
-        let (path, bytes) = (file.name(), file.open()?);
-        let decoder = self.reader.decoder(Some(&piece.bytes));
-        match decoder.map_err(|source| FileError::Decode { path: path.clone(), source })? {
-            Some(decoder) => TextBlocks::new(path, bytes, decoder, piece.bytes.clone(), false).map(PieceBlocks::Text),
-            None => {
-                let wanted = self.reader.wanted_of_files();
-                ParquetBlocks::open(&bytes, path, Some(piece.bytes.clone()), &wanted, self.reader.block_rows)
-                    .map(PieceBlocks::Parquet)
-            }
-        }
-    }
-
-    /// The next rows of a piece, and what became of the records behind them.
-    fn next_rows(
-        &self,
-        piece: &Piece,
-        blocks: &mut PieceBlocks,
-    ) -> Option<Result<(RecordBatch, RecordCounts), FileError>> {
-        let counted = match blocks {
-            PieceBlocks::Text(blocks) => blocks.next()?.map(|block| {
-                let counts = RecordCounts {
-                    n_read: (block.decoded.rows.num_rows() + block.decoded.malformed.len() + block.decoded.n_dropped)
-                        as u64,
-                    n_kept: block.decoded.rows.num_rows() as u64,
-                    n_malformed: block.decoded.n_malformed as u64,
-                    n_rejected: block.decoded.malformed.len() as u64,
-                    n_dropped: block.decoded.n_dropped as u64,
-                };
-                (block.decoded.rows, counts)
-            }),
-            PieceBlocks::Parquet(blocks) => blocks.next()?.map(|rows| {
-                let n_rows = rows.num_rows() as u64;
-                (rows, RecordCounts { n_read: n_rows, n_kept: n_rows, ..RecordCounts::default() })
-            }),
-        };
-        let file = &self.files[piece.file_idx];
-        Some(
-            counted.and_then(|(rows, counts)| {
-                Ok((self.reader.columns.complete(&rows, &file.file, &file.name())?, counts))
-            }),
-        )
+        let DatasetFile { store, file } = &self.files[piece.file_idx];
+        self.reader.open(store, file, FileBytes::open(store, &file.path, file.size_bytes)?, Some(&piece.bytes))
     }
 }
 
@@ -484,7 +309,7 @@ struct Scan<'a> {
     partitions: &'a FilePartitions,
     partition: usize,
     pieces: std::slice::Iter<'a, Piece>,
-    open: Option<(&'a Piece, PieceBlocks)>,
+    open: Option<PieceBlocks>,
     counts: RecordCounts,
 }
 
@@ -493,11 +318,11 @@ impl Iterator for Scan<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some((piece, blocks)) = &mut self.open {
-                match self.partitions.next_rows(piece, blocks) {
-                    Some(Ok((rows, counts))) => {
-                        self.counts.add(&counts);
-                        return Some(Ok(rows));
+            if let Some(blocks) = &mut self.open {
+                match blocks.next() {
+                    Some(Ok(block)) => {
+                        self.counts.add(&block.counts);
+                        return Some(Ok(block.rows));
                     }
                     Some(Err(error)) => return Some(Err(DatasetError::new(error))),
                     None => self.open = None,
@@ -508,7 +333,7 @@ impl Iterator for Scan<'_> {
                 return None;
             };
             match self.partitions.open(piece) {
-                Ok(blocks) => self.open = Some((piece, blocks)),
+                Ok(blocks) => self.open = Some(blocks),
                 Err(error) => return Some(Err(DatasetError::new(error))),
             }
         }

@@ -1,0 +1,108 @@
+//! Which of the new files a batch takes, and which wait for the next one.
+
+use crate::listing::InputFile;
+
+/// How much one batch takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BatchLimit {
+    /// Everything that is new.
+    #[default]
+    None,
+    /// `maxFilesPerTrigger`: so many files.
+    Files(usize),
+    /// `maxBytesPerTrigger`: files of so many bytes together, at least one file.
+    Bytes(u64),
+}
+
+/// The files of a batch and those that stay in memory for the next, without a new listing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Choice {
+    pub(super) taken: Vec<InputFile>,
+    pub(super) cached: Vec<InputFile>,
+}
+
+/// When the rest of a listing is kept for the next batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct CachePolicy {
+    /// `maxCachedFiles`; 0 keeps nothing.
+    pub(super) max_files: usize,
+    /// `discardCachedInputRatio`: a rest below this part of the limit is dropped, so that the next batch lists anew.
+    pub(super) discard_ratio: f64,
+}
+
+/// Splits new files, in the order in which they are taken.
+///
+/// Same as Spark: `FileStreamSource.fetchMaxOffset`, 3.x and 4.x.
+pub(super) fn choose(mut new: Vec<InputFile>, limit: BatchLimit, cache: Option<CachePolicy>) -> Choice {
+    let (n_taken, is_rest_worth_keeping): (usize, Box<dyn Fn(&[InputFile], CachePolicy) -> bool>) = match limit {
+        BatchLimit::None => (new.len(), Box::new(|_, _| false)),
+        BatchLimit::Files(max) => {
+            (max.min(new.len()), Box::new(move |rest, cache| rest.len() as f64 >= max as f64 * cache.discard_ratio))
+        }
+        BatchLimit::Bytes(max) => {
+            let total = |files: &[InputFile]| files.iter().map(|file| file.size_bytes).sum::<u64>();
+            (n_within(&new, max), Box::new(move |rest, cache| total(rest) as f64 >= max as f64 * cache.discard_ratio))
+        }
+    };
+    let mut rest = new.split_off(n_taken);
+    match cache {
+        Some(cache) if is_rest_worth_keeping(&rest, cache) => rest.truncate(cache.max_files),
+        _ => rest.clear(),
+    }
+    Choice { taken: new, cached: rest }
+}
+
+/// How many files from the first on have at most `max_bytes` together; at least one.
+fn n_within(files: &[InputFile], max_bytes: u64) -> usize {
+    let mut used: u64 = 0;
+    let fitting = files.iter().take_while(|file| {
+        used = used.saturating_add(file.size_bytes);
+        used <= max_bytes
+    });
+    fitting.count().max(1).min(files.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::path::Path;
+
+    fn files(sizes: &[u64]) -> Vec<InputFile> {
+        let file = |(i, &size_bytes): (usize, &u64)| InputFile {
+            path: Path::parse(format!("in/{i}")).unwrap(),
+            size_bytes,
+            modified_ms: i as i64,
+            folders: Vec::new(),
+        };
+        sizes.iter().enumerate().map(file).collect()
+    }
+
+    #[track_caller]
+    fn check(sizes: &[u64], limit: BatchLimit, n_taken: usize, n_cached: usize) {
+        let cache = CachePolicy { max_files: 6, discard_ratio: 0.2 };
+        let choice = choose(files(sizes), limit, Some(cache));
+        assert_eq!((choice.taken.len(), choice.cached.len()), (n_taken, n_cached));
+        assert_eq!(choose(files(sizes), limit, None).cached, []);
+    }
+
+    #[test]
+    fn a_limit_of_files_leaves_the_rest_for_later() {
+        check(&[1; 5], BatchLimit::None, 5, 0);
+        check(&[1; 5], BatchLimit::Files(2), 2, 3);
+        check(&[1; 5], BatchLimit::Files(9), 5, 0);
+        check(&[1; 20], BatchLimit::Files(2), 2, 6);
+    }
+
+    #[test]
+    fn a_small_rest_is_dropped_so_that_the_next_batch_lists_anew() {
+        check(&[1; 11], BatchLimit::Files(10), 10, 0);
+        check(&[1; 12], BatchLimit::Files(10), 10, 2);
+    }
+
+    #[test]
+    fn a_limit_of_bytes_takes_at_least_one_file() {
+        check(&[50, 1, 1], BatchLimit::Bytes(10), 1, 2);
+        check(&[5, 5, 1, 1], BatchLimit::Bytes(10), 2, 2);
+        check(&[], BatchLimit::Bytes(10), 0, 0);
+    }
+}
