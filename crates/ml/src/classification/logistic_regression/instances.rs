@@ -17,7 +17,7 @@ use super::params::{FEATURES_COL, LABEL_COL, WEIGHT_COL};
 use crate::columns::{input_column, wrong_type};
 use crate::numeric::{is_numeric, to_doubles};
 use crate::param::Params;
-use crate::stage::StageError;
+use crate::stage::{FitError, StageError};
 use crate::stage_map::RejectedRow;
 use crate::stat::{Summarizer, WrongSize};
 use crate::uid::Uid;
@@ -26,28 +26,9 @@ use crate::uid::Uid;
 ///
 /// Same as Spark: 3.4 and later refuse features that are not finite, labels that are not whole numbers from 0, and weights that
 /// are negative or not finite; earlier versions refuse only nulls and negative weights here.
-pub(super) fn instances(params: &Params, data: &Dataset) -> Result<Dataset, InstancesError> {
+pub(super) fn instances(params: &Params, data: &Dataset) -> Result<Dataset, FitError> {
     let map = Instances::of(params, data.schema())?;
     Ok(data.map(Arc::new(map)).cached()?)
-}
-
-/// The columns do not fit, or a row does not.
-#[derive(Debug)]
-pub(super) enum InstancesError {
-    Stage(StageError),
-    Data(DatasetError),
-}
-
-impl From<StageError> for InstancesError {
-    fn from(error: StageError) -> InstancesError {
-        InstancesError::Stage(error)
-    }
-}
-
-impl From<DatasetError> for InstancesError {
-    fn from(error: DatasetError) -> InstancesError {
-        InstancesError::Data(error)
-    }
 }
 
 /// Checks that the columns which a fit reads are there and of the right types.

@@ -2,13 +2,13 @@
 //!
 //! A fit in order:
 //!
-//! 1. [`instances`]: the rows are checked, reduced to features, label and weight, and kept for the passes to come;
+//! 1. `instances`: the rows are checked, reduced to features, label and weight, and kept for the passes to come;
 //! 2. one pass gives mean and deviation of the features and the weight of each label;
-//! 3. [`problem`] makes of them the start, the bounds and the [`loss`] to minimise, in scaled variables;
+//! 3. `problem` makes of them the start, the bounds and the `loss` to minimise, in scaled variables;
 //! 4. [`optim`](crate::optim) minimises, a pass per evaluation;
-//! 5. [`problem`] takes the variables back to the scale of the features.
+//! 5. `problem` takes the variables back to the scale of the features.
 //!
-//! [`model`] and [`scorer`] apply the result, [`summary`] measures it.
+//! `model` and `scorer` apply the result, `summary` measures it.
 
 mod instances;
 mod loss;
@@ -24,12 +24,13 @@ pub use summary::{LogisticRegressionTrainingSummary, Performance};
 use std::sync::{Arc, OnceLock};
 
 use arrow_schema::SchemaRef;
+use ognivo_data::column::Attribute;
 use ognivo_data::dataset::{Dataset, DatasetError};
 use ognivo_data::matrix::Matrix;
 use ognivo_data::vector::Vector;
 use ognivo_data::version::SparkVersion;
 
-use self::instances::{InstanceSummary, InstancesError, check_columns, instances};
+use self::instances::{InstanceSummary, check_columns, instances};
 use self::loss::Objective;
 use self::model::output_fields;
 use self::params::{
@@ -38,7 +39,7 @@ use self::params::{
     STANDARDIZATION, THRESHOLD, THRESHOLDS, TOL, UPPER_BOUNDS_ON_COEFFICIENTS, UPPER_BOUNDS_ON_INTERCEPTS, WEIGHT_COL,
 };
 use self::problem::{Minimiser, Problem, Solution};
-use crate::columns::with_columns;
+use crate::columns::{input_column, with_columns};
 use crate::optim::{Iterations, Lbfgs, Lbfgsb, Method, Owlqn, Stopping};
 use crate::param::Params;
 use crate::saved::{SavedError, SavedStage};
@@ -51,6 +52,24 @@ use crate::stage::{Configured, Estimator, FitError, Stage, StageError, Transform
 /// NaN; later versions centre (unless intercepts are bounded) and refuse rows that are not finite.
 /// Differs from Spark: `aggregationDepth` and `maxBlockSizeInMB` are kept and have no effect; sums run over chunks of rows of
 /// fixed size, so the last bits differ from Spark's (see the module `loss`); more than a million classes are refused.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use arrow_array::{Float64Array, RecordBatch};
+/// # use ognivo_data::dataset::{Dataset, LocalExecutor};
+/// # use ognivo_data::vector::dense_column;
+/// use ognivo_ml::classification::LogisticRegression;
+/// # let features = dense_column(vec![1.0, 2.0, 3.0, 4.0], 4, 1);
+/// # let labels = Arc::new(Float64Array::from(vec![0.0, 1.0, 0.0, 1.0])) as _;
+/// # let rows = RecordBatch::try_from_iter([("features", features), ("paid", labels)])?;
+/// # let loans = Dataset::in_memory(rows.schema(), vec![vec![rows]], Arc::new(LocalExecutor::default()));
+/// let model = LogisticRegression::new().label_col("paid").max_iter(10).reg_param(0.01).fit(&loans)?;
+/// println!("{:?} and {:?}", model.coefficients(), model.intercept());
+///
+/// let summary = model.summary().expect("a fitted model has a summary");
+/// println!("{} iterations, accuracy {}", summary.total_iterations(), summary.performance()?.confusion.accuracy());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct LogisticRegression {
     params: Params,
@@ -207,23 +226,16 @@ impl LogisticRegression {
     /// the wrong shape, no rows.
     pub fn fit(&self, data: &Dataset) -> Result<LogisticRegressionModel, FitError> {
         params::check(&self.params).map_err(StageError::Param)?;
-        let instances = instances(&self.params, data).map_err(|error| match error {
-            InstancesError::Stage(error) => FitError::Stage(error),
-            InstancesError::Data(error) => FitError::Data(error),
-        })?;
+        let instances = instances(&self.params, data)?;
         let seen = instances.aggregate(InstanceSummary::default())?;
-        let n_declared = ognivo_data::column::Attribute::of(self.label_field(data)?).and_then(|label| label.n_values());
+        let (_, label) = input_column(self.params.uid(), data.schema(), &self.params.get(LABEL_COL))?;
+        let n_declared = Attribute::of(label).and_then(|label| label.n_values());
         let problem = Problem::new(&self.params, &seen, n_declared)?;
         let (solution, history) = match problem.only_label() {
             Some(label) => problem.without_training(label),
             None => self.minimise(&problem, &instances)?,
         };
         Ok(self.model(problem, solution, history, instances))
-    }
-
-    fn label_field<'a>(&self, data: &'a Dataset) -> Result<&'a arrow_schema::Field, StageError> {
-        let name: String = self.params.get(LABEL_COL);
-        crate::columns::input_column(self.params.uid(), data.schema(), &name).map(|(_, field)| field)
     }
 
     fn minimise(&self, problem: &Problem<'_>, instances: &Dataset) -> Result<(Solution, Vec<f64>), FitError> {
