@@ -10,6 +10,7 @@ mod glob;
 pub mod listing;
 pub mod local;
 pub mod open;
+pub mod overlap;
 mod parquet;
 pub mod partition;
 mod piece;

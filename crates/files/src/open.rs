@@ -179,7 +179,12 @@ impl Location {
         }
     }
 
-    fn is_local(&self) -> bool {
+    /// What URIs of this store begin with.
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+
+    pub(crate) fn is_local(&self) -> bool {
         self.root == LOCAL_ROOT
     }
 }
