@@ -133,7 +133,7 @@ impl ColumnBuilder {
                     .with_precision_and_scale(*precision, *scale)
                     .expect("the type of the schema was a valid decimal"),
             ),
-            Values::Vector(out) => std::mem::take(out).finish(),
+            Values::Vector(out) => std::mem::replace(out, VectorBuilder::new()).finish(),
             Values::Struct(fields, parts) => {
                 let parts = parts.iter_mut().map(ColumnBuilder::finish).collect::<Result<_, DecodeError>>()?;
                 Arc::new(StructArray::try_new_with_length(fields.clone(), parts, nulls, n_rows).expect(NESTED))

@@ -114,6 +114,19 @@ impl<O> Block<O> {
         &mut self.spans[slot..slot + self.n_cols]
     }
 
+    /// Makes room for one more row, beyond [`CAPACITY`] too; for records that hold many rows.
+    pub(crate) fn make_room(&mut self) {
+        let needed = (self.records.len() + 1) * self.n_cols;
+        if self.spans.len() < needed {
+            self.spans.resize(needed.max(2 * self.spans.len()), Span::NULL);
+        }
+    }
+
+    /// Forgets the rows from `n_rows` on.
+    pub(crate) fn truncate(&mut self, n_rows: usize) {
+        self.records.truncate(n_rows);
+    }
+
     /// Ends a row whose spans have been written.
     #[inline]
     pub(crate) fn end_row(&mut self, record: Record) {

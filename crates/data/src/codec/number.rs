@@ -424,6 +424,12 @@ fn rounded_binary(mantissa: u64, lost_bits: bool, exponent: i64) -> f64 {
 /// How many digits a whole number in `java.math.BigDecimal`'s grammar has, leading zeros aside; `None` for a number
 /// with decimals or a positive exponent, and for what is no number.
 pub(crate) fn decimal_digits(text: &[u8]) -> Option<u8> {
+    let (digits, scale) = decimal_parts_of(text)?;
+    (scale == 0).then_some(digits)
+}
+
+/// The number of digits, leading zeros aside, and the scale of a number in `java.math.BigDecimal`'s grammar.
+pub(crate) fn decimal_parts_of(text: &[u8]) -> Option<(u8, i64)> {
     let unsigned = match text.first()? {
         b'-' | b'+' => &text[1..],
         _ => text,
@@ -434,12 +440,12 @@ pub(crate) fn decimal_digits(text: &[u8]) -> Option<u8> {
     };
     let point = mantissa.iter().position(|b| *b == b'.');
     let digits: Vec<u8> = mantissa.iter().enumerate().filter(|(i, _)| Some(*i) != point).map(|(_, b)| *b).collect();
-    let scale = point.map_or(0, |at| mantissa.len() - 1 - at) as i64 - exponent;
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || scale != 0 {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
+    let scale = point.map_or(0, |at| mantissa.len() - 1 - at) as i64 - exponent;
     let leading_zeros = digits.iter().take_while(|b| **b == b'0').count();
-    u8::try_from((digits.len() - leading_zeros).max(1)).ok()
+    Some((u8::try_from((digits.len() - leading_zeros).max(1)).ok()?, scale))
 }
 
 /// Reads a decimal of the given precision and scale as Spark does, as the unscaled number.

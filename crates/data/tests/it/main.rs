@@ -1,8 +1,12 @@
 //! ognivo-data against real Spark, one file a subject.
 
+/// What the readers are held against.
+mod cases;
 /// CSV is read as Spark reads it, however its bytes are pushed.
 mod csv_like_spark;
 /// CSV is written as Spark writes it.
 mod csv_written_like_spark;
+/// JSON lines are read as Spark reads them, however their bytes are pushed.
+mod json_like_spark;
 /// `random_split` and `sample` draw the rows that Spark draws.
 mod split;

@@ -171,6 +171,10 @@ struct Run<'a> {
     unescaped: bool,
     normalize: bool,
     trim: bool,
+    /// The separator where it is one byte, else 0.
+    sep: u8,
+    /// How many bytes of a longer separator have been read.
+    matched: usize,
 }
 
 impl<'a> Run<'a> {
@@ -200,6 +204,8 @@ impl<'a> Run<'a> {
             unescaped: false,
             normalize: true,
             trim: false,
+            sep: if rules.sep.len() == 1 { rules.sep[0] } else { 0 },
+            matched: 0,
         }
     }
 
@@ -297,10 +303,13 @@ impl<'a> Run<'a> {
                 self.scratch.push(self.rules.quote);
             }
         }
-        let at_separator = self.rules.sep.len() == 1 && self.ch == self.rules.sep[0];
-        let consume = self.prev != 0 && !at_separator && self.ch != self.rules.new_line;
+        let consume = self.prev != 0 && self.ch != self.sep && self.ch != self.rules.new_line;
         self.ch = 0;
         self.prev = 0;
+        if self.matched > 0 {
+            self.save_matched();
+            return true;
+        }
         consume
     }
 
@@ -339,7 +348,7 @@ impl<'a> Run<'a> {
     // ---- separators of one byte -------------------------------------------------------------------------------
 
     fn record_with_short_sep(&mut self) -> Step<()> {
-        let sep = self.rules.sep[0];
+        let sep = self.sep;
         let quote = self.rules.quote;
         if self.is_blank() && self.rules.trim_leading {
             self.skip_blanks(sep)?;
@@ -365,15 +374,12 @@ impl<'a> Run<'a> {
                     }
                     self.normalize = self.rules.normalize_in_quotes;
                     self.trim = false;
-                    let parsed = self.quoted(sep);
+                    let parsed = self.quoted();
                     if !matches!(parsed, Err(Leave::EndOfInput)) {
                         self.normalize = true;
                     }
                     parsed?;
-                    let went_back = self.handling_is(UnescapedQuoteHandling::BackToDelimiter)
-                        && self.unescaped
-                        && self.scratch.len() == self.field;
-                    if !went_back {
+                    if !self.went_back() {
                         self.value_parsed()?;
                     }
                 } else {
@@ -392,6 +398,11 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// BACK_TO_DELIMITER has already handed over all that there was.
+    fn went_back(&self) -> bool {
+        self.handling_is(UnescapedQuoteHandling::BackToDelimiter) && self.unescaped && self.scratch.len() == self.field
     }
 
     fn handling_is(&self, handling: UnescapedQuoteHandling) -> bool {
@@ -458,20 +469,25 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Appends from the current character up to one of three stops.
+    /// Appends from the current character up to one of three stops, which becomes the current one.
+    ///
+    /// When the input ends first, the current character stays what it was, as in the original, where the end is an
+    /// exception that flies past the assignment.
     fn append_until(&mut self, stop1: u8, stop2: u8, stop3: u8) -> Step<()> {
-        while self.ch != stop1 && self.ch != stop2 && self.ch != stop3 {
-            self.scratch.push(self.ch);
-            self.ch = self.next()?;
+        let mut ch = self.ch;
+        while ch != stop1 && ch != stop2 && ch != stop3 {
+            self.scratch.push(ch);
+            ch = self.next()?;
         }
+        self.ch = ch;
         Ok(())
     }
 
-    fn quoted(&mut self, sep: u8) -> Step<()> {
-        let (quote, escape) = (self.rules.quote, self.rules.escape);
+    fn quoted(&mut self) -> Step<()> {
+        let (sep, quote, escape) = (self.sep, self.rules.quote, self.rules.escape);
         if self.prev != 0 && self.until_delimiter() {
             if self.handling_is(UnescapedQuoteHandling::SkipValue) {
-                return self.skip_value(sep);
+                return self.skip_value();
             }
             self.scratch.insert(self.field, quote);
             self.advance()?;
@@ -485,7 +501,7 @@ impl<'a> Run<'a> {
             }
             if self.ch != quote && self.ch != escape {
                 if self.prev == quote {
-                    match self.unescaped_quote(sep)? {
+                    match self.unescaped_quote()? {
                         true if self.handling_is(UnescapedQuoteHandling::SkipValue) => break,
                         _ => return Ok(()),
                     }
@@ -525,7 +541,7 @@ impl<'a> Run<'a> {
                     self.scratch.push(self.ch);
                 }
                 self.prev = self.ch;
-                self.quoted(sep)?;
+                self.quoted()?;
             }
         }
         if self.ch != sep && self.ch != self.rules.new_line {
@@ -547,16 +563,27 @@ impl<'a> Run<'a> {
         !self.handling_is(UnescapedQuoteHandling::RaiseError)
     }
 
-    fn skip_value(&mut self, sep: u8) -> Step<()> {
+    fn skip_value(&mut self) -> Step<()> {
         self.scratch.truncate(self.field);
-        while self.ch != sep && self.ch != self.rules.new_line {
+        if self.sep != 0 || self.rules.sep.len() == 1 {
+            while self.ch != self.sep && self.ch != self.rules.new_line {
+                self.advance()?;
+            }
+            return Ok(());
+        }
+        while self.matched < self.rules.sep.len() && self.ch != self.rules.new_line {
+            match self.rules.sep[self.matched] == self.ch {
+                true => self.matched += 1,
+                false => self.matched = 0,
+            }
             self.advance()?;
         }
         Ok(())
     }
 
     /// A quote in a quoted field that is neither its end nor escaped. True: the field has been read further.
-    fn unescaped_quote(&mut self, sep: u8) -> Step<bool> {
+    fn unescaped_quote(&mut self) -> Step<bool> {
+        let sep = self.rules.sep[0];
         self.unescaped = true;
         match self.rules.handling {
             UnescapedQuoteHandling::BackToDelimiter => {
@@ -571,18 +598,18 @@ impl<'a> Run<'a> {
                 }
                 self.scratch.push(self.ch);
                 self.prev = 0;
-                self.quoted(sep)?;
+                self.quoted()?;
                 Ok(true)
             }
             UnescapedQuoteHandling::StopAtClosingQuote | UnescapedQuoteHandling::StopAtDelimiter => {
                 self.scratch.push(self.rules.quote);
                 self.scratch.push(self.ch);
                 self.prev = self.ch;
-                self.quoted(sep)?;
+                self.quoted()?;
                 Ok(true)
             }
             UnescapedQuoteHandling::SkipValue => {
-                self.skip_value(sep)?;
+                self.skip_value()?;
                 Ok(false)
             }
             UnescapedQuoteHandling::RaiseError => Err(Leave::Odd(Oddity::UnescapedQuote)),
@@ -604,6 +631,38 @@ impl<'a> Run<'a> {
             }
         } else if self.ch == quote && self.prev == quote {
             self.scratch.push(quote);
+        } else if self.prev == quote {
+            self.unescaped_quote_in_value()?;
+        }
+        Ok(())
+    }
+
+    /// A quote that is neither an end nor escaped, followed by the escape.
+    fn unescaped_quote_in_value(&mut self) -> Step<()> {
+        match self.rules.handling {
+            UnescapedQuoteHandling::SkipValue => self.skip_value(),
+            UnescapedQuoteHandling::RaiseError => Err(Leave::Odd(Oddity::UnescapedQuote)),
+            _ => {
+                self.scratch.push(self.rules.quote);
+                self.prev = self.ch;
+                self.value_with_escapes()
+            }
+        }
+    }
+
+    /// Appends up to the separator, minding escapes.
+    fn value_with_escapes(&mut self) -> Step<()> {
+        while self.ch != self.sep && self.ch != self.rules.new_line {
+            if self.ch != self.rules.quote && self.ch != self.rules.escape {
+                if self.prev == self.rules.quote {
+                    return self.unescaped_quote_in_value();
+                }
+                self.scratch.push(self.ch);
+            } else {
+                self.quote_escape()?;
+            }
+            self.prev = self.ch;
+            self.advance()?;
         }
         Ok(())
     }
@@ -618,7 +677,7 @@ impl<'a> Run<'a> {
             if self.is_blank() && self.rules.trim_leading {
                 self.skip_blanks_long()?;
             }
-            if self.ch == self.rules.new_line || self.match_sep() {
+            if self.ch == self.rules.new_line || self.match_sep()? {
                 self.empty_parsed()?;
             } else {
                 self.unescaped = false;
@@ -626,16 +685,17 @@ impl<'a> Run<'a> {
                 if self.ch == self.rules.quote && self.scratch.len() == self.field {
                     self.normalize = self.rules.normalize_in_quotes;
                     self.trim = false;
-                    let parsed = self.quoted_long();
-                    if !matches!(parsed, Err(Leave::EndOfInput)) {
-                        self.normalize = true;
+                    self.quoted_long()?;
+                    self.normalize = true;
+                    if !self.went_back() {
+                        self.value_parsed()?;
                     }
-                    parsed?;
-                    self.value_parsed()?;
                 } else {
-                    self.trim = self.rules.trim_trailing;
+                    // The original trims at once here; `value_parsed` does it with the same effect.
                     self.append_until_sep()?;
+                    self.trim = self.rules.trim_trailing;
                     self.value_parsed()?;
+                    self.trim = false;
                 }
             }
             if self.ch != self.rules.new_line {
@@ -648,32 +708,67 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whether the separator begins at the current character; then its last byte becomes the current one.
-    fn match_sep(&mut self) -> bool {
-        let sep = &self.rules.sep;
-        if self.ch == sep[0] && self.input[self.at..].starts_with(&sep[1..]) {
-            self.at += sep.len() - 1;
-            self.ch = sep[sep.len() - 1];
-            return true;
+    /// Gives back the part of a separator that turned out to be none.
+    fn save_matched(&mut self) {
+        if self.matched > 0 {
+            if self.matched < self.rules.sep.len() {
+                self.scratch.extend_from_slice(&self.rules.sep[..self.matched]);
+            }
+            self.matched = 0;
         }
-        false
+    }
+
+    /// Reads on while the characters are the separator's; whether they were all of it.
+    fn matched_all(&mut self) -> Step<bool> {
+        let sep = &self.rules.sep;
+        while self.ch == sep[self.matched] {
+            self.matched += 1;
+            if self.matched == sep.len() {
+                self.matched = 0;
+                return Ok(true);
+            }
+            self.advance()?;
+        }
+        Ok(false)
+    }
+
+    fn match_sep(&mut self) -> Step<bool> {
+        let all = self.matched_all()?;
+        if !all {
+            self.save_matched();
+        }
+        Ok(all)
     }
 
     fn skip_blanks_long(&mut self) -> Step<()> {
         while self.is_blank() && self.ch != self.rules.new_line && self.ch != self.rules.quote {
-            if self.match_sep() {
-                self.empty_parsed()?;
-            }
             self.advance()?;
+            if self.rules.sep[self.matched] == self.ch && self.match_sep()? {
+                self.empty_parsed()?;
+                self.advance()?;
+            }
         }
+        self.save_matched();
         Ok(())
     }
 
     fn append_until_sep(&mut self) -> Step<()> {
-        while self.ch != self.rules.new_line && !self.match_sep() {
-            self.scratch.push(self.ch);
-            self.ch = self.next()?;
+        while self.matched < self.rules.sep.len() && self.ch != self.rules.new_line {
+            if self.rules.sep[self.matched] == self.ch {
+                self.matched += 1;
+                if self.matched == self.rules.sep.len() {
+                    break;
+                }
+            } else {
+                if self.matched > 0 {
+                    self.save_matched();
+                    continue;
+                }
+                self.scratch.push(self.ch);
+            }
+            self.advance()?;
         }
+        self.save_matched();
         Ok(())
     }
 
@@ -684,12 +779,15 @@ impl<'a> Run<'a> {
             if self.prev == quote && (self.is_blank() || self.ch == self.rules.new_line) {
                 break;
             }
-            if self.prev == quote && self.match_sep() {
+            if self.match_sep()? {
                 return Ok(());
             }
             if self.ch != quote && self.ch != escape {
                 if self.prev == quote {
-                    return self.unescaped_quote_long();
+                    match self.unescaped_quote()? {
+                        true if self.handling_is(UnescapedQuoteHandling::SkipValue) => break,
+                        _ => return Ok(()),
+                    }
                 }
                 if self.prev == escape && escape != 0 {
                     self.scratch.push(escape);
@@ -701,44 +799,34 @@ impl<'a> Run<'a> {
                 self.quote_escape()?;
                 self.prev = self.ch;
                 self.advance()?;
-            }
-        }
-        if self.ch != self.rules.new_line && self.is_blank() {
-            let mut blanks = Vec::new();
-            loop {
-                blanks.push(self.ch);
-                self.advance()?;
-                if self.ch == self.rules.new_line || self.match_sep() {
+                if self.unescaped && (self.ch == self.rules.new_line || self.match_sep()?) {
                     return Ok(());
                 }
-                if !self.is_blank() {
-                    break;
-                }
             }
-            if self.parse_unescaped() {
-                self.scratch.push(quote);
-                self.scratch.extend_from_slice(&blanks);
-                self.scratch.insert(self.field, quote);
-                return self.append_until_sep();
+        }
+        if self.ch == self.rules.new_line || !self.is_blank() || self.matched_all()? {
+            return Ok(());
+        }
+        let mut blanks = Vec::new();
+        loop {
+            blanks.push(self.ch);
+            self.advance()?;
+            if self.ch == self.rules.new_line || self.matched_all()? {
+                return Ok(());
             }
+            if !self.is_blank() {
+                break;
+            }
+        }
+        if self.parse_unescaped() && !self.matched_all()? {
+            self.scratch.push(quote);
+            self.scratch.extend_from_slice(&blanks);
+            if self.until_delimiter() || (self.ch != quote && self.ch != escape) {
+                self.scratch.push(self.ch);
+            }
+            self.prev = self.ch;
+            self.quoted()?;
         }
         Ok(())
-    }
-
-    /// As [`Self::unescaped_quote`]; the field goes on to the next separator, whatever the option says.
-    fn unescaped_quote_long(&mut self) -> Step<()> {
-        match self.rules.handling {
-            UnescapedQuoteHandling::RaiseError => Err(Leave::Odd(Oddity::UnescapedQuote)),
-            UnescapedQuoteHandling::SkipValue => {
-                self.append_until_sep()?;
-                self.scratch.truncate(self.field);
-                Ok(())
-            }
-            _ => {
-                self.scratch.insert(self.field, self.rules.quote);
-                self.scratch.push(self.rules.quote);
-                self.append_until_sep()
-            }
-        }
     }
 }

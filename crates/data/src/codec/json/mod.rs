@@ -1,8 +1,14 @@
 //! JSON lines as Spark reads and writes them: one object, one row.
 
+mod cell;
+mod decoder;
 mod encoder;
+mod infer;
 mod options;
+mod reader;
 
+pub use decoder::JsonDecoder;
 pub(crate) use encoder::JsonCells;
-pub use encoder::JsonEncoder;
+pub use encoder::{JsonEncoder, JsonRows};
+pub use infer::infer_schema;
 pub use options::JsonOptions;

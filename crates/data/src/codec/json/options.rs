@@ -20,6 +20,8 @@ pub struct JsonOptions {
     pub prefers_decimal: bool,
     /// `samplingRatio`: the fraction of rows that inference looks at; default 1.
     pub sampling_ratio: f64,
+    /// `allowComments`: comments as in Java and C++ may stand where blanks may; default false.
+    pub allow_comments: bool,
     /// `allowSingleQuotes`: default true.
     pub allow_single_quotes: bool,
     /// `allowNonNumericNumbers`: `NaN`, `Infinity` and their like are numbers; default true.
@@ -56,6 +58,7 @@ impl Default for JsonOptions {
             primitives_as_string: false,
             prefers_decimal: false,
             sampling_ratio: 1.0,
+            allow_comments: false,
             allow_single_quotes: true,
             allow_non_numeric_numbers: true,
             allow_numeric_leading_zeros: false,
@@ -106,8 +109,8 @@ impl JsonOptions {
     /// Reads options by name; names in any case, an option that is not given keeps its default.
     ///
     /// # Errors
-    /// The first unknown name, with the nearest known one, or the first value that cannot be used. `multiLine`,
-    /// `allowComments` and `dropFieldIfAllNull` can only be false, `encoding` only UTF-8.
+    /// The first unknown name, with the nearest known one, or the first value that cannot be used. `multiLine`
+    /// and `dropFieldIfAllNull` can only be false, `encoding` only UTF-8.
     pub fn parse<'a>(given: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, OptionError> {
         let mut options = JsonOptions::default();
         for (name, value) in given {
@@ -130,7 +133,7 @@ impl JsonOptions {
                     return Err(wrong(name, "UTF-8", value));
                 }
             }
-            "multiLine" | "allowComments" | "dropFieldIfAllNull" => {
+            "multiLine" | "dropFieldIfAllNull" => {
                 if boolean(name, value)? {
                     return Err(wrong(name, "false", value));
                 }
@@ -138,6 +141,7 @@ impl JsonOptions {
             "primitivesAsString" => self.primitives_as_string = boolean(name, value)?,
             "prefersDecimal" => self.prefers_decimal = boolean(name, value)?,
             "samplingRatio" => self.sampling_ratio = fraction(name, value)?,
+            "allowComments" => self.allow_comments = boolean(name, value)?,
             "allowSingleQuotes" => self.allow_single_quotes = boolean(name, value)?,
             "allowNonNumericNumbers" => self.allow_non_numeric_numbers = boolean(name, value)?,
             "allowNumericLeadingZeros" => self.allow_numeric_leading_zeros = boolean(name, value)?,
