@@ -11,7 +11,7 @@ use ognivo_data::schema::type_name;
 use ognivo_data::vector::{Vector, VectorColumn, is_vector};
 use ognivo_ml::saved::SavedStage;
 use ognivo_ml::uid::Uid;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::registry::Registry;
 
@@ -59,6 +59,32 @@ impl Description {
     /// Whether this stage and all inside it can be loaded, as far as their classes are concerned.
     pub fn is_loadable(&self) -> bool {
         self.obstacle.is_none() && self.children.iter().all(Description::is_loadable)
+    }
+
+    /// The same as JSON, for programs.
+    ///
+    /// `{"class", "uid", "folder", "sparkVersion", "loadable", "obstacle", "params", "extra", "inputs", "outputs",
+    /// "tables": [{"name", "rows", "columns": [{"name", "type", "first"}]}], "stages": […]}`
+    pub fn to_json(&self) -> Value {
+        let column = |(name, type_name, first): &(String, String, String)| json!({"name": name, "type": type_name, "first": first});
+        let table = |table: &TableDescription| {
+            let columns: Vec<Value> = table.columns.iter().map(column).collect();
+            json!({"name": table.name, "rows": table.n_rows, "columns": columns})
+        };
+        json!({
+            "class": self.class,
+            "uid": self.uid.as_str(),
+            "folder": self.folder,
+            "sparkVersion": self.spark_version,
+            "loadable": self.is_loadable(),
+            "obstacle": self.obstacle,
+            "params": self.params,
+            "extra": self.extra,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "tables": self.tables.iter().map(table).collect::<Vec<_>>(),
+            "stages": self.children.iter().map(Description::to_json).collect::<Vec<_>>(),
+        })
     }
 }
 

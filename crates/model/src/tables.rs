@@ -156,3 +156,170 @@ pub(crate) fn encode(rows: &RecordBatch, spark_version: &str) -> Result<Vec<u8>,
     };
     write().map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
+    use arrow_array::types::Int32Type;
+    use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int64Array, ListArray, StringArray};
+    use ognivo_data::matrix::{Matrix, matrix_column};
+    use ognivo_data::vector::{Vector, VectorBuilder, vector_type};
+    use parquet::file::properties::WriterVersion;
+
+    use super::*;
+    use crate::limits::Limits;
+
+    fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)))
+            .unwrap()
+    }
+
+    fn read(file: Vec<u8>, limits: &Limits) -> Result<RecordBatch, TableError> {
+        decode(&Bytes::from(file), &mut Budget::new(limits))
+    }
+
+    /// As another program writes it, with these properties.
+    fn foreign(rows: &RecordBatch, properties: WriterProperties) -> Vec<u8> {
+        let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties)).unwrap();
+        writer.write(rows).unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    fn every_type() -> RecordBatch {
+        let mut vectors = VectorBuilder::new();
+        vectors.push(Vector::Dense(vec![0.5, -0.0]).as_ref());
+        vectors.push(Vector::Sparse { size: 9, indices: vec![2, 8], values: vec![1.0, f64::NAN] }.as_ref());
+        vectors.push_null();
+        let by_rows = Matrix::from_row_major(1, 3, vec![1.0, 0.0, 2.0]);
+        let matrices = [by_rows.clone(), by_rows.to_sparse(false), by_rows.to_sparse(true)];
+        let mut maps = MapBuilder::new(None, Int32Builder::new(), StringBuilder::new());
+        for key in 0..3 {
+            maps.keys().append_value(key);
+            maps.values().append_option((key != 1).then_some("ä"));
+            maps.append(key != 2).unwrap();
+        }
+        let mut lists = ListBuilder::new(ListBuilder::new(StringBuilder::new()));
+        for texts in [&["a", ""][..], &[], &["b"]] {
+            texts.iter().for_each(|text| lists.values().values().append_value(text));
+            lists.values().append(true);
+            lists.append(!texts.is_empty());
+        }
+        table(vec![
+            ("vector", vectors.finish()),
+            ("matrix", matrix_column(&matrices)),
+            ("map", Arc::new(maps.finish())),
+            ("lists", Arc::new(lists.finish())),
+            ("long", Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(3)]))),
+        ])
+    }
+
+    #[test]
+    fn tables_of_every_type_read_back_in_canonical_form() {
+        // The builders call a list's item `item` and a map's entries `entries`: a first reading makes them canonical.
+        let canonical = read(foreign(&every_type(), WriterProperties::default()), &Limits::default()).unwrap();
+        assert_eq!(canonical.column(0).as_ref(), every_type().column(0).as_ref());
+        assert_eq!(type_names(&canonical), "vector, matrix, map<int,string>, array<array<string>>, bigint");
+        let file = encode(&canonical, "3.5.9").unwrap();
+        assert_eq!(read(file, &Limits::default()), Ok(canonical));
+    }
+
+    fn type_names(rows: &RecordBatch) -> String {
+        let names = rows.schema().fields().iter().map(|field| schema::type_name(field.data_type())).collect::<Vec<_>>();
+        names.join(", ")
+    }
+
+    #[test]
+    fn every_compression_and_both_versions_of_pages_are_read() {
+        let canonical = read(foreign(&every_type(), WriterProperties::default()), &Limits::default()).unwrap();
+        for compression in ["UNCOMPRESSED", "SNAPPY", "GZIP(6)", "ZSTD(1)"] {
+            for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+                let properties = WriterProperties::builder().set_writer_version(version);
+                let properties = properties.set_compression(compression.parse().unwrap()).build();
+                assert_eq!(read(foreign(&canonical, properties), &Limits::default()).as_ref(), Ok(&canonical));
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_ours_carries_what_spark_looks_for() {
+        let file = Bytes::from(encode(&every_type().project(&[0]).unwrap(), "3.5.9").unwrap());
+        let metadata = ArrowReaderMetadata::load(&file, reader_options()).unwrap();
+        let metadata = metadata.metadata().file_metadata();
+        let keys = metadata.key_value_metadata().unwrap();
+        let value = |key: &str| keys.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone()).unwrap();
+        assert_eq!((keys.len(), value(SPARK_VERSION).as_str()), (2, "3.5.9"));
+        let fields = schema::from_json(&value(ROW_METADATA)).unwrap();
+        assert_eq!(fields.field(0).data_type(), &vector_type());
+        let mut message = Vec::new();
+        parquet::schema::printer::print_schema(&mut message, metadata.schema());
+        expect_test::expect![[r#"
+            message spark_schema {
+              OPTIONAL group vector {
+                REQUIRED INT32 type (INTEGER(8,true));
+                OPTIONAL INT32 size;
+                OPTIONAL group indices (LIST) {
+                  REPEATED group list {
+                    REQUIRED INT32 element;
+                  }
+                }
+                OPTIONAL group values (LIST) {
+                  REPEATED group list {
+                    REQUIRED DOUBLE element;
+                  }
+                }
+              }
+            }
+        "#]]
+        .assert_eq(&String::from_utf8(message).unwrap());
+    }
+
+    #[test]
+    fn parts_are_joined_in_order_when_their_columns_agree() {
+        let part = |numbers: &[f64]| table(vec![("x", Arc::new(Float64Array::from(numbers.to_vec())) as ArrayRef)]);
+        assert_eq!(join(&[part(&[1.0, 2.0]), part(&[]), part(&[3.0])]), Ok(part(&[1.0, 2.0, 3.0])));
+        let other = table(vec![("y", Arc::new(Float64Array::from(vec![1.0])) as ArrayRef)]);
+        assert!(matches!(join(&[part(&[1.0]), other]), Err(TableError::Broken(_))));
+    }
+
+    #[test]
+    fn a_text_that_a_small_file_repeats_is_counted_before_it_is_copied() {
+        let text = StringArray::from(vec!["x".repeat(10_000)]);
+        let keys = vec![0; 2_000];
+        let repeated = DictionaryArray::<Int32Type>::try_new(keys.into(), Arc::new(text)).unwrap();
+        let file = foreign(&table(vec![("text", Arc::new(repeated))]), WriterProperties::default());
+        assert!(file.len() < 100_000, "{}", file.len());
+        let limits = Limits { decoded_bytes: 10 << 20, ..Limits::default() };
+        let error = read(file, &limits).unwrap_err();
+        assert!(matches!(error, TableError::TooLarge(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_sparse_vector_that_claims_more_slots_than_fit_is_refused() {
+        let mut vectors = VectorBuilder::new();
+        vectors.push(Vector::Sparse { size: i32::MAX as usize, indices: vec![], values: vec![] }.as_ref());
+        let file = encode(&table(vec![("vector", vectors.finish())]), "3.5.9").unwrap();
+        let error = read(file, &Limits::default()).unwrap_err();
+        assert!(matches!(error, TableError::TooLarge(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_type_that_spark_does_not_have_is_named_with_its_column() {
+        let column = arrow_array::UInt16Array::from(vec![1]);
+        let file = foreign(&table(vec![("n", Arc::new(column))]), WriterProperties::default());
+        let reason = "a type that no model has: UInt16".to_owned();
+        assert_eq!(read(file, &Limits::default()), Err(TableError::Column { column: "n".to_owned(), reason }));
+    }
+
+    #[test]
+    fn a_struct_that_only_looks_like_a_matrix_is_refused() {
+        let matrix = matrix_column(&[Matrix::from_row_major(1, 1, vec![1.0])]);
+        let mut columns = arrow_array::cast::AsArray::as_struct(&matrix).columns().to_vec();
+        columns[5] = Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)])]));
+        let fields = arrow_array::cast::AsArray::as_struct(&matrix).fields().iter().zip(&columns);
+        let fields: Fields = fields.map(|(f, c)| f.as_ref().clone().with_data_type(c.data_type().clone())).collect();
+        let column = arrow_array::StructArray::new(fields, columns, None);
+        let file = foreign(&table(vec![("m", Arc::new(column))]), WriterProperties::default());
+        let reason = "not double: int".to_owned();
+        assert_eq!(read(file, &Limits::default()), Err(TableError::Column { column: "m".to_owned(), reason }));
+    }
+}

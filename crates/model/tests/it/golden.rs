@@ -209,4 +209,7 @@ async fn a_description_shows_what_inspect_prints() {
               coefficientMatrix (matrix): 1×5 [0.22569315014935065, 5.94287377487198e-6, -0.140116377406948, -0.6532363099207045, -0.0012284352126704237]
               isMultinomial (boolean): false
     "#]].assert_eq(&describe(&saved, &Registry::default()).to_string());
+    let json = describe(&saved, &Registry::default()).to_json();
+    assert_eq!(json["stages"][3]["outputs"], serde_json::json!(["rawPrediction", "probability", "prediction"]));
+    assert_eq!((&json["loadable"], &json["stages"][0]["tables"][0]["rows"]), (&true.into(), &1.into()));
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path as DiskPath, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -155,6 +156,87 @@ impl ObjectStore for FaultyStore {
     }
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.fuse.check()?;
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// What happens in the middle of somebody's reading.
+pub(crate) type Interruption = BoxFuture<'static, ()>;
+
+/// A store in which something happens just before its n-th call.
+pub(crate) struct InterruptedStore {
+    inner: Arc<dyn ObjectStore>,
+    calls: AtomicUsize,
+    at: usize,
+    interruption: Arc<Mutex<Option<Interruption>>>,
+}
+
+impl InterruptedStore {
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>, at: usize, interruption: Interruption) -> InterruptedStore {
+        InterruptedStore {
+            inner,
+            calls: AtomicUsize::new(0),
+            at,
+            interruption: Arc::new(Mutex::new(Some(interruption))),
+        }
+    }
+
+    /// Whether the call has come.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interruption.lock().unwrap().is_none()
+    }
+
+    fn before_call(&self) -> BoxFuture<'static, ()> {
+        let is_due = self.calls.fetch_add(1, Ordering::SeqCst) == self.at;
+        let interruption = self.interruption.lock().unwrap().take_if(|_| is_due);
+        interruption.unwrap_or_else(|| Box::pin(async {}))
+    }
+}
+
+impl fmt::Debug for InterruptedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "interrupted {:?}", self.inner)
+    }
+}
+
+impl fmt::Display for InterruptedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "interrupted {}", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for InterruptedStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.inner.put_opts(location, payload, options).await
+    }
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.before_call().await;
+        self.inner.get_opts(location, options).await
+    }
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (inner, prefix, before) = (self.inner.clone(), prefix.cloned(), self.before_call());
+        let list = async move {
+            before.await;
+            inner.list(prefix.as_ref())
+        };
+        list.flatten_stream().boxed()
+    }
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.before_call().await;
+        self.inner.list_with_delimiter(prefix).await
+    }
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.inner.copy_opts(from, to, options).await
     }
 }

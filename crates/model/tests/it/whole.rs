@@ -1,16 +1,18 @@
 //! A directory appears whole or not at all, whenever a save is stopped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use ognivo_data::fault::{Explain, Retry};
 use ognivo_ml::param::Params;
 use ognivo_ml::saved::SavedStage;
 use ognivo_ml::uid::Uid;
 use ognivo_model::{CopiedDirectories, Directories, LoadError, SaveError, SaveMode, model_id, read_saved, write_saved};
 
-use crate::stores::{Failure, FaultyDirectories, FaultyStore, Fuse, LocalDirectories, local};
+use crate::stores::{Failure, FaultyDirectories, FaultyStore, Fuse, InterruptedStore, LocalDirectories, local};
 
 /// A small pipeline directory whose content depends on `number`.
 fn model(number: i64) -> SavedStage {
@@ -31,19 +33,19 @@ fn model(number: i64) -> SavedStage {
 struct World {
     store: Arc<dyn ObjectStore>,
     directories: Box<dyn Directories>,
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl World {
     fn on_disk() -> World {
         let folder = tempfile::tempdir().unwrap();
         let store = local(folder.path());
-        World { store: store.clone(), directories: Box::new(LocalDirectories(store)), _folder: Some(folder) }
+        World { store: store.clone(), directories: Box::new(LocalDirectories(store)), folder: Some(folder) }
     }
 
     fn in_memory() -> World {
         let store = Arc::new(InMemory::new());
-        World { store: store.clone(), directories: Box::new(CopiedDirectories::new(store)), _folder: None }
+        World { store: store.clone(), directories: Box::new(CopiedDirectories::new(store)), folder: None }
     }
 
     async fn save(&self, number: i64, mode: SaveMode) -> Result<(), SaveError> {
@@ -53,7 +55,7 @@ impl World {
     /// Saves with calls that fail by plan; says whether one of them did.
     async fn save_with_fuse(&self, number: i64, fuse: Arc<Fuse>) -> (Result<(), SaveError>, bool) {
         let store = FaultyStore { inner: self.store.clone(), fuse: fuse.clone() };
-        let directories: Box<dyn Directories> = match self._folder.as_ref() {
+        let directories: Box<dyn Directories> = match self.folder.as_ref() {
             Some(folder) => {
                 Box::new(FaultyDirectories { inner: LocalDirectories(local(folder.path())), fuse: fuse.clone() })
             }
@@ -156,6 +158,51 @@ async fn a_save_whose_call_fails_puts_back_what_was_there() {
     for before in [None, Some(1)] {
         check_every_failure(World::on_disk, before, Failure::Once).await;
     }
+}
+
+#[tokio::test]
+async fn a_reader_finds_one_whole_model_whenever_another_is_saved() {
+    let mut n_interruptions = 0;
+    for at in 0.. {
+        let world = World::on_disk();
+        world.save(1, SaveMode::ErrorIfExists).await.unwrap();
+        let (store, folder) = (world.store.clone(), world.folder.as_ref().unwrap().path().to_owned());
+        let save = async move {
+            let directories = LocalDirectories(local(&folder));
+            let saved = write_saved(store.as_ref(), &directories, &path(), &model(2), SaveMode::Overwrite, 1).await;
+            saved.unwrap();
+        };
+        let store = InterruptedStore::new(world.store.clone(), at, Box::pin(save));
+        let saved = read_saved(&store, &path()).await.unwrap_or_else(|error| panic!("call {at}: {error}"));
+        assert!(saved == model(1) || saved == model(2), "call {at}: a mixture: {saved:?}");
+        if !store.was_interrupted() {
+            break;
+        }
+        n_interruptions += 1;
+    }
+    assert!(n_interruptions > 5, "{n_interruptions}");
+}
+
+#[tokio::test]
+async fn a_reader_gives_up_on_a_directory_that_never_stands_still() {
+    let world = World::on_disk();
+    world.save(1, SaveMode::ErrorIfExists).await.unwrap();
+    let number = Arc::new(AtomicI64::new(2));
+    let folder = world.folder.as_ref().unwrap().path().to_owned();
+    let mut store: Arc<dyn ObjectStore> = world.store.clone();
+    // A save before each of the first hundred calls.
+    for at in 0..100 {
+        let (number, folder) = (number.clone(), folder.clone());
+        let save = async move {
+            let (store, next) = (local(&folder), number.fetch_add(1, Ordering::SeqCst));
+            let directories = LocalDirectories(store.clone());
+            write_saved(store.as_ref(), &directories, &path(), &model(next), SaveMode::Overwrite, 1).await.unwrap();
+        };
+        store = Arc::new(InterruptedStore::new(store, at, Box::pin(save)));
+    }
+    let error = read_saved(store.as_ref(), &path()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the model directory changed while it was read: models/loans");
+    assert_eq!(error.retry(), Retry::Backoff);
 }
 
 #[tokio::test]
