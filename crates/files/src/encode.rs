@@ -213,6 +213,17 @@ impl EncodedFile {
         }
     }
 
+    /// Makes the bytes of all rows taken so far ready; a Parquet file gets a row group for it.
+    ///
+    /// # Errors
+    /// When the rows cannot be encoded.
+    pub fn flush(&mut self) -> Result<(), EncodeFileError> {
+        match &mut self.0 {
+            Kind::Parquet(file) => Ok(file.end_row_group()?),
+            Kind::Csv { .. } | Kind::Json { .. } => Ok(()),
+        }
+    }
+
     /// Bytes in memory: what is ready and was not taken, and what still waits for its row group.
     pub fn memory_bytes(&self) -> usize {
         match &self.0 {
@@ -221,14 +232,22 @@ impl EncodedFile {
         }
     }
 
-    /// Ends the file and gives its last bytes.
+    /// Bytes that are ready and were not taken.
+    pub fn ready_bytes(&self) -> usize {
+        match &self.0 {
+            Kind::Parquet(file) => file.ready_bytes(),
+            Kind::Csv { bytes, .. } | Kind::Json { bytes, .. } => bytes.len(),
+        }
+    }
+
+    /// Ends the file and gives its last bytes; no row can be added after.
     ///
     /// # Errors
     /// When the last rows cannot be encoded.
-    pub fn finish(self) -> Result<Vec<u8>, EncodeFileError> {
-        match self.0 {
+    pub fn finish(&mut self) -> Result<Vec<u8>, EncodeFileError> {
+        match &mut self.0 {
             Kind::Parquet(file) => Ok(file.finish()?),
-            Kind::Csv { bytes, .. } | Kind::Json { bytes, .. } => Ok(bytes),
+            Kind::Csv { bytes, .. } | Kind::Json { bytes, .. } => Ok(std::mem::take(bytes)),
         }
     }
 }

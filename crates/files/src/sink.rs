@@ -31,6 +31,7 @@ use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_stream::checkpoint::CheckpointError;
 use ognivo_stream::clock::Clock;
 use ognivo_stream::dead_letter;
+use ognivo_stream::kill_point::{self, KillPoint};
 use ognivo_stream::offset::SourcePartition;
 use ognivo_stream::plan::{BatchId, BatchPlan};
 use ognivo_stream::sink::{BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
@@ -95,12 +96,25 @@ impl FileSink {
 
     /// The name of the batch's file in each folder.
     fn file_name(&self, batch: BatchId, encoding: &Encoding) -> String {
-        format!("part-00000-{}-b{:010}-c000{}", self.config.query_id, batch.0, encoding.extension())
+        file_name(&self.config.query_id, batch, encoding.extension())
     }
 
     fn lane(&self, batch: BatchId, target: &LaneTarget, partitioner: &Partitioner) -> LaneFiles {
         LaneFiles::new(target.clone(), partitioner.clone(), self.file_name(batch, &target.encoding))
     }
+}
+
+/// `part-00000-<query>-b0000000007-c000.snappy.parquet`: fixed by query and batch, so that a replay writes the same names.
+fn file_name(query_id: &str, batch: BatchId, extension: &str) -> String {
+    format!("part-00000-{query_id}-b{:010}-c000{extension}", batch.0)
+}
+
+/// The query that a file of ours is named after; None for another writer's.
+fn query_of(path: &str) -> Option<&str> {
+    let name = path.rsplit('/').next()?.strip_prefix("part-00000-")?;
+    let (query, rest) = name.rsplit_once("-b")?;
+    let (batch, _) = rest.split_once("-c000")?;
+    (batch.len() == 10 && batch.bytes().all(|digit| digit.is_ascii_digit())).then_some(query)
 }
 
 #[async_trait]
@@ -181,11 +195,18 @@ impl BatchWriter for FileBatch {
     async fn commit(mut self: Box<Self>) -> Result<Written, SinkError> {
         let n_dead_letters = self.dead_letters.as_ref().map_or(0, LaneFiles::n_rows);
         let n_scored = self.scored.n_rows();
-        if let Some(files) = self.dead_letters.take() {
-            files.finish().await?;
+        if let Some(files) = &mut self.dead_letters {
+            files.stage().await?;
         }
-        let files = self.scored.finish().await?;
+        self.scored.stage().await?;
+        kill_point::pass(KillPoint::SinkStaged)?;
+        if let Some(files) = self.dead_letters.take() {
+            files.publish().await?;
+        }
+        let files = self.scored.publish().await?;
+        kill_point::pass(KillPoint::SinkAllVisible)?;
         self.log.add(self.batch, &files, self.clock.now_ms()).await?;
+        kill_point::pass(KillPoint::SinkLogged)?;
         Ok(Written { n_scored, n_dead_letters })
     }
 
@@ -252,6 +273,16 @@ pub enum FileSinkError {
         /// The folder.
         location: String,
     },
+    /// The newest batch in the target was written by another query.
+    #[error("{location} holds batch {batch} of another query: {query}")]
+    AnotherQuery {
+        /// The batch.
+        batch: u64,
+        /// The query that wrote it.
+        query: String,
+        /// The folder.
+        location: String,
+    },
     /// A dead letter came, and there is no place for it.
     #[error("there is no target for dead letters")]
     NoDeadLetterTarget,
@@ -278,7 +309,9 @@ impl Explain for FileSinkError {
             FileSinkError::Log(cause) => cause.fault(),
             FileSinkError::Encode(cause) => cause.fault(),
             FileSinkError::PartitionBy(cause) => cause.fault(),
-            FileSinkError::AlreadyHeld { .. } | FileSinkError::NoDeadLetterTarget => Fault::Job,
+            FileSinkError::AlreadyHeld { .. }
+            | FileSinkError::AnotherQuery { .. }
+            | FileSinkError::NoDeadLetterTarget => Fault::Job,
         }
     }
     fn retry(&self) -> Retry {
@@ -296,8 +329,29 @@ impl Explain for FileSinkError {
             FileSinkError::AlreadyHeld { .. } => {
                 Some("does another query write into this folder, or is the checkpoint another one's?".to_owned())
             }
+            FileSinkError::AnotherQuery { .. } => {
+                Some("give each query its own output folder, or use the checkpoint that belongs to this one".to_owned())
+            }
             FileSinkError::NoDeadLetterTarget => Some("give the job a `deadLetter`".to_owned()),
             FileSinkError::Store { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_ours_tells_its_query_and_sparks_tell_none() {
+        let ours = file_name("6f1c3d52-0a1b-4c5d-8e9f-b00000000001", BatchId(7), ".snappy.parquet");
+        assert_eq!(ours, "part-00000-6f1c3d52-0a1b-4c5d-8e9f-b00000000001-b0000000007-c000.snappy.parquet");
+        assert_eq!(query_of(&format!("file:///out/p=1/{ours}")), Some("6f1c3d52-0a1b-4c5d-8e9f-b00000000001"));
+        for spark in [
+            "file:///out/part-00000-c663c7be-542d-4eb2-afa0-b82c53236a04-c000.snappy.parquet",
+            "file:///out/part-00000-c663c7be-542d-4eb2-afa0-b82053236004-c000.snappy.parquet",
+        ] {
+            assert_eq!(query_of(spark), None);
         }
     }
 }

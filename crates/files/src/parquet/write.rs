@@ -61,6 +61,11 @@ impl ParquetFile {
         Ok(())
     }
 
+    /// Ends the open row group early, so that its memory becomes free once the bytes are taken.
+    pub(crate) fn end_row_group(&mut self) -> Result<(), ParquetError> {
+        self.writer.flush()
+    }
+
     /// The bytes that are ready and were not taken before.
     pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(self.writer.inner_mut())
@@ -71,8 +76,13 @@ impl ParquetFile {
         self.writer.memory_size() + self.writer.inner().len()
     }
 
+    /// Bytes that are ready and were not taken.
+    pub(crate) fn ready_bytes(&self) -> usize {
+        self.writer.inner().len()
+    }
+
     /// Ends the file and gives its last bytes.
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+    pub(crate) fn finish(&mut self) -> Result<Vec<u8>, ParquetError> {
         self.writer.finish()?;
         Ok(self.take_bytes())
     }

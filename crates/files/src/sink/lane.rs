@@ -7,6 +7,9 @@ use object_store::ObjectStoreExt;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 
+use ognivo_stream::checkpoint::CheckpointError;
+use ognivo_stream::kill_point::{self, KillPoint};
+
 use crate::encode::EncodedFile;
 use crate::open::Location;
 use crate::sink::partitioner::Partitioner;
@@ -14,8 +17,10 @@ use crate::sink::{FileSinkError, LaneTarget};
 
 /// A file's encoded bytes leave memory from this size on.
 const UPLOAD_FROM_BYTES: usize = 1 << 20;
+/// What the open files of a lane hold in memory together at most, however many partition folders a batch has.
+const LANE_MEMORY_BYTES: usize = 128 << 20;
 
-/// Open files of one batch, by partition folder. Nothing of them is visible before [`finish`](LaneFiles::finish).
+/// Open files of one batch, by partition folder. Nothing of them is visible before [`publish`](LaneFiles::publish).
 pub(crate) struct LaneFiles {
     target: LaneTarget,
     partitioner: Partitioner,
@@ -63,26 +68,45 @@ impl LaneFiles {
             }
             let file = self.open.get_mut(&folder).expect("the file was opened above");
             file.encoded.write(&rows)?;
-            if file.encoded.memory_bytes() >= UPLOAD_FROM_BYTES {
-                let bytes = file.encoded.take_bytes();
-                let sent = file.upload.put(bytes.into()).await;
-                sent.map_err(|source| self.target.store_error("write", &self.name, source))?;
-            }
+            file.send_ready_bytes().await.map_err(|source| self.target.store_error("write", &self.name, source))?;
+        }
+        self.bound_memory().await
+    }
+
+    /// Sends away what all open files hold when it is too much together.
+    async fn bound_memory(&mut self) -> Result<(), FileSinkError> {
+        if self.open.values().map(|file| file.encoded.memory_bytes()).sum::<usize>() < LANE_MEMORY_BYTES {
+            return Ok(());
+        }
+        for file in self.open.values_mut() {
+            file.encoded.flush()?;
+            file.send_ready_bytes().await.map_err(|source| self.target.store_error("write", &self.name, source))?;
         }
         Ok(())
     }
 
     fn start(&self, folder: &str) -> Result<OpenFile, FileSinkError> {
         let path = self.target.path_of(folder, &self.name);
-        let upload = BufWriter::new(self.target.location.store().clone(), path.clone());
+        let store = self.target.location.store().clone();
+        let upload = BufWriter::with_capacity(store, path.clone(), UPLOAD_FROM_BYTES);
         let encoded = self.target.encoding.start(self.partitioner.file_schema())?;
         Ok(OpenFile { encoded, upload, path })
     }
 
-    /// Makes every file durable and visible; a file of the same name from an earlier attempt is replaced.
+    /// Hands the last bytes of every file to the store; nothing is visible yet.
+    pub(crate) async fn stage(&mut self) -> Result<(), FileSinkError> {
+        for file in self.open.values_mut() {
+            let bytes = file.encoded.finish()?;
+            let sent = file.upload.put(bytes.into()).await;
+            sent.map_err(|source| self.target.store_error("write", file.path.as_ref(), source))?;
+        }
+        Ok(())
+    }
+
+    /// Makes every staged file durable and visible; a file of the same name from an earlier attempt is replaced.
     ///
     /// A batch without rows leaves no file, nor one of an earlier attempt.
-    pub(crate) async fn finish(self) -> Result<Vec<FinishedFile>, FileSinkError> {
+    pub(crate) async fn publish(self) -> Result<Vec<FinishedFile>, FileSinkError> {
         let mut finished = Vec::new();
         if self.open.is_empty() {
             remove_if_there(&self.target.location, &self.target.path_of("", &self.name))
@@ -90,13 +114,10 @@ impl LaneFiles {
                 .map_err(|source| self.target.store_error("remove", &self.name, source))?;
         }
         for (folder, mut file) in self.open {
-            let bytes = file.encoded.finish()?;
-            let sent = async {
-                file.upload.put(bytes.into()).await?;
-                tokio::io::AsyncWriteExt::shutdown(&mut file.upload).await.map_err(object_store_error)
-            };
-            sent.await.map_err(|source| self.target.store_error("write", file.path.as_ref(), source))?;
+            let sent = tokio::io::AsyncWriteExt::shutdown(&mut file.upload).await.map_err(object_store_error);
+            sent.map_err(|source| self.target.store_error("write", file.path.as_ref(), source))?;
             finished.push(FinishedFile { path: file.path, folder });
+            kill_point::pass(KillPoint::SinkPartVisible).map_err(CheckpointError::from)?;
         }
         Ok(finished)
     }
@@ -107,6 +128,16 @@ impl LaneFiles {
             // What cannot be removed now is hidden, and swept at the next start.
             let _ = file.upload.abort().await;
         }
+    }
+}
+
+impl OpenFile {
+    /// Hands what is ready to the upload, when it is enough to be worth it.
+    async fn send_ready_bytes(&mut self) -> object_store::Result<()> {
+        if self.encoded.ready_bytes() < UPLOAD_FROM_BYTES {
+            return Ok(());
+        }
+        self.upload.put(self.encoded.take_bytes().into()).await
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::open::Location;
 use crate::sink::lane::FinishedFile;
-use crate::sink::{CommitLog, FileSinkError};
+use crate::sink::{CommitLog, FileSinkError, query_of};
 
 /// Spark's name for the log of its file sink.
 pub(crate) const SPARK_METADATA: &str = "_spark_metadata";
@@ -77,7 +77,7 @@ impl SinkLog {
     pub(crate) async fn newest(&self) -> Result<Option<BatchId>, FileSinkError> {
         let mut known = self.known.lock().await;
         known.newest = match self.kind {
-            CommitLog::Spark => known.spark.newest_id().await?.map(BatchId),
+            CommitLog::Spark => self.newest_logged(&mut known.spark).await?,
             CommitLog::Success => self.newest_success().await?,
         };
         Ok(known.newest)
@@ -115,6 +115,17 @@ impl SinkLog {
             block_size: BLOCK_SIZE_BYTES,
             action: "add".to_owned(),
         })
+    }
+
+    async fn newest_logged(&self, log: &mut CompactibleLog<SinkFile>) -> Result<Option<BatchId>, FileSinkError> {
+        let Some(batch) = log.newest_id().await? else { return Ok(None) };
+        let files = log.get(batch).await?.unwrap_or_default();
+        match files.last().and_then(|file| query_of(&file.path)).filter(|query| *query != self.query_id) {
+            None => Ok(Some(BatchId(batch))),
+            Some(query) => {
+                Err(FileSinkError::AnotherQuery { batch, query: query.to_owned(), location: self.location.uri() })
+            }
+        }
     }
 
     async fn newest_success(&self) -> Result<Option<BatchId>, FileSinkError> {
