@@ -59,7 +59,7 @@ pub struct StreamingQuery {
     unreported: Option<RunningBatch>,
     n_batches: u64,
     rows: Tally,
-    previous_trigger_start_ms: Option<i64>,
+    trigger_start_ms: Option<i64>,
     last_progress: Option<Progress>,
 }
 
@@ -124,7 +124,7 @@ impl StreamingQuery {
             unreported: None,
             n_batches: 0,
             rows: Tally::default(),
-            previous_trigger_start_ms: None,
+            trigger_start_ms: None,
             last_progress: None,
         }
     }
@@ -233,7 +233,7 @@ impl StreamingQuery {
         }
         self.prepare().await?;
         self.follow_assignment().await?;
-        let mut watch = Stopwatch::start(self.options.clock.as_ref());
+        let mut watch = self.start_trigger();
         let known = match self.known.take() {
             Some(known) => known,
             None => self.look().await?,
@@ -269,6 +269,13 @@ impl StreamingQuery {
                 }
             }
         }
+    }
+
+    /// Every question to the source counts as a trigger, as in Spark, whether a batch comes of it or not.
+    fn start_trigger(&mut self) -> Stopwatch {
+        let now_ms = self.options.clock.now_ms();
+        let previous_start_ms = self.trigger_start_ms.replace(now_ms);
+        Stopwatch { start_ms: now_ms, previous_start_ms, lap_start_ms: now_ms, durations: DurationMs::default() }
     }
 
     /// Everything that is checked and opened before the first row is read.
@@ -496,7 +503,7 @@ impl StreamingQuery {
             replayed,
             rows,
             trigger_start_ms: watch.start_ms,
-            previous_trigger_start_ms: self.previous_trigger_start_ms.replace(watch.start_ms),
+            previous_trigger_start_ms: watch.previous_start_ms,
             trigger_end_ms,
             durations: watch.into_durations(trigger_end_ms),
         };
@@ -551,16 +558,12 @@ fn check_owner(notes: &Notes, source: &dyn Source, sink: &dyn Sink) -> Result<()
 #[derive(Debug, Clone)]
 struct Stopwatch {
     start_ms: i64,
+    previous_start_ms: Option<i64>,
     lap_start_ms: i64,
     durations: DurationMs,
 }
 
 impl Stopwatch {
-    fn start(clock: &dyn Clock) -> Stopwatch {
-        let now_ms = clock.now_ms();
-        Stopwatch { start_ms: now_ms, lap_start_ms: now_ms, durations: DurationMs::default() }
-    }
-
     /// Ends the part of this name; the next one starts.
     fn lap(&mut self, name: &'static str, clock: &dyn Clock) {
         let now_ms = clock.now_ms();
