@@ -24,6 +24,8 @@ mod laws;
 mod plan;
 /// Random scripts with crashes and failures.
 mod simulation;
+/// Checkpoints that Spark wrote.
+mod spark_checkpoint;
 
 use std::future::Future;
 
