@@ -58,7 +58,7 @@ impl CopiedDirectories {
     async fn files(&self, folder: &Path) -> Result<Vec<Path>> {
         let files = self.store.list(Some(folder)).map_ok(|file| file.location);
         let mut files: Vec<Path> = files.try_collect().await?;
-        let metadata = folder.clone().join(METADATA);
+        let metadata = join(folder, METADATA);
         files.sort_by_key(|file| (file.prefix_matches(&metadata), file.clone()));
         Ok(files)
     }

@@ -17,6 +17,7 @@
 use object_store::path::{Path, PathPart};
 use uuid::Uuid;
 
+use crate::listing::join;
 use crate::versions::{Change, Release};
 
 /// The folder of the metadata line.
@@ -117,7 +118,7 @@ impl Ending {
 }
 
 pub(crate) fn siblings(folder: &Path, name: &str, uuid: Uuid) -> Siblings {
-    let sibling = |ending: Ending| folder.clone().join(format!(".{name}.{uuid}{}", ending.as_str()));
+    let sibling = |ending: Ending| join(folder, &format!(".{name}.{uuid}{}", ending.as_str()));
     Siblings { new: sibling(Ending::New), old: sibling(Ending::Old) }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{ObjectMeta, ObjectStore};
 
 use crate::layout::is_visible;
@@ -65,6 +65,9 @@ fn path_below(root: &Path, location: &Path) -> Option<String> {
 }
 
 /// `path` with the folder or file `below` behind it, which may have several parts.
+///
+/// Names stay as they are: spaces, `#`, `%` and letters of all languages are names on disk, not to be escaped.
 pub(crate) fn join(path: &Path, below: &str) -> Path {
-    below.split('/').filter(|part| !part.is_empty()).fold(path.clone(), |path, part| path.join(part))
+    let part = |part| PathPart::parse(part).unwrap_or_else(|_| PathPart::from(part));
+    below.split('/').filter(|name| !name.is_empty()).fold(path.clone(), |path, name| path.join(part(name)))
 }

@@ -107,7 +107,7 @@ pub(crate) async fn list_folder(store: &dyn ObjectStore, folder: &Path) -> Resul
 
 /// Whether `path` is a model directory.
 pub(crate) async fn is_model(store: &dyn ObjectStore, path: &Path) -> Result<bool, object_store::Error> {
-    let folder = path.clone().join(METADATA);
+    let folder = join(path, METADATA);
     let found = list_folder(store, &folder).await?;
     Ok(found.objects.iter().any(|file| file.location.filename().is_some_and(is_visible)))
 }
@@ -123,7 +123,7 @@ pub(crate) async fn left_beside(
     let is_left = |sibling: &Path| sibling.filename().is_some_and(|sibling| is_sibling_of(&name, sibling, ending));
     let mut dated = Vec::new();
     for left in found.common_prefixes.into_iter().filter(is_left) {
-        let files = list_folder(store, &left.clone().join(METADATA)).await?.objects;
+        let files = list_folder(store, &join(&left, METADATA)).await?.objects;
         dated.push((files.iter().map(|file| file.last_modified).max(), left));
     }
     dated.sort_by(|a, b| b.cmp(a));

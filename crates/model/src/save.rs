@@ -242,9 +242,9 @@ fn below(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-/// Refuses folders that would lead elsewhere, or that a store would write under another name.
+/// Refuses folders that would lead elsewhere, or that a reader would take for hidden.
 fn check_name(folder: &str) -> Result<(), String> {
-    let is_plain = |part: &str| layout::is_visible(part) && !part.is_empty() && PathPart::from(part).as_ref() == part;
+    let is_plain = |part: &str| !part.is_empty() && layout::is_visible(part) && PathPart::parse(part).is_ok();
     match folder.split('/').all(is_plain) {
         true => Ok(()),
         false => Err(format!("cannot be the name of a folder: {folder:?}")),

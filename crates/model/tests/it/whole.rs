@@ -161,6 +161,38 @@ async fn a_save_whose_call_fails_puts_back_what_was_there() {
 }
 
 #[tokio::test]
+async fn names_of_folders_and_uids_stay_as_they_are() {
+    let world = World::on_disk();
+    let odd = "modèles ~ 100%#1/löans {x}";
+    let path = Path::parse(odd).unwrap();
+    let mut saved = model(1);
+    saved.param_map.insert("stageUids".to_owned(), serde_json::json!(["étage 50% #1"]));
+    let (_, mut child) = saved.children.remove(0);
+    child.uid = Uid::new("étage 50% #1");
+    let saved = saved.with_child("stages/0_étage 50% #1".to_owned(), child);
+    for _ in 0..2 {
+        let (store, directories) = (world.store.as_ref(), world.directories.as_ref());
+        write_saved(store, directories, &path, &saved, SaveMode::Overwrite, 1).await.unwrap();
+        assert_eq!(read_saved(store, &path).await.unwrap(), saved);
+    }
+    let folder = world.folder.as_ref().unwrap().path().join(odd);
+    assert!(folder.join("stages/0_étage 50% #1/metadata/part-00000").is_file());
+    assert_eq!(std::fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_uid_that_cannot_be_a_folder_is_not_saved() {
+    let world = World::on_disk();
+    for name in ["stages/0_a/../../b", "stages/0_a\nb", "stages//x", ".hidden", "_temporary"] {
+        let saved = model(1).with_child(name.to_owned(), model(2));
+        let (store, directories) = (world.store.as_ref(), world.directories.as_ref());
+        let result = write_saved(store, directories, &path(), &saved, SaveMode::Overwrite, 1).await;
+        assert!(matches!(result, Err(SaveError::Unsavable { .. })), "{name}: {result:?}");
+        assert_eq!(world.siblings().await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
 async fn a_reader_finds_one_whole_model_whenever_another_is_saved() {
     let mut n_interruptions = 0;
     for at in 0.. {
