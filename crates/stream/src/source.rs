@@ -101,6 +101,8 @@ pub enum ReadLimit {
 }
 
 /// How the partitions of a source moved.
+///
+/// A partition that went and came back since the last call is in both lists: somebody else may have moved its position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Assignment {
     /// Partitions that are ours from now on; their positions are asked of the target.

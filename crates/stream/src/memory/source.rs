@@ -1,6 +1,6 @@
 //! A topic as a source whose offsets are record numbers per partition, as Kafka's are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use arrow_schema::SchemaRef;
@@ -15,17 +15,30 @@ use crate::source::{Assignment, ReadLimit, RowStream, Source, SourceError};
 
 /// Which member of a group has which partitions; changed by the test, followed by the sources.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryMembership(Arc<Mutex<BTreeMap<usize, usize>>>);
+pub struct MemoryMembership(Arc<Mutex<BTreeMap<usize, Ownership>>>);
+
+/// Who has a partition, and how often it has changed hands: a partition that came back is not one that stayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ownership {
+    member: usize,
+    generation: u64,
+}
 
 impl MemoryMembership {
     /// Gives a partition to a member.
     pub fn give(&self, partition: usize, member: usize) {
-        self.0.lock().expect("nobody panics while holding this lock").insert(partition, member);
+        let mut owners = self.0.lock().expect("nobody panics while holding this lock");
+        let owner = owners.entry(partition).or_insert(Ownership { member, generation: 0 });
+        if owner.member != member {
+            *owner = Ownership { member, generation: owner.generation + 1 };
+        }
     }
 
-    fn of(&self, member: usize) -> BTreeSet<usize> {
+    /// The partitions of a member, with their generations.
+    fn of(&self, member: usize) -> BTreeMap<usize, u64> {
         let owners = self.0.lock().expect("nobody panics while holding this lock");
-        owners.iter().filter(|(_, owner)| **owner == member).map(|(partition, _)| *partition).collect()
+        let own = owners.iter().filter(|(_, owner)| owner.member == member);
+        own.map(|(partition, owner)| (*partition, owner.generation)).collect()
     }
 }
 
@@ -36,14 +49,15 @@ pub struct MemorySource {
     max_rows: usize,
     faults: MemoryFaults,
     member: Option<(MemoryMembership, usize)>,
-    assigned: BTreeSet<usize>,
+    /// Our partitions, with their generations.
+    assigned: BTreeMap<usize, u64>,
     fixed_end: Option<BTreeMap<usize, usize>>,
 }
 
 impl MemorySource {
     /// A source that has all partitions and takes at most `max_rows` records of each per batch.
     pub fn new(topic: MemoryTopic, max_rows: usize, faults: MemoryFaults) -> MemorySource {
-        let assigned = (0..topic.n_partitions()).collect();
+        let assigned = (0..topic.n_partitions()).map(|partition| (partition, 0)).collect();
         MemorySource { topic, max_rows, faults, member: None, assigned, fixed_end: None }
     }
 
@@ -56,7 +70,7 @@ impl MemorySource {
         member: usize,
     ) -> MemorySource {
         let member = Some((membership, member));
-        MemorySource { topic, max_rows, faults, member, assigned: BTreeSet::new(), fixed_end: None }
+        MemorySource { topic, max_rows, faults, member, assigned: BTreeMap::new(), fixed_end: None }
     }
 
     fn newest(&self, partition: usize) -> usize {
@@ -81,7 +95,7 @@ impl Source for MemorySource {
         let max_rows = if limit == ReadLimit::Everything { usize::MAX } else { self.max_rows };
         let end: BTreeMap<usize, usize> = self
             .assigned
-            .iter()
+            .keys()
             .map(|partition| {
                 let from = start.get(partition).copied().unwrap_or(0);
                 (*partition, self.newest(*partition).min(from.saturating_add(max_rows)).max(from))
@@ -120,8 +134,9 @@ impl Source for MemorySource {
     async fn assignment(&mut self) -> Result<Option<Assignment>, SourceError> {
         let Some((membership, member)) = &self.member else { return Ok(None) };
         let now = membership.of(*member);
-        let named = |partitions: &BTreeSet<usize>, other: &BTreeSet<usize>| {
-            partitions.difference(other).map(|partition| SourcePartition(partition.to_string())).collect()
+        let named = |partitions: &BTreeMap<usize, u64>, other: &BTreeMap<usize, u64>| {
+            let differs = partitions.iter().filter(|(partition, generation)| other.get(partition) != Some(generation));
+            differs.map(|(partition, _)| SourcePartition(partition.to_string())).collect()
         };
         let moved = Assignment { gained: named(&now, &self.assigned), lost: named(&self.assigned, &now) };
         self.assigned = now;

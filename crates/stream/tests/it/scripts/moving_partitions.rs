@@ -54,6 +54,28 @@ fn a_gained_partition_goes_on_where_its_last_owner_was() {
     });
 }
 
+/// Found by the simulation, seed 6249: the member had the same partitions as before and went on from its old position.
+#[test]
+fn a_partition_that_went_and_came_back_goes_on_where_the_other_member_was() {
+    run(async {
+        let mut world = world();
+        world.membership.give(0, 0);
+        world.membership.give(1, 0);
+        let (mut first, mut second) = (world.start(0), world.start(1));
+        world.add(4);
+        first.process_all_available().await.unwrap();
+
+        world.membership.give(0, 1);
+        world.add(4);
+        second.process_all_available().await.unwrap();
+
+        world.membership.give(0, 0);
+        world.add(4);
+        first.process_all_available().await.unwrap();
+        assert_eq!(world.check_at_the_end(), Ok(()));
+    });
+}
+
 #[test]
 fn a_member_without_partitions_waits() {
     run(async {
