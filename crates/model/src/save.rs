@@ -22,7 +22,7 @@
 
 use bytes::Bytes;
 use object_store::path::{Path, PathPart};
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ListResult, ObjectStore, ObjectStoreExt};
 use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::saved::{SavedError, SavedStage};
@@ -153,8 +153,7 @@ impl Saving<'_> {
             };
         }
         let found = list_folder(self.store, self.path).await.map_err(|source| failed(self.path, source))?;
-        let is_file = found.objects.is_empty() && self.store.head(self.path).await.is_ok();
-        if is_file || !found.objects.is_empty() || !found.common_prefixes.is_empty() {
+        if !is_empty(&found) || self.store.head(self.path).await.is_ok() {
             return Err(SaveError::NotAModel { path: self.path.clone() });
         }
         Ok(false)
@@ -167,7 +166,7 @@ impl Saving<'_> {
             self.store.put(&file, content.into()).await.map_err(|source| failed(&file, source))?;
         }
         if !replaces {
-            return self.rename(&self.new, self.path).await;
+            return self.put_in_place().await;
         }
         let moved = self.rename(self.path, &self.old).await;
         let placed = match moved {
@@ -177,6 +176,17 @@ impl Saving<'_> {
         if placed.is_err() && !self.stands(self.path).await.unwrap_or(true) {
             self.clear_remains().await?;
             self.rename(&self.old, self.path).await?;
+        }
+        placed
+    }
+
+    /// Step 5 where no model is replaced. An empty directory, made in advance, gives way.
+    async fn put_in_place(&self) -> Result<(), SaveError> {
+        let placed = self.rename(&self.new, self.path).await;
+        let is_in_the_way = matches!(placed, Err(SaveError::Conflict { .. }));
+        if is_in_the_way && list_folder(self.store, self.path).await.is_ok_and(|found| is_empty(&found)) {
+            self.directories.remove_folder(self.path).await.map_err(|source| failed(self.path, source))?;
+            return self.rename(&self.new, self.path).await;
         }
         placed
     }
@@ -200,6 +210,10 @@ impl Saving<'_> {
             source => failed(to, source),
         })
     }
+}
+
+fn is_empty(found: &ListResult) -> bool {
+    found.objects.is_empty() && found.common_prefixes.is_empty()
 }
 
 fn failed(path: &Path, source: object_store::Error) -> SaveError {

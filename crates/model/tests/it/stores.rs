@@ -55,7 +55,11 @@ fn store_error(path: &Path, error: std::io::Error) -> Error {
 #[async_trait]
 impl Directories for LocalDirectories {
     async fn rename_folder(&self, from: &Path, to: &Path) -> Result<()> {
-        fs::rename(self.on_disk(from), self.on_disk(to)).map_err(|error| store_error(from, error))
+        let target = self.on_disk(to);
+        if target.symlink_metadata().is_ok() {
+            return Err(store_error(to, ErrorKind::AlreadyExists.into()));
+        }
+        fs::rename(self.on_disk(from), target).map_err(|error| store_error(from, error))
     }
     async fn remove_folder(&self, folder: &Path) -> Result<()> {
         match fs::remove_dir_all(self.on_disk(folder)) {
@@ -163,26 +167,19 @@ impl ObjectStore for FaultyStore {
 /// What happens in the middle of somebody's reading.
 pub(crate) type Interruption = BoxFuture<'static, ()>;
 
-/// A store in which something happens just before its n-th call.
-pub(crate) struct InterruptedStore {
-    inner: Arc<dyn ObjectStore>,
+/// Counts calls; something happens just before the n-th.
+struct Interrupter {
     calls: AtomicUsize,
     at: usize,
-    interruption: Arc<Mutex<Option<Interruption>>>,
+    interruption: Mutex<Option<Interruption>>,
 }
 
-impl InterruptedStore {
-    pub(crate) fn new(inner: Arc<dyn ObjectStore>, at: usize, interruption: Interruption) -> InterruptedStore {
-        InterruptedStore {
-            inner,
-            calls: AtomicUsize::new(0),
-            at,
-            interruption: Arc::new(Mutex::new(Some(interruption))),
-        }
+impl Interrupter {
+    fn new(at: usize, interruption: Interruption) -> Interrupter {
+        Interrupter { calls: AtomicUsize::new(0), at, interruption: Mutex::new(Some(interruption)) }
     }
 
-    /// Whether the call has come.
-    pub(crate) fn was_interrupted(&self) -> bool {
+    fn has_come(&self) -> bool {
         self.interruption.lock().unwrap().is_none()
     }
 
@@ -190,6 +187,62 @@ impl InterruptedStore {
         let is_due = self.calls.fetch_add(1, Ordering::SeqCst) == self.at;
         let interruption = self.interruption.lock().unwrap().take_if(|_| is_due);
         interruption.unwrap_or_else(|| Box::pin(async {}))
+    }
+}
+
+/// A store in which something happens just before its n-th reading call.
+pub(crate) struct InterruptedStore {
+    inner: Arc<dyn ObjectStore>,
+    interrupter: Interrupter,
+}
+
+impl InterruptedStore {
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>, at: usize, interruption: Interruption) -> InterruptedStore {
+        InterruptedStore { inner, interrupter: Interrupter::new(at, interruption) }
+    }
+
+    /// Whether the call has come.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interrupter.has_come()
+    }
+
+    fn before_call(&self) -> BoxFuture<'static, ()> {
+        self.interrupter.before_call()
+    }
+}
+
+/// Directories of a disk where something happens just before the n-th call.
+pub(crate) struct InterruptedDirectories {
+    inner: LocalDirectories,
+    interrupter: Interrupter,
+}
+
+impl InterruptedDirectories {
+    pub(crate) fn new(inner: LocalDirectories, at: usize, interruption: Interruption) -> InterruptedDirectories {
+        InterruptedDirectories { inner, interrupter: Interrupter::new(at, interruption) }
+    }
+
+    /// Whether the call has come.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interrupter.has_come()
+    }
+}
+
+impl fmt::Debug for InterruptedDirectories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "interrupted {:?}", self.inner)
+    }
+}
+
+#[async_trait]
+impl Directories for InterruptedDirectories {
+    async fn rename_folder(&self, from: &Path, to: &Path) -> Result<()> {
+        self.interrupter.before_call().await;
+        self.inner.rename_folder(from, to).await
+    }
+    async fn remove_folder(&self, folder: &Path) -> Result<()> {
+        self.interrupter.before_call().await;
+        self.inner.remove_folder(folder).await
     }
 }
 

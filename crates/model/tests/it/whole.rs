@@ -12,7 +12,9 @@ use ognivo_ml::saved::SavedStage;
 use ognivo_ml::uid::Uid;
 use ognivo_model::{CopiedDirectories, Directories, LoadError, SaveError, SaveMode, model_id, read_saved, write_saved};
 
-use crate::stores::{Failure, FaultyDirectories, FaultyStore, Fuse, InterruptedStore, LocalDirectories, local};
+use crate::stores::{
+    Failure, FaultyDirectories, FaultyStore, Fuse, InterruptedDirectories, InterruptedStore, LocalDirectories, local,
+};
 
 /// A small pipeline directory whose content depends on `number`.
 fn model(number: i64) -> SavedStage {
@@ -113,6 +115,39 @@ async fn something_other_than_a_model_is_never_replaced() {
         let error = world.save(2, SaveMode::Overwrite).await.unwrap_err();
         assert!(matches!(error, SaveError::NotAModel { .. }), "{error}");
         assert_eq!(world.siblings().await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn an_empty_directory_made_in_advance_gives_way() {
+    let world = World::on_disk();
+    std::fs::create_dir_all(world.folder.as_ref().unwrap().path().join("models/loans")).unwrap();
+    world.save(1, SaveMode::ErrorIfExists).await.unwrap();
+    assert_eq!((world.number().await, world.siblings().await), (Some(1), vec![]));
+}
+
+#[tokio::test]
+async fn two_saves_at_a_time_leave_one_whole_model() {
+    // The second save runs just before the n-th call of the first.
+    for at in 0..40 {
+        let world = World::on_disk();
+        world.save(1, SaveMode::ErrorIfExists).await.unwrap();
+        let folder = world.folder.as_ref().unwrap().path().to_owned();
+        let save = async move {
+            let (store, directories) = (local(&folder), LocalDirectories(local(&folder)));
+            // It may lose against the first; then it says so.
+            let saved = write_saved(store.as_ref(), &directories, &path(), &model(2), SaveMode::Overwrite, 1).await;
+            assert!(matches!(saved, Ok(()) | Err(SaveError::Conflict { .. })), "{saved:?}");
+        };
+        let inner = LocalDirectories(local(world.folder.as_ref().unwrap().path()));
+        let directories = InterruptedDirectories::new(inner, at, Box::pin(save));
+        let saved = write_saved(world.store.as_ref(), &directories, &path(), &model(3), SaveMode::Overwrite, 1).await;
+        assert!(matches!(saved, Ok(()) | Err(SaveError::Conflict { .. })), "call {at}: {saved:?}");
+        let number = world.number().await;
+        assert!(number == Some(2) || number == Some(3), "call {at}: {number:?}");
+        if !directories.was_interrupted() {
+            return assert!(at > 2, "{at}");
+        }
     }
 }
 
