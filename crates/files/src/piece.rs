@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
 use ognivo_data::codec::csv::{CsvDecoder, CsvOptions};
+use ognivo_data::codec::json::JsonDecoder;
 use ognivo_data::codec::{DecodeError, Malformed, RowDecoder};
 use ognivo_data::column::{ColumnNotFound, find_column};
 use ognivo_data::schema::type_name;
@@ -179,6 +180,16 @@ impl PieceReader {
                 }
                 Ok(Some(Box::new(decoder)))
             }
+            FileFormat::Json(options) => {
+                let mut decoder = JsonDecoder::new(schema, options, Some(&in_files), self.block_rows)?;
+                if let Some(range) = range {
+                    decoder = decoder.with_range(range.start, range.end);
+                }
+                if self.keep_raw {
+                    decoder = decoder.with_spans();
+                }
+                Ok(Some(Box::new(decoder)))
+            }
             FileFormat::Parquet => Ok(None),
         }
     }
@@ -241,6 +252,6 @@ impl Iterator for PieceBlocks {
 pub(crate) fn is_splittable(format: &FileFormat) -> bool {
     match format {
         FileFormat::Csv(CsvOptions { multi_line, .. }) => !multi_line,
-        FileFormat::Parquet => true,
+        FileFormat::Json(_) | FileFormat::Parquet => true,
     }
 }

@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Field, Schema, SchemaRef};
+use bytes::Bytes;
 use ognivo_data::codec::DecodeError;
-use ognivo_data::codec::csv::{CsvOptions, infer_schema};
+use ognivo_data::codec::csv::{self, CsvOptions};
+use ognivo_data::codec::json::{self, JsonOptions};
 use ognivo_data::column::ColumnNotFound;
 use ognivo_data::dataset::{CHUNK_ROWS, Dataset, DatasetError, Executor, Partitions, RowIter};
 use ognivo_data::fault::{Explain, Fault, Retry};
@@ -30,6 +32,8 @@ use crate::piece::{FileColumns, PieceBlocks, PieceReader, is_splittable};
 pub enum FileFormat {
     /// CSV, with Spark's reader options.
     Csv(CsvOptions),
+    /// JSON lines, with Spark's reader options.
+    Json(JsonOptions),
     /// Parquet.
     Parquet,
 }
@@ -230,7 +234,7 @@ pub(crate) fn folder_fields(files: &[InputFile], given: Option<&Schema>) -> Resu
     Ok(names.iter().enumerate().map(field).collect())
 }
 
-/// The columns of the files, found in them.
+/// The columns of the files, found in them; types need the files whole, in memory.
 fn infer(request: &ReadRequest, files: &[DatasetFile]) -> Result<Schema, ReadError> {
     let with_bytes: Vec<&DatasetFile> = files.iter().filter(|file| file.file.size_bytes > 0).collect();
     let Some(first) = with_bytes.first() else {
@@ -242,19 +246,27 @@ fn infer(request: &ReadRequest, files: &[DatasetFile]) -> Result<Schema, ReadErr
             let found = file_schema(&first.open()?);
             Ok(found.map_err(|source| FileError::Parquet { path: first.name(), source })?)
         }
-        FileFormat::Csv(options) => {
-            // Names are in the first file; only types need all of them.
-            let looked_at = if options.infer_schema { with_bytes.as_slice() } else { &with_bytes[..1] };
-            let whole = |file: &&DatasetFile| -> Result<bytes::Bytes, FileError> {
-                let end =
-                    if options.infer_schema { file.file.size_bytes } else { file.file.size_bytes.min(HEAD_BYTES) };
-                file.open()?.read(0..end).map_err(|source| FileError::Read { path: file.name(), source })
-            };
-            let contents = looked_at.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
-            let contents: Vec<&[u8]> = contents.iter().map(AsRef::as_ref).collect();
-            Ok(infer_schema(&contents, options))
+        // Names are in the first file; only types need all of them.
+        FileFormat::Csv(options) if !options.infer_schema => {
+            let head = contents(&with_bytes[..1], HEAD_BYTES)?;
+            Ok(csv::infer_schema(&slices(&head), options))
         }
+        FileFormat::Csv(options) => Ok(csv::infer_schema(&slices(&contents(&with_bytes, u64::MAX)?), options)),
+        FileFormat::Json(options) => Ok(json::infer_schema(&slices(&contents(&with_bytes, u64::MAX)?), options)),
     }
+}
+
+/// The files, each up to so many bytes, in memory.
+fn contents(files: &[&DatasetFile], max_bytes: u64) -> Result<Vec<Bytes>, FileError> {
+    let content = |file: &&DatasetFile| {
+        let read = file.open()?.read(0..file.file.size_bytes.min(max_bytes));
+        read.map_err(|source| FileError::Read { path: file.name(), source })
+    };
+    files.iter().map(content).collect()
+}
+
+fn slices(contents: &[Bytes]) -> Vec<&[u8]> {
+    contents.iter().map(AsRef::as_ref).collect()
 }
 
 /// How much of a file is looked at for the names of its columns.

@@ -11,10 +11,11 @@ use arrow_schema::{DataType, Field, Schema};
 use ognivo_data::codec::csv::CsvOptions;
 use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
 use ognivo_data::dataset::LocalExecutor;
+use ognivo_data::partition_plan::PartitionSettings;
 use ognivo_data::schema::{to_ddl, to_json};
 use ognivo_files::open::open;
 use ognivo_files::read::{FileFormat, ReadRequest, RecordCounts, read};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fixtures::spark;
 
@@ -210,4 +211,25 @@ fn columns_that_are_not_asked_for_are_not_read() {
         ..ReadRequest::new(open(".", folder.path()).unwrap(), FileFormat::Csv(options))
     };
     assert_eq!(ours(&rows(&request)), [serde_json::json!({"a": 1, "c": 2.5, "p": 7})]);
+}
+
+#[test]
+fn json_lines_are_read_with_the_schema_that_is_found_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.json"), "{\"id\":1,\"p\":{\"x\":0.5}}\n\n{\"id\":2}\n").unwrap();
+    std::fs::write(folder.path().join("b.json"), "{\"id\":3,\"name\":\"z\"}\n").unwrap();
+    let format = FileFormat::Json(JsonOptions::default());
+    let request = ReadRequest::new(open(".", folder.path()).unwrap(), format.clone());
+    let data = read(&request, Arc::new(LocalExecutor::single_threaded())).unwrap();
+    assert_eq!(to_ddl(data.dataset.schema()).unwrap(), "id BIGINT,name STRING,p STRUCT<x: DOUBLE>");
+    let mut found = ours(&rows(&request));
+    found.sort_by_key(|row| row["id"].as_i64());
+    assert_eq!(found, [json!({"id": 1, "p": {"x": 0.5}}), json!({"id": 2}), json!({"id": 3, "name": "z"})]);
+
+    // The same rows when the files are cut into pieces of a few bytes.
+    let partitions = PartitionSettings { max_partition_bytes: 7, open_cost_bytes: 0, parallelism: 1 };
+    let cut = ReadRequest { partitions, ..request };
+    let mut pieces = ours(&rows(&cut));
+    pieces.sort_by_key(|row| row["id"].as_i64());
+    assert_eq!(pieces, found);
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use ognivo_data::codec::csv::CsvOptions;
+use ognivo_data::codec::json::JsonOptions;
 use ognivo_data::fault::{Explain as _, Fault};
 use ognivo_data::schema::parse_ddl;
 use ognivo_files::local::LocalStore;
@@ -53,17 +54,20 @@ impl Bench {
     }
 
     fn source(&self) -> FileSource {
+        FileSource::new(self.config(), Arc::new(SystemClock)).unwrap()
+    }
+
+    fn config(&self) -> FileSourceConfig {
         let location = open(&self.input, self.folder.path()).unwrap();
         let log_folder = open("checkpoint/sources/0", self.folder.path()).unwrap();
-        let config = FileSourceConfig {
+        FileSourceConfig {
             location,
             format: FileFormat::Csv(CsvOptions::parse(self.csv.iter().copied()).unwrap()),
             schema: Arc::new(parse_ddl("id INT, name STRING").unwrap()),
             options: self.options.clone(),
             log_store: Arc::new(LocalStore::new()),
             log_folder: log_folder.path().clone(),
-        };
-        FileSource::new(config, Arc::new(SystemClock)).unwrap()
+        }
     }
 
     fn log(&self, name: &str) -> String {
@@ -306,4 +310,45 @@ async fn a_checkpoint_of_spark_goes_on_where_it_was() {
         );
     }
     assert!(spark("3.5", "checkpoint").exists());
+}
+
+#[tokio::test]
+async fn json_and_parquet_rows_say_where_they_stand_and_what_they_were() {
+    let bench = Bench::new(FileSourceOptions::default());
+    bench.file("in/a.json", 1, "{\"id\":1}\nnot json\n{\"id\":2,\"name\":\"é\"}\n");
+    let base = format!("file://{}", bench.folder.path().to_str().unwrap());
+    let format = FileFormat::Json(JsonOptions::parse([("mode", "REJECT")]).unwrap());
+    let mut source = FileSource::new(FileSourceConfig { format, ..bench.config() }, Arc::new(SystemClock)).unwrap();
+    latest(&mut source, None).await;
+    let blocks = self::blocks(&mut source, None, 0).await.unwrap();
+    assert_eq!(blocks[0].origin.position(1), format!("{base}/in/a.json:3"));
+    assert_eq!(blocks[0].origin.payload(1).as_ref(), "{\"id\":2,\"name\":\"é\"}".as_bytes());
+    assert_eq!(blocks[0].malformed[0].position, format!("{base}/in/a.json:2"));
+
+    let query = spark_query("4.3");
+    let schema = Arc::new(parse_ddl("name STRING, id INT").unwrap());
+    let location = open("output", query.path()).unwrap();
+    let config = FileSourceConfig { location, schema, format: FileFormat::Parquet, ..bench.config() };
+    let mut source = FileSource::new(config, Arc::new(SystemClock)).unwrap();
+    assert_eq!(latest(&mut source, Some(0)).await, Some(1));
+    let blocks = self::blocks(&mut source, Some(0), 1).await.unwrap();
+    let n_rows: usize = blocks.iter().map(|block| block.rows.num_rows()).sum();
+    assert_eq!((blocks.len(), n_rows), (14, 42), "the files of Spark's sink, by its log");
+    let (position, payload) = (blocks[0].origin.position(2), blocks[0].origin.payload(2).into_owned());
+    assert!(position.ends_with(".snappy.parquet:3"), "{position}");
+    let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(payload["name"], "name 2");
+}
+
+#[tokio::test]
+async fn a_damaged_parquet_file_stops_the_job_with_its_name() {
+    let bench = Bench::new(FileSourceOptions::default());
+    bench.file("in/a.parquet", 1, "PAR1 this is not what it says PAR1");
+    let config = FileSourceConfig { format: FileFormat::Parquet, ..bench.config() };
+    let mut source = FileSource::new(config, Arc::new(SystemClock)).unwrap();
+    latest(&mut source, None).await;
+    let range = OffsetRange { start: None, end: at(0) };
+    let error = source.read(&range).await.unwrap().try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(error.to_string().contains("in/a.parquet is not a Parquet file that can be read"), "{error}");
+    assert_eq!(error.fault(), Fault::Data);
 }
