@@ -1,9 +1,10 @@
 //! Why a model directory cannot be loaded: where, what, whose fault, and what to do.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use object_store::path::Path;
-use ognivo_data::fault::{Explain, Fault, Retry, nearest};
+use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_ml::saved::SavedError;
 use ognivo_ml::uid::Uid;
 
@@ -188,7 +189,7 @@ impl Explain for LoadError {
             LoadError::Metadata { .. } | LoadError::Table { .. } | LoadError::Missing { .. } => {
                 Some("the directory is damaged or incomplete; save the model again or copy it again".to_owned())
             }
-            LoadError::UnknownClass { class, known, .. } => Some(unknown_class_hint(class, known)),
+            LoadError::UnknownClass { known, .. } => Some(unknown_class_hint(known)),
             LoadError::WrongKind { found, .. } => {
                 Some(format!("it is {found}; `ognivo inspect` shows what the directory holds"))
             }
@@ -197,12 +198,8 @@ impl Explain for LoadError {
     }
 }
 
-fn unknown_class_hint(class: &str, known: &[&str]) -> String {
-    let short = |class: &str| class.rsplit('.').next().unwrap_or(class).to_owned();
-    let names: Vec<String> = known.iter().map(|class| short(class)).collect();
-    let list = format!("stages that can be loaded: {}", names.join(", "));
-    match nearest(&short(class), names.iter().map(String::as_str)) {
-        Some(name) => format!("did you mean `{name}`? {list}"),
-        None => list,
-    }
+fn unknown_class_hint(known: &[&str]) -> String {
+    let short = |class: &&str| class.rsplit('.').next().unwrap_or(class).to_owned();
+    let names: BTreeSet<String> = known.iter().map(short).collect();
+    format!("stages that can be loaded: {}", names.into_iter().collect::<Vec<_>>().join(", "))
 }
