@@ -11,7 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt, Result};
 use crate::layout::METADATA;
 use crate::listing::join;
 
-/// What a file system can do with a directory as a whole; [`save`](crate::save) stands on it.
+/// What a file system can do with a directory as a whole; [`save`](crate::save()) stands on it.
 ///
 /// | file system | `rename_folder` | so a save that is stopped |
 /// |---|---|---|

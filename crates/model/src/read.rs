@@ -1,7 +1,7 @@
 //! A directory → [`SavedStage`], whatever its class.
 //!
 //! 1. find the directory that stands at the path: it has a file in `metadata/`; when a save was stopped between its two renames,
-//!    the one that it moved aside stands (see [`save`](crate::save));
+//!    the one that it moved aside stands (see [`save`](mod@crate::save));
 //! 2. list all its files once;
 //! 3. read stage by stage: metadata, tables, then the stages inside, by [`NESTED`](crate::layout::NESTED);
 //! 4. list again. When something changed in between, a save replaced the directory under our hands: begin again, so that what
