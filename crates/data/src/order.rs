@@ -120,7 +120,7 @@ fn floats<T: ArrowPrimitiveType>(
 }
 
 /// NaN is greater than all else and equal to itself; zeros are equal whatever their sign.
-fn compare_floats<T: PartialOrd + Copy>(a: T, b: T, is_nan: impl Fn(T) -> bool) -> Ordering {
+pub(crate) fn compare_floats<T: PartialOrd + Copy>(a: T, b: T, is_nan: impl Fn(T) -> bool) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
 }
 

@@ -35,6 +35,8 @@ pub enum RejectCode {
     WrongSize,
     /// A value that a cast cannot make one of the other type.
     CastFailed,
+    /// An expression that has no value: a division by zero, an overflow.
+    ExpressionFailed,
 }
 
 impl RejectCode {
@@ -47,6 +49,7 @@ impl RejectCode {
             RejectCode::OutOfRange => "out_of_range",
             RejectCode::WrongSize => "wrong_size",
             RejectCode::CastFailed => "cast_failed",
+            RejectCode::ExpressionFailed => "expression_failed",
         }
     }
 }

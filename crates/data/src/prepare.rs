@@ -11,6 +11,10 @@
 mod cast;
 mod drop;
 mod drop_na;
+mod expression;
+mod filter;
+mod select_expr;
+mod value;
 mod with_column_renamed;
 
 use std::sync::Arc;
@@ -22,13 +26,17 @@ use arrow_select::filter::filter_record_batch;
 pub use cast::Cast;
 pub use drop::Drop;
 pub use drop_na::{DropNa, How};
+pub use expression::ExpressionError;
+pub use filter::Filter;
+pub use select_expr::SelectExpr;
 pub use with_column_renamed::WithColumnRenamed;
 
 use crate::column::{ColumnNotFound, find_column};
 use crate::dataset::{Dataset, DatasetError, RowMap};
 use crate::fault::{Explain, Fault};
-use crate::outcome::{Fate, Fates, Outcome, Rejection};
+use crate::outcome::{Fate, Fates, Outcome, RejectCode, Rejection};
 use crate::version::SparkVersion;
+use expression::Failures;
 
 /// One step of `prepare:`, under Spark's name for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +50,10 @@ pub enum Step {
     WithColumnRenamed(WithColumnRenamed),
     /// `drop`
     Drop(Drop),
+    /// `filter`
+    Filter(Filter),
+    /// `selectExpr`
+    SelectExpr(SelectExpr),
 }
 
 impl Step {
@@ -52,6 +64,8 @@ impl Step {
             Step::Cast(_) => "cast",
             Step::WithColumnRenamed(_) => "withColumnRenamed",
             Step::Drop(_) => "drop",
+            Step::Filter(_) => "filter",
+            Step::SelectExpr(_) => "selectExpr",
         }
     }
 
@@ -61,6 +75,8 @@ impl Step {
             Step::Cast(step) => Box::new(step.bind(input, version)?),
             Step::WithColumnRenamed(step) => Box::new(step.bind(input)?),
             Step::Drop(step) => Box::new(step.bind(input)?),
+            Step::Filter(step) => Box::new(step.bind(input, version)?),
+            Step::SelectExpr(step) => Box::new(step.bind(input, version)?),
         })
     }
 }
@@ -94,6 +110,7 @@ impl Explain for PrepareError {
         match &self.problem {
             PrepareProblem::Column(error) => error.hint(),
             PrepareProblem::CannotCast { hint, .. } => hint.map(str::to_owned),
+            PrepareProblem::Expression(error) => error.hint(),
             _ => None,
         }
     }
@@ -106,6 +123,9 @@ pub enum PrepareProblem {
     /// A column is not there.
     #[error(transparent)]
     Column(#[from] ColumnNotFound),
+    /// An expression cannot be read, or does not fit the columns.
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
     /// A column would be there twice.
     #[error("there is a column of that name already: {0}")]
     Duplicate(String),
@@ -222,6 +242,21 @@ fn resolve(schema: &Schema, name: &str) -> Result<usize, ColumnNotFound> {
 /// `schema` with other fields, its own metadata kept.
 fn with_fields(schema: &Schema, fields: Vec<Arc<Field>>) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// The fates of rows of which some failed in an expression for `column`; of the others a rule keeps some.
+fn fates_of(step: &str, column: &str, failures: Failures, is_kept: impl Fn(usize) -> bool) -> Vec<Fate> {
+    let fate = |(row, failure): (usize, Option<String>)| match failure {
+        Some(message) => Fate::Rejected(Box::new(Rejection {
+            stage: step.to_owned(),
+            column: column.to_owned(),
+            code: RejectCode::ExpressionFailed,
+            message,
+        })),
+        None if is_kept(row) => Fate::Kept,
+        None => Fate::Skipped,
+    };
+    failures.into_iter().enumerate().map(fate).collect()
 }
 
 /// The outcome of rows of which some go on.

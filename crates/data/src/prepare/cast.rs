@@ -1,6 +1,10 @@
 //! `cast`: other types for columns.
 
-mod value;
+mod convert;
+
+#[cfg(test)]
+pub(super) use convert::cast_column;
+pub(super) use convert::{cast, check, to_text};
 
 use std::sync::Arc;
 
@@ -35,7 +39,7 @@ impl Cast {
         for (name, to) in &self.columns {
             let position = resolve(input, name)?;
             let (name, from) = (fields[position].name().clone(), fields[position].data_type());
-            if let Err(hint) = value::check(from, to, &rules) {
+            if let Err(hint) = convert::check(from, to, &rules) {
                 let (from, to) = (type_name(from), type_name(to));
                 return Err(PrepareProblem::CannotCast { column: name, from, to, hint });
             }
@@ -50,15 +54,15 @@ impl Cast {
 
 /// What differs between versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct CastRules {
+pub(super) struct CastRules {
     /// A value that does not fit rejects the row, instead of becoming null or wrapping around.
-    ansi: bool,
+    pub(super) ansi: bool,
     /// Blanks around a text are no part of it, and infinities and NaN have many spellings.
     lenient_text: bool,
 }
 
 impl CastRules {
-    fn of(version: SparkVersion) -> CastRules {
+    pub(super) fn of(version: SparkVersion) -> CastRules {
         CastRules { ansi: version >= SparkVersion::V4_3, lenient_text: version >= SparkVersion::V3_5 }
     }
 }
@@ -79,9 +83,11 @@ impl BoundStep for BoundCast {
         let mut fates = vec![Fate::Kept; if self.rules.ansi { rows.num_rows() } else { 0 }];
         for (position, to) in &self.casts {
             let before = Arc::clone(&columns[*position]);
-            columns[*position] = value::cast(&before, to, &self.rules);
+            columns[*position] = convert::cast_column(&before, to, &self.rules);
+            let nulls = before.logical_nulls();
             for (row, fate) in fates.iter_mut().enumerate() {
-                let failed = before.is_valid(row) && columns[*position].is_null(row);
+                let was_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+                let failed = !was_null && columns[*position].is_null(row);
                 if failed && *fate == Fate::Kept {
                     *fate = Fate::Rejected(Box::new(self.rejection(*position, &before, row, to)));
                 }
@@ -99,7 +105,7 @@ impl BoundCast {
             stage: "cast".to_owned(),
             column: self.output_schema.field(position).name().clone(),
             code: RejectCode::CastFailed,
-            message: format!("cannot be cast to {}: {}", type_name(to), value::shown(column, row)),
+            message: format!("cannot be cast to {}: {}", type_name(to), convert::shown(column, row)),
         }
     }
 }
@@ -138,7 +144,7 @@ mod tests {
             DataType::Timestamp(..) => json!(column.as_primitive::<TimestampMicrosecondType>().value(row)),
             DataType::Decimal128(..) => json!(column.as_primitive::<Decimal128Type>().value_as_string(row)),
             DataType::Utf8 => json!({"text": column.as_string::<i32>().value(row)}),
-            _ => value::shown(column, row).parse().unwrap(),
+            _ => convert::shown(column, row).parse().unwrap(),
         }
     }
 
@@ -159,7 +165,7 @@ mod tests {
         for entry in entries.iter().filter(|entry| entry.get("to").is_some()) {
             let (from, to) = (entry["from"].as_str().unwrap(), entry["to"].as_str().unwrap());
             let (from, to) = (parse_type(from).unwrap(), parse_type(to).unwrap());
-            assert_eq!(value::check(&from, &to, &rules).is_err(), entry.get("refused").is_some(), "{entry}");
+            assert_eq!(convert::check(&from, &to, &rules).is_err(), entry.get("refused").is_some(), "{entry}");
             if entry.get("refused").is_some() {
                 continue;
             }
@@ -168,8 +174,8 @@ mod tests {
                 given.unwrap()["given"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
             // What Spark shows of the values that were cast reads back as these values.
             let text: ArrayRef = Arc::new(StringArray::from(given.clone()));
-            let source = value::cast(&text, &from, &CastRules::of(SparkVersion::V3_5));
-            let result = value::cast(&source, &to, &rules);
+            let source = convert::cast_column(&text, &from, &CastRules::of(SparkVersion::V3_5));
+            let result = convert::cast_column(&source, &to, &rules);
             for (row, expected) in entry["values"].as_array().unwrap().iter().enumerate() {
                 if !is_left_out(given[row], &to) {
                     let expected = if expected == "error" { &Value::Null } else { expected };
@@ -195,7 +201,7 @@ mod tests {
     #[test]
     fn spark_2_4_does_not_look_through_blanks() {
         let text: ArrayRef = Arc::new(StringArray::from(vec!["1", " 1"]));
-        let cast = |version| value::cast(&text, &DataType::Int32, &CastRules::of(version)).null_count();
+        let cast = |version| convert::cast_column(&text, &DataType::Int32, &CastRules::of(version)).null_count();
         assert_eq!((cast(SparkVersion::V2_4), cast(SparkVersion::V3_5)), (1, 0));
     }
 
@@ -205,6 +211,17 @@ mod tests {
         let bound =
             Cast { columns: vec![("A".to_owned(), DataType::Float64)] }.bind(&input, SparkVersion::V3_5).unwrap();
         assert_eq!(*bound.output_schema, parse_ddl("a DOUBLE, b INT NOT NULL COMMENT 'y'").unwrap());
+    }
+
+    #[test]
+    fn nulls_are_cast_to_nulls_under_all_rules() {
+        let input = Arc::new(parse_ddl("a VOID, b STRING").unwrap());
+        let columns = ["a", "b"].map(|name| (name.to_owned(), DataType::Int32));
+        let bound = Cast { columns: columns.into() }.bind(&input, SparkVersion::V4_3).unwrap();
+        let text: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>, Some("1")]));
+        let rows = RecordBatch::try_new(input, vec![Arc::new(arrow_array::NullArray::new(2)), text]).unwrap();
+        let outcome = bound.apply(rows);
+        assert_eq!((outcome.fates.n_kept(), outcome.rows.column(0).null_count()), (2, 2));
     }
 
     #[test]

@@ -1,19 +1,10 @@
-//! How one value becomes one of another type.
+//! How one value becomes one of another type: one function per target type, which says what becomes of each kind of value.
 //!
-//! Each value is read into a [`Value`], and each target type has one function that says what becomes of each kind of value.
 //! `None` is null, or under ANSI rules the failure of the cast.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
-};
-use arrow_array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array, Int16Array,
-    Int32Array, Int64Array, StringArray, TimestampMicrosecondArray, new_null_array,
-};
+use arrow_array::ArrayRef;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::CastRules;
@@ -21,28 +12,13 @@ use crate::codec::datetime::{Pattern, Zone, cast_date, cast_timestamp, cast_time
 use crate::codec::number::{
     double_to_spark_string, parse_decimal, parse_double, parse_float, parse_long, trim_java, write_float,
 };
+use crate::prepare::value::{Value, collect, reader};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
-/// A value that is not null.
-#[derive(Debug, Clone, Copy)]
-enum Value<'a> {
-    Boolean(bool),
-    Long(i64),
-    Float(f32),
-    Double(f64),
-    /// Unscaled, and the scale.
-    Decimal(i128, i8),
-    Text(&'a str),
-    /// Days since 1970.
-    Date(i32),
-    /// Microseconds since 1970; whether in a time zone.
-    Timestamp(i64),
-}
-
 /// Whether Spark has this cast and we have it too; if not, what else to do.
-pub(super) fn check(from: &DataType, to: &DataType, rules: &CastRules) -> Result<(), Option<&'static str>> {
+pub(in crate::prepare) fn check(from: &DataType, to: &DataType, rules: &CastRules) -> Result<(), Option<&'static str>> {
     use Kind::{Boolean, Date, Number, Text, Timestamp, TimestampNtz};
     const THROUGH_TEXT: &str = "cast it to STRING first";
     if from == to || *from == DataType::Null {
@@ -86,84 +62,46 @@ fn kind(data_type: &DataType) -> Option<Kind> {
 ///
 /// # Panics
 /// For another pair of types.
-pub(super) fn cast(column: &ArrayRef, to: &DataType, rules: &CastRules) -> ArrayRef {
-    if column.data_type() == to {
-        return Arc::clone(column);
-    }
+pub(in crate::prepare) fn cast_column(column: &ArrayRef, to: &DataType, rules: &CastRules) -> ArrayRef {
     let read = reader(column.as_ref());
-    let values = (0..column.len()).map(|row| if column.is_null(row) { None } else { Some(read(row)) });
-    let long = |value: Value<'_>, least: i64, most: i64| to_long(value, least, most, rules);
+    let values = (0..column.len()).map(|row| read(row).and_then(|value| cast(&value, to, rules)));
+    collect(values, to)
+}
+
+/// The value in another type.
+pub(in crate::prepare) fn cast<'a>(value: &Value<'a>, to: &DataType, rules: &CastRules) -> Option<Value<'a>> {
+    let long = |least: i64, most: i64| to_long(value, least, most, rules);
     match to {
-        DataType::Boolean => Arc::new(values.map(|v| v.and_then(|v| to_boolean(v, rules))).collect::<BooleanArray>()),
-        DataType::Int8 => {
-            let cast = |v| long(v, i8::MIN.into(), i8::MAX.into()).map(|v| v as i8);
-            Arc::new(values.map(|v| v.and_then(cast)).collect::<Int8Array>())
-        }
-        DataType::Int16 => {
-            let cast = |v| long(v, i16::MIN.into(), i16::MAX.into()).map(|v| v as i16);
-            Arc::new(values.map(|v| v.and_then(cast)).collect::<Int16Array>())
-        }
-        DataType::Int32 => {
-            let cast = |v| long(v, i32::MIN.into(), i32::MAX.into()).map(|v| v as i32);
-            Arc::new(values.map(|v| v.and_then(cast)).collect::<Int32Array>())
-        }
-        DataType::Int64 => {
-            Arc::new(values.map(|v| v.and_then(|v| long(v, i64::MIN, i64::MAX))).collect::<Int64Array>())
-        }
-        DataType::Float32 => Arc::new(values.map(|v| v.and_then(|v| to_float(v, rules))).collect::<Float32Array>()),
-        DataType::Float64 => Arc::new(values.map(|v| v.and_then(|v| to_double(v, rules))).collect::<Float64Array>()),
+        DataType::Boolean => to_boolean(value, rules).map(Value::Boolean),
+        DataType::Int8 => long(i8::MIN.into(), i8::MAX.into()).map(|v| Value::Long((v as i8).into())),
+        DataType::Int16 => long(i16::MIN.into(), i16::MAX.into()).map(|v| Value::Long((v as i16).into())),
+        DataType::Int32 => long(i32::MIN.into(), i32::MAX.into()).map(|v| Value::Long((v as i32).into())),
+        DataType::Int64 => long(i64::MIN, i64::MAX).map(Value::Long),
+        DataType::Float32 => to_float(value, rules).map(Value::Float),
+        DataType::Float64 => to_double(value, rules).map(Value::Double),
         DataType::Decimal128(precision, scale) => {
-            let cast = |v| to_decimal(v, *precision, *scale, rules);
-            let decimals = values.map(|v| v.and_then(cast)).collect::<Decimal128Array>();
-            Arc::new(decimals.with_data_type(to.clone()))
+            to_decimal(value, *precision, *scale, rules).map(|unscaled| Value::Decimal(unscaled, *scale))
         }
-        DataType::Utf8 => Arc::new(values.map(|v| v.map(to_text)).collect::<StringArray>()),
-        DataType::Date32 => Arc::new(values.map(|v| v.and_then(to_date)).collect::<Date32Array>()),
-        DataType::Timestamp(_, zone) => {
-            let cast = |v| to_timestamp(v, zone.is_some(), rules);
-            let micros = values.map(|v| v.and_then(cast)).collect::<TimestampMicrosecondArray>();
-            Arc::new(micros.with_timezone_opt(zone.clone()))
-        }
-        _ => new_null_array(to, column.len()),
+        DataType::Utf8 => Some(Value::Text(to_text(value))),
+        DataType::Date32 => to_date(value).map(Value::Date),
+        DataType::Timestamp(_, zone) => to_timestamp(value, zone.is_some(), rules).map(Value::Timestamp),
+        _ => None,
     }
 }
 
-/// A value as text, for messages.
+/// The value in `row`, which is not null, as text for messages.
 pub(super) fn shown(column: &ArrayRef, row: usize) -> String {
-    to_text(reader(column.as_ref())(row))
+    reader(column.as_ref())(row).map_or_else(|| "null".to_owned(), |value| to_text(&value).into_owned())
 }
 
-/// Reads the values of a column that are not null.
-fn reader<'a>(column: &'a dyn Array) -> Box<dyn Fn(usize) -> Value<'a> + 'a> {
-    match column.data_type() {
-        DataType::Boolean => Box::new(|row| Value::Boolean(column.as_boolean().value(row))),
-        DataType::Int8 => Box::new(|row| Value::Long(column.as_primitive::<Int8Type>().value(row).into())),
-        DataType::Int16 => Box::new(|row| Value::Long(column.as_primitive::<Int16Type>().value(row).into())),
-        DataType::Int32 => Box::new(|row| Value::Long(column.as_primitive::<Int32Type>().value(row).into())),
-        DataType::Int64 => Box::new(|row| Value::Long(column.as_primitive::<Int64Type>().value(row))),
-        DataType::Float32 => Box::new(|row| Value::Float(column.as_primitive::<Float32Type>().value(row))),
-        DataType::Float64 => Box::new(|row| Value::Double(column.as_primitive::<Float64Type>().value(row))),
-        DataType::Decimal128(_, scale) => {
-            let scale = *scale;
-            Box::new(move |row| Value::Decimal(column.as_primitive::<Decimal128Type>().value(row), scale))
-        }
-        DataType::Utf8 => Box::new(|row| Value::Text(column.as_string::<i32>().value(row))),
-        DataType::Date32 => Box::new(|row| Value::Date(column.as_primitive::<Date32Type>().value(row))),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            Box::new(|row| Value::Timestamp(column.as_primitive::<TimestampMicrosecondType>().value(row)))
-        }
-        other => unreachable!("a type that cannot be cast: {other}"),
-    }
-}
-
-fn to_boolean(value: Value<'_>, rules: &CastRules) -> Option<bool> {
-    match value {
+fn to_boolean(value: &Value<'_>, rules: &CastRules) -> Option<bool> {
+    match *value {
         Value::Boolean(value) => Some(value),
         Value::Long(value) | Value::Timestamp(value) => Some(value != 0),
         Value::Float(value) => Some(value != 0.0),
         Value::Double(value) => Some(value != 0.0),
         Value::Decimal(unscaled, _) => Some(unscaled != 0),
-        Value::Text(text) => match trimmed(text, rules).to_ascii_lowercase().as_str() {
+        Value::Text(ref text) => match trimmed(text, rules).to_ascii_lowercase().as_str() {
             "t" | "true" | "y" | "yes" | "1" => Some(true),
             "f" | "false" | "n" | "no" | "0" => Some(false),
             _ => None,
@@ -173,8 +111,8 @@ fn to_boolean(value: Value<'_>, rules: &CastRules) -> Option<bool> {
 }
 
 /// A whole number between `least` and `most`, the limits of an integer type; the caller takes its low bits.
-fn to_long(value: Value<'_>, least: i64, most: i64, rules: &CastRules) -> Option<i64> {
-    let whole = match value {
+fn to_long(value: &Value<'_>, least: i64, most: i64, rules: &CastRules) -> Option<i64> {
+    let whole = match *value {
         Value::Boolean(value) => i64::from(value),
         Value::Long(value) => value,
         Value::Float(value) => return double_to_long(value.into(), least, most, rules),
@@ -188,7 +126,7 @@ fn to_long(value: Value<'_>, least: i64, most: i64, rules: &CastRules) -> Option
             }
         }
         // Text that does not fit is null under all rules.
-        Value::Text(text) => {
+        Value::Text(ref text) => {
             return text_to_long(trimmed(text, rules), rules).filter(|whole| (least..=most).contains(whole));
         }
         Value::Timestamp(micros) => micros.div_euclid(MICROS_PER_SECOND),
@@ -223,26 +161,26 @@ fn text_to_long(text: &str, rules: &CastRules) -> Option<i64> {
     parse_long(whole.as_bytes())
 }
 
-fn to_double(value: Value<'_>, rules: &CastRules) -> Option<f64> {
-    match value {
+fn to_double(value: &Value<'_>, rules: &CastRules) -> Option<f64> {
+    match *value {
         Value::Boolean(value) => Some(f64::from(u8::from(value))),
         Value::Long(value) => Some(value as f64),
         Value::Float(value) => Some(value.into()),
         Value::Double(value) => Some(value),
         Value::Decimal(..) => parse_double(to_text(value).as_bytes()),
-        Value::Text(text) => parse_double(text.as_bytes()).or_else(|| special_double(text, rules)),
+        Value::Text(ref text) => parse_double(text.as_bytes()).or_else(|| special_double(text, rules)),
         Value::Timestamp(micros) => Some(micros as f64 / MICROS_PER_SECOND as f64),
         Value::Date(_) => None,
     }
 }
 
-fn to_float(value: Value<'_>, rules: &CastRules) -> Option<f32> {
-    match value {
+fn to_float(value: &Value<'_>, rules: &CastRules) -> Option<f32> {
+    match *value {
         Value::Long(value) => Some(value as f32),
         Value::Float(value) => Some(value),
         Value::Decimal(..) => parse_float(to_text(value).as_bytes()),
-        Value::Text(text) => parse_float(text.as_bytes()).or_else(|| special_double(text, rules).map(|v| v as f32)),
-        other => to_double(other, rules).map(|value| value as f32),
+        Value::Text(ref text) => parse_float(text.as_bytes()).or_else(|| special_double(text, rules).map(|v| v as f32)),
+        _ => to_double(value, rules).map(|value| value as f32),
     }
 }
 
@@ -260,13 +198,13 @@ fn special_double(text: &str, rules: &CastRules) -> Option<f64> {
 }
 
 /// The unscaled number, rounded half up; `None` when it has more than `precision` digits.
-fn to_decimal(value: Value<'_>, precision: u8, scale: i8, rules: &CastRules) -> Option<i128> {
+fn to_decimal(value: &Value<'_>, precision: u8, scale: i8, rules: &CastRules) -> Option<i128> {
     let from_text = |text: &str| {
         let has_commas = text.contains(',');
         if has_commas { None } else { parse_decimal(text.as_bytes(), precision, scale) }
     };
-    match value {
-        Value::Text(text) => from_text(trimmed(text, rules)),
+    match *value {
+        Value::Text(ref text) => from_text(trimmed(text, rules)),
         // Spark's decimal of a double has the digits that the double is printed with.
         Value::Float(value) => from_text(&double_to_spark_string(value.into())),
         Value::Double(value) => from_text(&double_to_spark_string(value)),
@@ -277,21 +215,21 @@ fn to_decimal(value: Value<'_>, precision: u8, scale: i8, rules: &CastRules) -> 
     }
 }
 
-fn to_date(value: Value<'_>) -> Option<i32> {
-    match value {
+fn to_date(value: &Value<'_>) -> Option<i32> {
+    match *value {
         Value::Date(days) => Some(days),
         Value::Timestamp(micros) => i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok(),
-        Value::Text(text) => cast_date(text.as_bytes()),
+        Value::Text(ref text) => cast_date(text.as_bytes()),
         _ => None,
     }
 }
 
-fn to_timestamp(value: Value<'_>, in_zone: bool, rules: &CastRules) -> Option<i64> {
-    let seconds = match value {
+fn to_timestamp(value: &Value<'_>, in_zone: bool, rules: &CastRules) -> Option<i64> {
+    let seconds = match *value {
         Value::Timestamp(micros) => return Some(micros),
         Value::Date(days) => return i64::from(days).checked_mul(MICROS_PER_DAY),
-        Value::Text(text) if in_zone => return cast_timestamp(text.as_bytes(), Zone::UTC),
-        Value::Text(text) => return cast_timestamp_dropping_zone(text.as_bytes()),
+        Value::Text(ref text) if in_zone => return cast_timestamp(text.as_bytes(), Zone::UTC),
+        Value::Text(ref text) => return cast_timestamp_dropping_zone(text.as_bytes()),
         Value::Boolean(value) => return Some(i64::from(value)),
         Value::Long(seconds) => return Some(seconds.saturating_mul(MICROS_PER_SECOND)),
         Value::Decimal(unscaled, scale) => {
@@ -310,21 +248,21 @@ fn to_timestamp(value: Value<'_>, in_zone: bool, rules: &CastRules) -> Option<i6
     (fits || !rules.ansi).then_some(micros as i64)
 }
 
-fn to_text(value: Value<'_>) -> String {
-    match value {
+pub(in crate::prepare) fn to_text<'a>(value: &Value<'a>) -> Cow<'a, str> {
+    Cow::Owned(match value {
+        Value::Text(text) => return text.clone(),
         Value::Boolean(value) => value.to_string(),
         Value::Long(value) => value.to_string(),
-        Value::Double(value) => double_to_spark_string(value),
+        Value::Double(value) => double_to_spark_string(*value),
         Value::Float(value) => {
             let mut text = Vec::new();
-            write_float(&mut text, value);
+            write_float(&mut text, *value);
             String::from_utf8(text).expect("digits are ASCII")
         }
-        Value::Decimal(unscaled, scale) => decimal_text(unscaled, scale),
-        Value::Text(text) => text.to_owned(),
-        Value::Date(days) => written("yyyy-MM-dd", i64::from(days) * MICROS_PER_DAY),
-        Value::Timestamp(micros) => timestamp_text(micros),
-    }
+        Value::Decimal(unscaled, scale) => decimal_text(*unscaled, *scale),
+        Value::Date(days) => written("yyyy-MM-dd", i64::from(*days) * MICROS_PER_DAY),
+        Value::Timestamp(micros) => timestamp_text(*micros),
+    })
 }
 
 fn decimal_text(unscaled: i128, scale: i8) -> String {
