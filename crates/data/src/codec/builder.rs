@@ -154,7 +154,9 @@ impl ColumnBuilder {
 }
 
 fn taken<T: arrow_buffer::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuffer<T> {
-    ScalarBuffer::from(std::mem::take(values))
+    // The next batch is most likely as long.
+    let next = Vec::with_capacity(values.len());
+    ScalarBuffer::from(std::mem::replace(values, next))
 }
 
 /// The validity of `n_rows` rows of which those in `nulls` have no value.

@@ -107,6 +107,12 @@ impl<O> Block<O> {
         self.records.len()
     }
 
+    /// The spans of each row.
+    #[inline]
+    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = &[Span]> {
+        self.spans.chunks_exact(self.n_cols.max(1)).take(self.records.len())
+    }
+
     /// The spans of the row that has not been ended yet.
     #[inline]
     pub(crate) fn open_row(&mut self) -> &mut [Span] {

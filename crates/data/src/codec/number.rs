@@ -92,17 +92,16 @@ fn short_digits(input: &[u8], start: usize, len: usize) -> Option<u32> {
 fn left_padded(word: u64, len: usize) -> u64 {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
     let shift = 64 - 8 * len as u32;
-    (word << shift) | ZEROS.checked_shr(8 * len as u32).unwrap_or(0)
+    (word << shift) | ((ZEROS >> (8 * (len as u32 - 1))) >> 8)
 }
 
 /// The number that eight ASCII digits in a little-endian word write; `None` when one is not a digit.
 #[inline]
 fn eight_digits(word: u64) -> Option<u32> {
     let digits = word.wrapping_sub(0x3030_3030_3030_3030);
-    // A byte is a digit when its high nibble is 3 and adding 6 does not leave that nibble.
-    let all_digits = (word & 0xF0F0_F0F0_F0F0_F0F0) == 0x3030_3030_3030_3030
-        && ((word.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0) == 0x3030_3030_3030_3030;
-    if !all_digits {
+    // A byte below '0' borrows into its top bit, one above '9' is carried into it.
+    let others = (word.wrapping_add(0x4646_4646_4646_4646) | digits) & 0x8080_8080_8080_8080;
+    if others != 0 {
         return None;
     }
     let pairs = (digits.wrapping_mul(10)).wrapping_add(digits >> 8);
@@ -112,11 +111,16 @@ fn eight_digits(word: u64) -> Option<u32> {
 }
 
 /// Reads the integer in `input[start..start + len]`; the same answer as [`parse_long`] on that slice.
-#[inline]
+#[inline(always)]
 pub(crate) fn parse_long_at(input: &[u8], start: usize, len: usize) -> Option<i64> {
-    if let Some(value) = short_digits(input, start, len) {
-        return Some(i64::from(value));
+    match short_digits(input, start, len) {
+        Some(value) => Some(i64::from(value)),
+        None => parse_long_slowly(input, start, len),
     }
+}
+
+#[inline(never)]
+fn parse_long_slowly(input: &[u8], start: usize, len: usize) -> Option<i64> {
     if len > 1 && input[start] == b'-' {
         if let Some(value) = short_digits(input, start + 1, len - 1) {
             return Some(-i64::from(value));
@@ -180,7 +184,7 @@ fn short_decimal(input: &[u8], start: usize, len: usize) -> Option<f64> {
     };
     const ZEROS: u128 = 0x3030_3030_3030_3030_3030_3030_3030_3030;
     let shift = 128 - 8 * n_digits as u32;
-    let padded = (digits << shift) | ZEROS.checked_shr(8 * n_digits as u32).unwrap_or(0);
+    let padded = (digits << shift) | ((ZEROS >> (8 * (n_digits as u32 - 1))) >> 8);
     let high = eight_digits(padded as u64)?;
     let low = eight_digits((padded >> 64) as u64)?;
     let mantissa = u64::from(high) * 100_000_000 + u64::from(low);

@@ -6,6 +6,8 @@ mod cases;
 mod csv_like_spark;
 /// CSV is written as Spark writes it.
 mod csv_written_like_spark;
+/// Spans, rejects and errors of the decoders.
+mod decoders;
 /// JSON lines are read as Spark reads them, however their bytes are pushed.
 mod json_like_spark;
 /// `random_split` and `sample` draw the rows that Spark draws.

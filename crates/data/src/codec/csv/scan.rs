@@ -88,7 +88,7 @@ impl Scanner {
                     }
                     if self.trim_leading || self.trim_trailing {
                         let end = (row_slot + n_cols).min(slot + 1);
-                        self.trim(input, &mut block.spans[row_slot..end]);
+                        self.trim(input, &mut block.spans[row_slot..end], n_fields);
                     }
                     let record = Record { start: row_start as u32, len: (at - row_start) as u32, line };
                     if n_fields + 1 != n_cols {
@@ -129,10 +129,10 @@ impl Scanner {
 
     /// Takes the blanks off unquoted fields.
     ///
-    /// Same as univocity: a field of blanks is no text when leading blanks are skipped, an empty text when only
-    /// trailing ones are.
-    fn trim(&self, input: &[u8], spans: &mut [Span]) {
-        for span in spans {
+    /// Same as univocity: a field of blanks is no text, but the last of a line is an empty text when only trailing
+    /// blanks are skipped.
+    fn trim(&self, input: &[u8], spans: &mut [Span], last: usize) {
+        for (index, span) in spans.iter_mut().enumerate() {
             let Some((mut start, mut len)) = span.in_input() else { continue };
             while self.trim_leading && len > 0 && input[start] <= b' ' {
                 start += 1;
@@ -143,7 +143,7 @@ impl Scanner {
                 len -= 1;
             }
             *span = match len {
-                0 if had_text => Span::EMPTY,
+                0 if had_text && index == last => Span::EMPTY,
                 _ => Span::of_input(start, len),
             };
         }

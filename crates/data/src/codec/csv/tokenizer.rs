@@ -418,22 +418,21 @@ impl<'a> Run<'a> {
 
     /// An unquoted field that is followed by a separator, taken as a piece of the input.
     ///
-    /// Only a shortcut: false leaves everything as it was.
+    /// False leaves everything as it was. Not only a shortcut: a field of blanks that trimming empties is null here,
+    /// and an empty text where the input ends behind it.
     fn plain_value(&mut self, sep: u8) -> Step<bool> {
-        if self.scratch.len() != self.field || self.trim {
+        if self.scratch.len() != self.field {
             return Ok(false);
         }
         let from = self.at - 1;
         let Some(len) = memchr2(sep, self.line_end[0], &self.input[from..]) else { return Ok(false) };
-        if self.input[from + len] != sep || len == 0 || len > self.rules.max_chars {
+        let text = &self.input[from..from + len];
+        let new_line = self.rules.new_line;
+        if self.input[from + len] != sep || len > self.rules.max_chars || memchr(new_line, text).is_some() {
             return Ok(false);
         }
-        if self.line_end[0] != self.rules.new_line
-            && memchr(self.rules.new_line, &self.input[from..from + len]).is_some()
-        {
-            return Ok(false);
-        }
-        self.push(Span::of_input(self.shift + from, len))?;
+        let blanks = text.iter().rev().take_while(|b| self.trim && **b <= b' ').count();
+        self.push(Span::of_input(self.shift + from, len - blanks))?;
         self.at = from + len + 1;
         self.ch = sep;
         Ok(true)
@@ -441,27 +440,37 @@ impl<'a> Run<'a> {
 
     /// A quoted field without escapes or line ends that is followed by a separator, taken as a piece of the input.
     ///
-    /// Only a shortcut: false leaves everything as it was.
+    /// False leaves everything as it was. Not only a shortcut: what escapes the escape is kept here where nothing
+    /// follows it to be escaped.
     fn simple_quoted(&mut self, sep: u8) -> Step<bool> {
         let (quote, escape) = (self.rules.quote, self.rules.escape);
         if self.scratch.len() != self.field {
             return Ok(false);
         }
-        let Some(len) = memchr2(quote, escape, &self.input[self.at..]) else { return Ok(false) };
-        let close = self.at + len;
+        let mut close = self.at;
+        loop {
+            let Some(len) = memchr2(quote, escape, &self.input[close..]) else { return Ok(false) };
+            close += len;
+            if self.input[close] == quote {
+                break;
+            }
+            match self.input.get(close + 1) {
+                None => return Ok(false),
+                Some(next) if *next == quote || *next == self.rules.escape_escape => return Ok(false),
+                Some(_) => close += 1,
+            }
+        }
         let text = &self.input[self.at..close];
-        if self.input[close] != quote
+        if self.input[close - 1] == escape
             || self.input.get(close + 1) != Some(&sep)
-            || len > self.rules.max_chars
-            || text
-                .iter()
-                .any(|b| *b == self.line_end[0] || *b == self.rules.new_line || *b == self.rules.escape_escape)
+            || text.len() > self.rules.max_chars
+            || text.iter().any(|b| *b == self.line_end[0] || *b == self.rules.new_line)
         {
             return Ok(false);
         }
-        let span = match len {
+        let span = match text.len() {
             0 => Span::EMPTY,
-            _ => Span::of_input(self.shift + self.at, len),
+            len => Span::of_input(self.shift + self.at, len),
         };
         self.push(span)?;
         self.at = close + 2;
@@ -598,14 +607,14 @@ impl<'a> Run<'a> {
                 }
                 self.scratch.push(self.ch);
                 self.prev = 0;
-                self.quoted()?;
+                self.quoted_on()?;
                 Ok(true)
             }
             UnescapedQuoteHandling::StopAtClosingQuote | UnescapedQuoteHandling::StopAtDelimiter => {
                 self.scratch.push(self.rules.quote);
                 self.scratch.push(self.ch);
                 self.prev = self.ch;
-                self.quoted()?;
+                self.quoted_on()?;
                 Ok(true)
             }
             UnescapedQuoteHandling::SkipValue => {
@@ -613,6 +622,14 @@ impl<'a> Run<'a> {
                 Ok(false)
             }
             UnescapedQuoteHandling::RaiseError => Err(Leave::Odd(Oddity::UnescapedQuote)),
+        }
+    }
+
+    /// Reads a quoted field on behind a quote that did not end it.
+    fn quoted_on(&mut self) -> Step<()> {
+        match self.rules.sep.len() {
+            1 => self.quoted(),
+            _ => self.quoted_long(),
         }
     }
 
@@ -645,7 +662,10 @@ impl<'a> Run<'a> {
             _ => {
                 self.scratch.push(self.rules.quote);
                 self.prev = self.ch;
-                self.value_with_escapes()
+                match self.rules.sep.len() {
+                    1 => self.value_with_escapes(),
+                    _ => self.value_with_escapes_long(),
+                }
             }
         }
     }
@@ -774,12 +794,21 @@ impl<'a> Run<'a> {
 
     fn quoted_long(&mut self) -> Step<()> {
         let (quote, escape) = (self.rules.quote, self.rules.escape);
+        if self.prev != 0 && self.until_delimiter() {
+            if self.handling_is(UnescapedQuoteHandling::SkipValue) {
+                return self.skip_value();
+            }
+            self.scratch.insert(self.field, quote);
+            self.advance()?;
+            self.trim = self.rules.trim_trailing;
+            return self.append_until_sep();
+        }
         self.advance()?;
         loop {
             if self.prev == quote && (self.is_blank() || self.ch == self.rules.new_line) {
                 break;
             }
-            if self.match_sep()? {
+            if self.prev == quote && self.match_sep()? {
                 return Ok(());
             }
             if self.ch != quote && self.ch != escape {
@@ -825,7 +854,23 @@ impl<'a> Run<'a> {
                 self.scratch.push(self.ch);
             }
             self.prev = self.ch;
-            self.quoted()?;
+            self.quoted_long()?;
+        }
+        Ok(())
+    }
+
+    fn value_with_escapes_long(&mut self) -> Step<()> {
+        while self.ch != self.rules.new_line && !self.match_sep()? {
+            if self.ch != self.rules.quote && self.ch != self.rules.escape {
+                if self.prev == self.rules.quote {
+                    return self.unescaped_quote_in_value();
+                }
+                self.scratch.push(self.ch);
+            } else {
+                self.quote_escape()?;
+            }
+            self.prev = self.ch;
+            self.advance()?;
         }
         Ok(())
     }
