@@ -37,8 +37,8 @@
 //!
 //! Modules in reading order: what a column is ([`mod@column`], [`schema`], [`vector`], [`matrix`]); what rows are and what becomes of
 //! them ([`dataset`], [`outcome`]); what is done with them ([`prepare`], [`split`], and below it [`order`], [`random`],
-//! [`partition_plan`]); rows in and out of bytes ([`codec`]); what every error answers ([`fault`]) and whose numbers are
-//! repeated ([`version`]).
+//! [`partition_plan`]); rows in and out of bytes ([`codec`]); what every error answers ([`fault`]), durations and
+//! sizes as people write them ([`quantity`]), and whose numbers are repeated ([`version`]).
 
 pub mod column;
 pub mod schema;
@@ -61,4 +61,5 @@ pub mod partition_plan;
 pub mod codec;
 
 pub mod fault;
+pub mod quantity;
 pub mod version;

@@ -4,6 +4,7 @@
 
 mod bytes;
 pub mod checkpoint_lock;
+pub mod config;
 pub mod encode;
 mod file_error;
 mod glob;

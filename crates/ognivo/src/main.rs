@@ -1,1 +1,58 @@
-fn main() {}
+//! The binary: parse the command line, hand it to the verb, turn what comes back into an exit code.
+
+mod checkpoint;
+mod cli;
+mod demo;
+mod dlq;
+mod exit;
+mod failure;
+mod inspect;
+mod job;
+mod observed;
+mod output_file;
+mod print;
+mod progress_line;
+mod report;
+mod score;
+mod stopwatch;
+mod stream;
+mod train;
+mod validate;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Verb};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    run(&cli).unwrap_or_else(|failure| exit::report(failure.cause(), exit::code_of(failure.cause())))
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    match &cli.verb {
+        Verb::Demo { dir } => demo::run(dir)?,
+        Verb::Init { dir } => demo::init(dir)?,
+        Verb::Train { job, seed_uids } => train::run(job, *seed_uids, cli)?,
+        Verb::Score(args) => return score::run(args, cli),
+        Verb::Stream { job, progress } => return stream::run(job, *progress, cli),
+        Verb::Inspect { model } => return inspect::run(model, cli.output),
+        Verb::Validate { job, print } => return validate::run(job, *print, cli.output),
+        Verb::Checkpoint { action } => checkpoint::run(action, cli.output)?,
+        Verb::Dlq { action } => dlq::run(action, cli.output)?,
+        Verb::Schema => print::line(&format!("{:#}", job::json_schema::json_schema()))?,
+        Verb::Completion { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "ognivo", &mut print::Stdout)
+        }
+        Verb::Version => print::line(&version())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn version() -> String {
+    let known = ognivo_data::version::SparkVersion::ALL.map(|version| version.as_str()).join(", ");
+    format!("ognivo {} (Spark {known})", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,215 @@
+//! Verbs and flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::exit;
+use crate::job::resolve::Overrides;
+
+/// Trains Spark ML pipelines, scores files and live streams with them, in Spark's own files, without a JVM.
+#[derive(Debug, Parser)]
+#[command(name = "ognivo", version, after_help = exit::CODES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+
+    /// Say more on stderr.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+
+    /// Say only errors on stderr.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Form of the results on stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// Form of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Makes a folder with data and a job, trains, streams a few files through, and shows the scored rows.
+    Demo {
+        /// Folder to make.
+        #[arg(default_value = "ognivo-demo")]
+        dir: PathBuf,
+    },
+    /// Writes the demo's files only.
+    Init {
+        /// Folder to make.
+        #[arg(default_value = "ognivo-demo")]
+        dir: PathBuf,
+    },
+    /// Reads, prepares, splits, fits, evaluates and saves.
+    Train {
+        /// The job.
+        #[command(flatten)]
+        job: JobArgs,
+        /// Make uids repeatable, from this number on.
+        #[arg(long, value_name = "N")]
+        seed_uids: Option<u64>,
+    },
+    /// Scores a file with a model.
+    Score(ScoreArgs),
+    /// Scores rows as they arrive, until SIGTERM, SIGINT or the trigger's end.
+    Stream {
+        /// The job.
+        #[command(flatten)]
+        job: JobArgs,
+        /// How to show each batch: as JSON with Spark's field names, as a line, or not at all; a line on a terminal, else JSON.
+        #[arg(long, value_enum)]
+        progress: Option<ProgressForm>,
+    },
+    /// Shows what a Spark model directory holds, and whether we can load it.
+    Inspect {
+        /// Model directory.
+        model: String,
+    },
+    /// Checks a job file as far as that needs no network.
+    Validate {
+        /// The job.
+        #[command(flatten)]
+        job: JobArgs,
+        /// Print the job as it was understood, without secrets.
+        #[arg(long)]
+        print: bool,
+    },
+    /// Shows or resets the progress of a stream.
+    Checkpoint {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: CheckpointAction,
+    },
+    /// Looks at dead letters.
+    Dlq {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: DlqAction,
+    },
+    /// Prints the JSON Schema of the job file.
+    Schema,
+    /// Prints completions for a shell.
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Prints the version, and the Spark versions whose files and numbers it knows.
+    Version,
+}
+
+/// A job file and what the command line adds to it.
+#[derive(Debug, Args)]
+pub(crate) struct JobArgs {
+    /// Job file.
+    #[arg(value_name = "JOB")]
+    pub(crate) file: PathBuf,
+    /// Overrides one value, e.g. train.pipeline.LogisticRegression.regParam=0.1 (repeatable).
+    #[arg(long, value_name = "PATH=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Allow ${env:NAME} in the job file.
+    #[arg(long)]
+    pub(crate) allow_env: bool,
+}
+
+impl JobArgs {
+    /// What the command line adds.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides { set: self.set.clone(), allow_env: self.allow_env }
+    }
+}
+
+/// What `score` works on.
+#[derive(Debug, Args)]
+pub(crate) struct ScoreArgs {
+    /// Model directory.
+    pub(crate) model: String,
+    /// CSV (with header), JSON lines or Parquet: a file, folder or glob, or `-` for stdin.
+    pub(crate) input: String,
+    /// Where to write (.csv, .jsonl, .parquet); stdout when absent.
+    #[arg(short = 'o', value_name = "OUT")]
+    pub(crate) out: Option<PathBuf>,
+    /// Format of the input; by the file's name when absent.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Columns of the input in Spark DDL; inferred when absent.
+    #[arg(long, value_name = "DDL")]
+    pub(crate) schema: Option<String>,
+    /// A Spark reader option (repeatable).
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = key_value)]
+    pub(crate) options: Vec<(String, String)>,
+    /// Columns to write, in this order.
+    #[arg(long, value_delimiter = ',', value_name = "COLUMNS")]
+    pub(crate) select: Vec<String>,
+    /// Threads to work on; all cores when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// Format of files on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the names say it")]
+pub(crate) enum Format {
+    Csv,
+    Json,
+    Parquet,
+}
+
+/// How `stream` shows each batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressForm {
+    /// One JSON object a batch, on stdout.
+    Json,
+    /// One line a batch.
+    Line,
+    /// Nothing.
+    None,
+}
+
+/// What to do with a checkpoint.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckpointAction {
+    /// Last planned and committed batch, offsets, model.
+    Show {
+        /// checkpointLocation of the stream.
+        dir: String,
+    },
+    /// Forgets all progress: the next start reads everything again.
+    Reset {
+        /// checkpointLocation of the stream.
+        dir: String,
+        /// Do it; without this flag the verb only says what would be lost.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqAction {
+    /// Lists them, newest batch last.
+    List {
+        /// Folder of the dead letters.
+        dir: String,
+        /// How many at most.
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: usize,
+    },
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("not of the form name=value: {text}"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,104 @@
+//! Why a verb ended without its result: any error of any room, as `main` prints it and turns it into an exit code.
+
+use std::path::{Path, PathBuf};
+
+use ognivo_data::fault::{Explain, Fault, Retry};
+
+/// An error that ends the verb.
+#[derive(Debug)]
+pub(crate) struct Failure(Box<dyn Explain + Send + Sync>);
+
+impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure(Box::new(error))
+    }
+}
+
+impl Failure {
+    /// The error itself.
+    pub(crate) fn cause(&self) -> &dyn Explain {
+        self.0.as_ref()
+    }
+}
+
+/// A local file or folder could not be read or written by the program itself.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action}: {}", path.display())]
+pub(crate) struct FileFailure {
+    action: &'static str,
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl FileFailure {
+    /// For `map_err`: what was tried with `path`.
+    pub(crate) fn of(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> FileFailure {
+        let path = path.to_owned();
+        move |source| FileFailure { action, path, source }
+    }
+}
+
+impl Explain for FileFailure {
+    fn fault(&self) -> Fault {
+        match self.source.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::AlreadyExists => {
+                Fault::Job
+            }
+            _ => Fault::Remote,
+        }
+    }
+}
+
+/// A refusal that the verb itself decides on.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Refusal {
+    message: String,
+    hint: Option<String>,
+    fault: Fault,
+    retry: Retry,
+}
+
+impl Refusal {
+    /// The user's arguments or files do not allow it.
+    pub(crate) fn of_job(message: impl Into<String>, hint: Option<String>) -> Refusal {
+        Refusal { message: message.into(), hint, fault: Fault::Job, retry: Retry::Never }
+    }
+}
+
+impl Explain for Refusal {
+    fn fault(&self) -> Fault {
+        self.fault
+    }
+    fn retry(&self) -> Retry {
+        self.retry
+    }
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// A store refused something that the program itself asked of it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action}: {place}")]
+pub(crate) struct StoreFailure {
+    action: &'static str,
+    place: String,
+    source: object_store::Error,
+}
+
+impl StoreFailure {
+    /// For `map_err`: what was tried where.
+    pub(crate) fn of(action: &'static str, place: String) -> impl FnOnce(object_store::Error) -> StoreFailure {
+        move |source| StoreFailure { action, place, source }
+    }
+}
+
+impl Explain for StoreFailure {
+    fn fault(&self) -> Fault {
+        Fault::Remote
+    }
+    fn retry(&self) -> Retry {
+        Retry::Backoff
+    }
+}

@@ -1,0 +1,85 @@
+//! Files to read, from their description in a job or on the command line to a dataset.
+
+use std::path::Path;
+
+use arrow_schema::SchemaRef;
+use ognivo_data::fault::{Explain, Fault, Retry};
+use ognivo_data::partition_plan::PartitionSettings;
+use ognivo_files::config::{ConfigError, batch_read_options};
+use ognivo_files::open::{OpenError, open};
+use ognivo_files::read::{FileDataset, ReadError, ReadRequest, read};
+
+use crate::session::Session;
+
+/// Which files, and how to read them.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// `csv`, `json` or `parquet`.
+    pub format: String,
+    /// Files, folders, globs.
+    pub paths: Vec<String>,
+    /// The columns; inferred when absent.
+    pub schema: Option<SchemaRef>,
+    /// Spark's options of the format and of files.
+    pub options: Vec<(String, String)>,
+    /// Spark's default parallelism, which decides partitions.
+    pub parallelism: usize,
+}
+
+/// Files cannot be read as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// A path names no place that we can reach.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// An option is unknown or its value cannot be used.
+    #[error(transparent)]
+    Option(#[from] ConfigError),
+    /// The files cannot be listed or read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl Explain for InputError {
+    fn fault(&self) -> Fault {
+        match self {
+            InputError::Open(cause) => cause.fault(),
+            InputError::Option(cause) => cause.fault(),
+            InputError::Read(cause) => cause.fault(),
+        }
+    }
+    fn retry(&self) -> Retry {
+        match self {
+            InputError::Read(cause) => cause.retry(),
+            _ => Retry::Never,
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            InputError::Open(cause) => cause.hint(),
+            InputError::Option(cause) => cause.hint(),
+            InputError::Read(cause) => cause.hint(),
+        }
+    }
+}
+
+impl Input {
+    /// Lists the files and finds their columns; rows are read when the dataset is scanned. Relative paths start in `base`.
+    ///
+    /// # Errors
+    /// [`InputError`].
+    pub fn read(&self, base: &Path, session: &Session) -> Result<FileDataset, InputError> {
+        let options = batch_read_options(&self.format, &self.options)?;
+        let locations = self.paths.iter().map(|path| open(path, base)).collect::<Result<Vec<_>, _>>()?;
+        let request = ReadRequest {
+            locations,
+            format: options.format,
+            schema: self.schema.clone(),
+            columns: None,
+            listing: options.listing,
+            partitions: PartitionSettings { parallelism: self.parallelism as u64, ..options.partitions },
+        };
+        Ok(read(&request, session.executor().clone())?)
+    }
+}

@@ -1,0 +1,233 @@
+//! `ognivo score`: a model over a file, batch by batch, in the order of the file.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use ognivo::input::Input;
+use ognivo::models::load_model;
+use ognivo::session::Session;
+use ognivo_data::column::find_column;
+use ognivo_data::outcome::{Fates, Outcome};
+use ognivo_data::schema::parse_ddl;
+use ognivo_ml::stage::{BoundStage, StageError};
+use rayon::prelude::*;
+
+use crate::cli::{Cli, Format, Output, ScoreArgs};
+use crate::exit;
+use crate::failure::{Failure, FileFailure, Refusal};
+use crate::output_file::{Encoder, OutputFile, OutputFormat};
+use crate::print;
+
+/// Scores the input; the exit code says whether every row could be scored.
+pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
+    let session = Session::start(args.threads.map(usize::from))?;
+    let model = session.runtime().block_on(load_model(&args.model, Path::new(".")))?;
+    let standard_input = (args.input == "-").then(StandardInput::keep).transpose()?;
+    let path = standard_input.as_ref().map_or_else(|| args.input.clone(), StandardInput::path);
+    let read = input_of(args, path)?.read(Path::new("."), &session)?;
+    let scoring = Scoring::new(model.model.bind(read.dataset.schema())?, &args.select)?;
+    let mut target = open_target(args, cli, &scoring.schema)?;
+    let mut tally = Tally::default();
+    let n_in_flight = 2 * session.n_threads();
+    for partition in 0..read.dataset.n_partitions() {
+        let mut batches = read.dataset.scan(partition)?;
+        loop {
+            let group: Vec<RecordBatch> = batches.by_ref().take(n_in_flight).collect::<Result<_, _>>()?;
+            if group.is_empty() {
+                break;
+            }
+            let encoder = target.encoder();
+            let scored: Vec<Result<Scored, Failure>> =
+                session.pool().install(|| group.into_par_iter().map(|rows| scoring.score(rows, encoder)).collect());
+            for scored in scored {
+                let scored = scored?;
+                tally.add(&scored.fates);
+                target.write(&scored.rows, scored.encoded)?;
+            }
+        }
+    }
+    target.finish()?;
+    let counts = read.counts();
+    tally.n_dropped = counts.n_dropped;
+    Ok(tally.tell(cli.quiet))
+}
+
+/// What is bound to the input's schema, and what of its output is written.
+struct Scoring {
+    stage: Box<dyn BoundStage>,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+}
+
+/// A scored batch, and its bytes where the format can make them apart from other batches.
+struct Scored {
+    rows: RecordBatch,
+    encoded: Option<Vec<u8>>,
+    fates: Fates,
+}
+
+impl Scoring {
+    fn new(stage: Box<dyn BoundStage>, select: &[String]) -> Result<Scoring, Failure> {
+        let all = stage.output_schema().clone();
+        let columns: Vec<usize> = match select {
+            [] => (0..all.fields().len()).collect(),
+            names => names
+                .iter()
+                .map(|name| find_column(&all, name).map(|(position, _)| position))
+                .collect::<Result<_, _>>()?,
+        };
+        let schema = all.project(&columns).expect("positions come from the schema").into();
+        Ok(Scoring { stage, columns, schema })
+    }
+
+    fn score(&self, rows: RecordBatch, encoder: &Encoder) -> Result<Scored, Failure> {
+        let outcome: Result<Outcome, StageError> = self.stage.apply(rows);
+        let Outcome { rows, fates } = outcome?;
+        let rows = rows.project(&self.columns).expect("every batch has the bound schema");
+        let encoded = encoder.encode(&rows)?;
+        Ok(Scored { rows, encoded, fates })
+    }
+}
+
+fn input_of(args: &ScoreArgs, path: String) -> Result<Input, Failure> {
+    let format = match args.format {
+        Some(Format::Csv) => "csv",
+        Some(Format::Json) => "json",
+        Some(Format::Parquet) => "parquet",
+        None => format_of_name(&args.input),
+    };
+    let schema = args.schema.as_deref().map(parse_ddl).transpose()?;
+    let mut options = args.options.clone();
+    let is_given = |name: &str| args.options.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+    if format == "csv" {
+        if !is_given("header") {
+            options.push(("header".to_owned(), "true".to_owned()));
+        }
+        if schema.is_none() && !is_given("inferSchema") {
+            options.push(("inferSchema".to_owned(), "true".to_owned()));
+        }
+    }
+    Ok(Input { format: format.to_owned(), paths: vec![path], schema: schema.map(Into::into), options, parallelism: 1 })
+}
+
+/// By the end of the name; a folder, standard input and names that say nothing are taken for CSV.
+fn format_of_name(name: &str) -> &'static str {
+    let name = name.to_lowercase();
+    if name.ends_with(".parquet") {
+        "parquet"
+    } else if name.ends_with(".json") || name.ends_with(".jsonl") || name.ends_with(".ndjson") {
+        "json"
+    } else {
+        "csv"
+    }
+}
+
+fn open_target(args: &ScoreArgs, cli: &Cli, schema: &SchemaRef) -> Result<OutputFile, Failure> {
+    let Some(path) = &args.out else {
+        let format = if cli.output == Output::Json { OutputFormat::Json } else { OutputFormat::Csv };
+        return OutputFile::stdout(format, schema);
+    };
+    let format = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => OutputFormat::Csv,
+        Some("jsonl" | "json") => OutputFormat::Json,
+        Some("parquet") => OutputFormat::Parquet,
+        _ => {
+            let hint = Some("end its name in .csv, .jsonl or .parquet".to_owned());
+            return Err(Refusal::of_job(format!("no format is known for: {}", path.display()), hint).into());
+        }
+    };
+    OutputFile::create(path, format, schema)
+}
+
+/// Standard input, kept in a file so that its columns can be inferred before its rows are read.
+struct StandardInput {
+    path: PathBuf,
+}
+
+impl StandardInput {
+    fn keep() -> Result<StandardInput, Failure> {
+        let path = std::env::temp_dir().join(format!("ognivo-stdin-{}", uuid::Uuid::new_v4()));
+        let mut file = std::fs::File::create_new(&path).map_err(FileFailure::of("make", &path))?;
+        let kept = StandardInput { path };
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let read = std::io::stdin().lock().read(&mut buffer);
+            let n = read.map_err(FileFailure::of("read", Path::new("stdin")))?;
+            if n == 0 {
+                return Ok(kept);
+            }
+            file.write_all(&buffer[..n]).map_err(FileFailure::of("write", &kept.path))?;
+        }
+    }
+
+    fn path(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+impl Drop for StandardInput {
+    fn drop(&mut self) {
+        // Nobody is there to be told; the system tidies its temporary folder too.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// What became of the rows.
+#[derive(Debug, Default)]
+struct Tally {
+    n_read: usize,
+    n_kept: usize,
+    n_skipped: usize,
+    n_rejected: usize,
+    n_dropped: u64,
+    /// The first few reasons.
+    reasons: Vec<String>,
+}
+
+/// Reasons that are shown.
+const MAX_REASONS: usize = 5;
+
+impl Tally {
+    fn add(&mut self, fates: &Fates) {
+        for (row_idx, rejection) in fates.rejections() {
+            if self.reasons.len() < MAX_REASONS {
+                let row = self.n_read + row_idx + 1;
+                self.reasons.push(format!(
+                    "row {row}: {}, column `{}`: {}",
+                    rejection.stage, rejection.column, rejection.message
+                ));
+            }
+        }
+        self.n_read += fates.n_rows();
+        self.n_kept += fates.n_kept();
+        self.n_skipped += fates.n_skipped();
+        self.n_rejected += fates.n_rejected();
+    }
+
+    /// Says what is not in the output; rows that could not be scored make the run one that has bad data.
+    #[allow(clippy::print_stderr, reason = "results go to stdout, what is said about them does not")]
+    fn tell(&self, quiet: bool) -> ExitCode {
+        let count = |n: usize| print::thousands(n as u64);
+        let n_records = self.n_read as u64 + self.n_dropped;
+        if !quiet {
+            eprintln!(
+                "{} rows read = {} written + {} skipped + {} not scored",
+                print::thousands(n_records),
+                count(self.n_kept),
+                print::thousands(self.n_skipped as u64 + self.n_dropped),
+                count(self.n_rejected),
+            );
+        }
+        if self.n_rejected == 0 {
+            return ExitCode::SUCCESS;
+        }
+        self.reasons.iter().for_each(|reason| eprintln!("  {reason}"));
+        if self.n_rejected > self.reasons.len() {
+            eprintln!("  and {} more", count(self.n_rejected - self.reasons.len()));
+        }
+        ExitCode::from(exit::BAD_DATA)
+    }
+}

@@ -1,0 +1,131 @@
+//! `ognivo stream`: the live job.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ognivo::session::Session;
+use ognivo_stream::query::{QueryEvent, RunSummary, StreamingQuery};
+use ognivo_stream::query_error::QueryError;
+use ognivo_stream::stop::{StopHandle, stop_pair};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Cli, JobArgs, ProgressForm};
+use crate::exit;
+use crate::failure::{Failure, FileFailure, Refusal};
+use crate::job::resolve::read_job;
+use crate::{print, wire};
+
+/// Runs the stream until its trigger or a signal ends it.
+pub(crate) fn run(args: &JobArgs, progress: Option<ProgressForm>, cli: &Cli) -> Result<ExitCode, Failure> {
+    let job = read_job(&args.file, &args.overrides())?;
+    let Some(stream) = &job.stream else {
+        let hint = Some("`ognivo train` is for the part `train:`".to_owned());
+        return Err(Refusal::of_job("the job has no part `stream:`", hint).into());
+    };
+    let session = Session::start(job.threads)?;
+    let form = progress.unwrap_or_else(|| default_form(cli));
+    let observer = Arc::new(move |event: &QueryEvent<'_>| tell(event, form));
+    let ended = session.runtime().block_on(async {
+        let mut wired = wire::stream(&job, stream, &session).await?;
+        wired.options.observer = observer;
+        let (handle, signal) = stop_pair();
+        stop_on_signals(handle)?;
+        let ended = StreamingQuery::new(wired.parts, wired.options).run(&signal).await;
+        drop(wired.lock);
+        Ok::<_, Failure>(ended)
+    })?;
+    // A scoring thread that hangs must not keep a stopped process alive.
+    session.shut_down();
+    match ended {
+        Ok(summary) => {
+            if !cli.quiet {
+                tell_summary(&summary);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Ok(exit::report(&error, code_of(&error))),
+    }
+}
+
+fn default_form(cli: &Cli) -> ProgressForm {
+    match (cli.quiet, std::io::stdout().is_terminal()) {
+        (true, _) => ProgressForm::None,
+        (false, true) => ProgressForm::Line,
+        (false, false) => ProgressForm::Json,
+    }
+}
+
+/// A batch over the limit of bad rows has a code of its own; what gave up after retries may succeed later.
+fn code_of(error: &QueryError) -> u8 {
+    match error {
+        QueryError::TooManyBadRows { .. } => exit::BAD_DATA,
+        QueryError::GaveUp { .. } => exit::TRY_AGAIN_LATER,
+        error => exit::code_of(error),
+    }
+}
+
+fn stop_on_signals(handle: StopHandle) -> Result<(), Failure> {
+    let listen = |kind| signal(kind).map_err(FileFailure::of("listen for signals", std::path::Path::new("-")));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        handle.stop();
+        // A handle that is dropped never asks; this one stays until the process ends.
+        std::future::pending::<()>().await;
+    });
+    Ok(())
+}
+
+#[allow(clippy::print_stderr, reason = "what a person at the terminal should know while the stream runs")]
+fn tell(event: &QueryEvent<'_>, form: ProgressForm) {
+    match (event, form) {
+        (QueryEvent::Progress(progress), ProgressForm::Json) => {
+            let text = serde_json::to_string(progress).expect("a progress is plain data");
+            print_or_log(&text);
+        }
+        (QueryEvent::Progress(progress), ProgressForm::Line) => {
+            let rows = &progress.observed_metrics.rows;
+            print_or_log(&format!(
+                "batch {:>4}  {:>9} rows read  {:>9} written  {:>6} skipped  {:>6} dead letters  {:>6} ms",
+                progress.batch_id,
+                print::thousands(rows.read),
+                print::thousands(rows.written),
+                print::thousands(rows.skipped),
+                print::thousands(rows.dead_letters),
+                progress.batch_duration,
+            ));
+        }
+        (QueryEvent::Retrying { error, n_failures, pause }, _) => {
+            eprintln!("waiting {} ms after failure {n_failures}: {error}", pause.as_millis());
+        }
+        (QueryEvent::Stopping, _) => eprintln!("stopping"),
+        (QueryEvent::FoundDone(id), _) => eprintln!("batch {id} was committed by an earlier process"),
+        _ => {}
+    }
+}
+
+/// Progress is told from inside the query, which does not end because nobody can read it.
+#[allow(clippy::print_stderr, reason = "stdout is the thing that failed")]
+fn print_or_log(text: &str) {
+    if let Err(failure) = print::line(text) {
+        eprintln!("cannot print the progress: {}", failure.cause());
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "the summary is for the person who started the stream")]
+fn tell_summary(summary: &RunSummary) {
+    let rows = &summary.rows;
+    let how = if summary.stopped { "stopped" } else { "finished" };
+    eprintln!(
+        "{how} after {} batches: {} rows read = {} written + {} skipped + {} dead letters",
+        print::thousands(summary.n_batches),
+        print::thousands(rows.read),
+        print::thousands(rows.written),
+        print::thousands(rows.skipped),
+        print::thousands(rows.dead_letters),
+    );
+}
