@@ -64,6 +64,10 @@ async fn standing(store: &dyn ObjectStore, path: &Path, limits: &Limits) -> Resu
             return list(store, &old, limits).await;
         }
     }
+    // A save may have put its directory in place since we looked, and removed the old one.
+    if has_metadata(store, path).await? {
+        return list(store, path, limits).await;
+    }
     Err(explain_absence(store, path).await)
 }
 

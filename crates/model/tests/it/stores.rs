@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::fs;
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::path::{Path as DiskPath, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -164,50 +166,121 @@ impl ObjectStore for FaultyStore {
     }
 }
 
-/// What happens in the middle of somebody's reading.
+/// What happens in the middle of somebody's work; it may take several turns.
 pub(crate) type Interruption = BoxFuture<'static, ()>;
 
-/// Counts calls; something happens just before the n-th.
+/// Counts calls; something happens before the n-th, and goes on before those after it.
 struct Interrupter {
     calls: AtomicUsize,
     at: usize,
+    /// How often the interruption is polled before a call; until its end if absent.
+    turns: Option<usize>,
     interruption: Mutex<Option<Interruption>>,
 }
 
 impl Interrupter {
-    fn new(at: usize, interruption: Interruption) -> Interrupter {
-        Interrupter { calls: AtomicUsize::new(0), at, interruption: Mutex::new(Some(interruption)) }
+    fn new(at: usize, turns: Option<usize>, interruption: Interruption) -> Interrupter {
+        Interrupter { calls: AtomicUsize::new(0), at, turns, interruption: Mutex::new(Some(interruption)) }
     }
 
-    fn has_come(&self) -> bool {
+    fn has_ended(&self) -> bool {
         self.interruption.lock().unwrap().is_none()
     }
 
-    fn before_call(&self) -> BoxFuture<'static, ()> {
-        let is_due = self.calls.fetch_add(1, Ordering::SeqCst) == self.at;
-        let interruption = self.interruption.lock().unwrap().take_if(|_| is_due);
-        interruption.unwrap_or_else(|| Box::pin(async {}))
+    async fn before_call(&self) {
+        if self.calls.fetch_add(1, Ordering::SeqCst) < self.at {
+            return;
+        }
+        let Some(mut interruption) = self.interruption.lock().unwrap().take() else { return };
+        let Some(turns) = self.turns else { return interruption.await };
+        for _ in 0..turns {
+            if (&mut interruption).now_or_never().is_some() {
+                return;
+            }
+        }
+        *self.interruption.lock().unwrap() = Some(interruption);
     }
 }
 
-/// A store in which something happens just before its n-th reading call.
+/// Waits until it is polled once more.
+async fn one_turn() {
+    let mut has_waited = false;
+    poll_fn(|_| if std::mem::replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// A store whose every call waits for one more turn.
+#[derive(Debug)]
+pub(crate) struct SlowStore(pub(crate) Arc<dyn ObjectStore>);
+
+impl fmt::Display for SlowStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "slow {}", self.0)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for SlowStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        one_turn().await;
+        self.0.put_opts(location, payload, options).await
+    }
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.0.put_multipart_opts(location, options).await
+    }
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        one_turn().await;
+        self.0.get_opts(location, options).await
+    }
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        let slowly = locations.then(|location| async {
+            one_turn().await;
+            location
+        });
+        self.0.delete_stream(slowly.boxed())
+    }
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.0.list(prefix)
+    }
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        one_turn().await;
+        self.0.list_with_delimiter(prefix).await
+    }
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        one_turn().await;
+        self.0.copy_opts(from, to, options).await
+    }
+}
+
+/// A store in which something happens before its n-th reading call.
+#[derive(Clone)]
 pub(crate) struct InterruptedStore {
     inner: Arc<dyn ObjectStore>,
-    interrupter: Interrupter,
+    interrupter: Arc<Interrupter>,
 }
 
 impl InterruptedStore {
+    /// The interruption happens as a whole before the call.
     pub(crate) fn new(inner: Arc<dyn ObjectStore>, at: usize, interruption: Interruption) -> InterruptedStore {
-        InterruptedStore { inner, interrupter: Interrupter::new(at, interruption) }
+        InterruptedStore { inner, interrupter: Arc::new(Interrupter::new(at, None, interruption)) }
     }
 
-    /// Whether the call has come.
+    /// The interruption begins before the call and has so many turns before it and each later one.
+    pub(crate) fn in_turns(
+        inner: Arc<dyn ObjectStore>,
+        at: usize,
+        turns: usize,
+        interruption: Interruption,
+    ) -> InterruptedStore {
+        InterruptedStore { inner, interrupter: Arc::new(Interrupter::new(at, Some(turns), interruption)) }
+    }
+
+    /// Whether the interruption has come and gone.
     pub(crate) fn was_interrupted(&self) -> bool {
-        self.interrupter.has_come()
-    }
-
-    fn before_call(&self) -> BoxFuture<'static, ()> {
-        self.interrupter.before_call()
+        self.interrupter.has_ended()
     }
 }
 
@@ -219,12 +292,12 @@ pub(crate) struct InterruptedDirectories {
 
 impl InterruptedDirectories {
     pub(crate) fn new(inner: LocalDirectories, at: usize, interruption: Interruption) -> InterruptedDirectories {
-        InterruptedDirectories { inner, interrupter: Interrupter::new(at, interruption) }
+        InterruptedDirectories { inner, interrupter: Interrupter::new(at, None, interruption) }
     }
 
     /// Whether the call has come.
     pub(crate) fn was_interrupted(&self) -> bool {
-        self.interrupter.has_come()
+        self.interrupter.has_ended()
     }
 }
 
@@ -271,22 +344,22 @@ impl ObjectStore for InterruptedStore {
         self.inner.put_multipart_opts(location, options).await
     }
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.before_call().await;
+        self.interrupter.before_call().await;
         self.inner.get_opts(location, options).await
     }
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         self.inner.delete_stream(locations)
     }
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let (inner, prefix, before) = (self.inner.clone(), prefix.cloned(), self.before_call());
+        let (store, prefix) = (self.clone(), prefix.cloned());
         let list = async move {
-            before.await;
-            inner.list(prefix.as_ref())
+            store.interrupter.before_call().await;
+            store.inner.list(prefix.as_ref())
         };
         list.flatten_stream().boxed()
     }
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.before_call().await;
+        self.interrupter.before_call().await;
         self.inner.list_with_delimiter(prefix).await
     }
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
