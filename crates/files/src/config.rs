@@ -210,6 +210,7 @@ fn parse_format(format: &str, given: &[(&str, &str)]) -> Result<FileFormat, Conf
     let given = given.iter().copied();
     match format {
         "csv" => Ok(FileFormat::Csv(CsvOptions::parse(given).map_err(ConfigError::Format)?)),
+        "json" => Ok(FileFormat::Json(JsonOptions::parse(given).map_err(ConfigError::Format)?)),
         "parquet" => Ok(FileFormat::Parquet),
         other => Err(ConfigError::UnknownFormat(other.to_owned())),
     }

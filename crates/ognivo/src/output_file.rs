@@ -109,7 +109,7 @@ impl OutputFile {
     /// Writes what is left and gives the file its name.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let Target::File { mut file, temporary, path, parquet } = self.target else { return Ok(()) };
-        let last = parquet.map(|parquet| parquet.finish()).transpose()?.unwrap_or_default();
+        let last = parquet.map(|mut parquet| parquet.finish()).transpose()?.unwrap_or_default();
         let written = file.write_all(&last).and_then(|()| file.sync_all());
         let named = written.and_then(|()| std::fs::rename(&temporary, &path));
         Ok(named.map_err(FileFailure::of("write", &path))?)

@@ -119,6 +119,7 @@ fn in_mode(mut format: FileFormat, malformed: OnBadRow) -> FileFormat {
     if malformed != OnBadRow::Permissive {
         match &mut format {
             FileFormat::Csv(options) => options.mode = RowMode::Reject,
+            FileFormat::Json(options) => options.mode = RowMode::Reject,
             FileFormat::Parquet => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The steps of `prepare:` and `dropna:`, from the file to values.
 
 use arrow_schema::SchemaRef;
-use ognivo_data::prepare::{Cast, Drop, DropNa, How, Prepare, Step, WithColumnRenamed, bind};
+use ognivo_data::prepare::{Cast, Drop, DropNa, Filter, How, Prepare, SelectExpr, Step, WithColumnRenamed, bind};
 use ognivo_data::schema::parse_type;
 use ognivo_data::version::SparkVersion;
 
@@ -55,6 +55,8 @@ fn read_step(entry: &Entry, complaints: &mut Vec<Complaint>) -> Vec<Step> {
             });
             renamed.map(Step::WithColumnRenamed).collect()
         }
+        "filter" => vec![Step::Filter(Filter { condition: node.text().unwrap_or_default().to_owned() })],
+        "selectExpr" => vec![Step::SelectExpr(SelectExpr { expressions: node.texts() })],
         "cast" => vec![Step::Cast(Cast { columns: read_casts(node, complaints) })],
         other => {
             complaints.push(Complaint::new(entry.at, format!("this version of ognivo has no such step yet: {other}")));
