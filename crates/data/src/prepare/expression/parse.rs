@@ -16,11 +16,14 @@ use crate::codec::datetime::{Zone, cast_date, cast_timestamp};
 use crate::codec::number::{parse_decimal, parse_double, parse_float};
 use crate::schema::parse_type;
 
-/// How deep expressions may nest; deeper text was not written by a person.
+/// How deep parentheses and the like may nest; deeper text was not written by a person.
 const MAX_DEPTH: usize = 64;
 
-/// How long expressions may be: a chain of ANDs is a tree as deep as it is long.
-const MAX_TOKENS: usize = 4096;
+/// How high the tree of an expression may be: a chain of additions is as high as it is long, and is worked on by recursion.
+const MAX_HEIGHT: usize = 300;
+
+/// How many words and signs an expression may have.
+const MAX_TOKENS: usize = 16_384;
 
 /// Words that are no column's name unless they stand between backquotes.
 const KEY_WORDS: [&str; 19] = [
@@ -47,7 +50,7 @@ const TYPE_FUNCTIONS: [&str; 12] = [
 /// The text of a condition: one expression.
 pub(in crate::prepare) fn parse_condition(text: &str) -> Result<Expression, ExpressionError> {
     let mut parser = Parser::new(text)?;
-    let expression = parser.expression()?;
+    let expression = parser.whole_expression()?;
     parser.end()?;
     Ok(expression)
 }
@@ -68,7 +71,7 @@ pub(in crate::prepare) fn parse_selection(text: &str) -> Result<Selected, Expres
         parser.end()?;
         return Ok(Selected::All);
     }
-    let expression = parser.expression()?;
+    let expression = parser.whole_expression()?;
     let is_named = parser.take_word("AS");
     let name = match parser.peek().clone() {
         Token::Word(name) | Token::Quoted(name) => {
@@ -156,13 +159,19 @@ impl<'a> Parser<'a> {
         if *self.peek() == Token::End { Ok(()) } else { self.expected("an operator or the end") }
     }
 
+    /// An expression that is not part of another.
+    fn whole_expression(&mut self) -> Result<Expression, ExpressionError> {
+        let expression = self.expression()?;
+        if height(&expression) > MAX_HEIGHT { Err(ExpressionError::TooDeep(MAX_HEIGHT)) } else { Ok(expression) }
+    }
+
     fn expression(&mut self) -> Result<Expression, ExpressionError> {
         self.deeper(|parser| {
-            let mut left = parser.and()?;
+            let mut operands = vec![parser.and()?];
             while parser.take_word("OR") {
-                left = binary(Binary::Or, left, parser.and()?);
+                operands.push(parser.and()?);
             }
-            Ok(left)
+            Ok(balanced(Binary::Or, operands))
         })
     }
 
@@ -177,11 +186,11 @@ impl<'a> Parser<'a> {
     }
 
     fn and(&mut self) -> Result<Expression, ExpressionError> {
-        let mut left = self.not()?;
+        let mut operands = vec![self.not()?];
         while self.take_word("AND") {
-            left = binary(Binary::And, left, self.not()?);
+            operands.push(self.not()?);
         }
-        Ok(left)
+        Ok(balanced(Binary::And, operands))
     }
 
     fn not(&mut self) -> Result<Expression, ExpressionError> {
@@ -482,6 +491,47 @@ fn binary(operator: Binary, left: Expression, right: Expression) -> Expression {
     Expression::Binary(operator, Box::new(left), Box::new(right))
 }
 
+/// A chain of ANDs or ORs as a tree of little height. The operands keep their order, so they are looked at in the same order
+/// and the answer is the same.
+fn balanced(operator: Binary, mut operands: Vec<Expression>) -> Expression {
+    if operands.len() > 1 {
+        let right = operands.split_off(operands.len() / 2);
+        return binary(operator, balanced(operator, operands), balanced(operator, right));
+    }
+    operands.pop().expect("a chain has at least one operand")
+}
+
+/// How many expressions lie inside each other at most; counted without recursion.
+fn height(expression: &Expression) -> usize {
+    let mut highest = 0;
+    let mut open = vec![(expression, 1)];
+    while let Some((expression, height)) = open.pop() {
+        highest = highest.max(height);
+        let mut enter = |inner| open.push((inner, height + 1));
+        match expression {
+            Expression::Column(_) | Expression::Literal(_) => {}
+            Expression::Unary(_, value) | Expression::Cast(value, _) | Expression::Like { value, .. } => enter(value),
+            Expression::Binary(_, left, right) => {
+                enter(left);
+                enter(right);
+            }
+            Expression::In { value, list } => {
+                enter(value);
+                list.iter().for_each(enter);
+            }
+            Expression::Case { branches, otherwise } => {
+                for (condition, result) in branches {
+                    enter(condition);
+                    enter(result);
+                }
+                otherwise.iter().for_each(|result| enter(result));
+            }
+            Expression::Call(_, arguments) => arguments.iter().for_each(enter),
+        }
+    }
+    highest
+}
+
 /// The character, counted from 1, that begins at a byte.
 fn position(text: &str, byte_idx: usize) -> usize {
     text[..byte_idx].chars().count() + 1
@@ -616,6 +666,8 @@ mod tests {
         for deep in ["(".repeat(1000), "NOT ".repeat(1000), "- ".repeat(1000), "CASE WHEN ".repeat(1000)] {
             assert_eq!(parse_condition(&deep), Err(ExpressionError::TooDeep(MAX_DEPTH)));
         }
+        let high = vec!["a"; 1000].join(" + ");
+        assert_eq!(parse_condition(&high), Err(ExpressionError::TooDeep(MAX_HEIGHT)));
         let long = vec!["a"; 10_000].join(" OR ");
         assert_eq!(parse_condition(&long), Err(ExpressionError::TooLong(MAX_TOKENS)));
     }
