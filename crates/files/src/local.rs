@@ -303,7 +303,7 @@ fn list_folder(folder: &DiskPath) -> Result<ListResult> {
         let location = Path::parse(text)?;
         if metadata.is_dir() {
             listed.common_prefixes.push(location);
-        } else {
+        } else if metadata.is_file() {
             let last_modified = metadata.modified().map_err(|error| disk_error(&path, error))?.into();
             listed.objects.push(ObjectMeta {
                 location,

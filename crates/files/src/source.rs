@@ -368,15 +368,13 @@ impl FileSource {
         let entries = match self.log.get(id).await? {
             Some(entries) => entries,
             // The plain file is gone since a compaction took it in.
-            None => self
-                .log
-                .all()
-                .await?
-                .filter(|(newest, _)| *newest >= id)
-                .map(|(_, entries)| entries)
-                .ok_or_else(|| FileSourceError::NoEntry { entry: id, folder: self.log_folder.to_string() })?,
+            None => self.log.all().await?.map_or_else(Vec::new, |(_, entries)| entries),
         };
-        Ok(entries.into_iter().filter(|entry| entry.batch_id == id).collect())
+        let entries: Vec<FileEntry> = entries.into_iter().filter(|entry| entry.batch_id == id).collect();
+        match entries.is_empty() {
+            true => Err(FileSourceError::NoEntry { entry: id, folder: self.log_folder.to_string() }),
+            false => Ok(entries),
+        }
     }
 
     /// The files of a range of the log, in the order in which they were taken.
@@ -419,6 +417,9 @@ impl Source for FileSource {
     async fn latest(&mut self, start: Option<&Offset>, limit: ReadLimit) -> Result<Option<Offset>, SourceError> {
         let start = start.map(log_offset).transpose()?;
         let newest = self.memory().await?.newest;
+        if let Some(entry) = start.filter(|start| newest.is_none_or(|newest| newest < *start)) {
+            return Err(FileSourceError::NoEntry { entry, folder: self.log_folder.to_string() }.into());
+        }
         // What an earlier process noted and no plan has taken comes first, entry by entry.
         let next = start.map_or(0, |start| start + 1);
         if let Some(newest) = newest.filter(|newest| *newest >= next) {

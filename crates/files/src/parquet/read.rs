@@ -1,6 +1,7 @@
 //! Parquet files as blocks of rows.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
@@ -23,6 +24,7 @@ pub(crate) struct ParquetBlocks {
     path: String,
     schema: SchemaRef,
     reader: ParquetRecordBatchReader,
+    has_failed: bool,
 }
 
 impl ParquetBlocks {
@@ -49,8 +51,8 @@ impl ParquetBlocks {
                 .with_batch_size(block_rows)
                 .build()
         };
-        match open() {
-            Ok(reader) => Ok(ParquetBlocks { path, schema: Arc::clone(schema), reader }),
+        match guarded(open) {
+            Ok(reader) => Ok(ParquetBlocks { path, schema: Arc::clone(schema), reader, has_failed: false }),
             Err(source) => Err(FileError::Parquet { path, source }),
         }
     }
@@ -79,12 +81,27 @@ impl Iterator for ParquetBlocks {
     type Item = Result<RecordBatch, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = self.reader.next()?;
-        Some(match rows {
-            Ok(rows) => self.fitted(&rows),
-            Err(error) => Err(FileError::Parquet { path: self.path.clone(), source: error.into() }),
-        })
+        if self.has_failed {
+            return None;
+        }
+        let rows = guarded(|| self.reader.next().transpose().map_err(ParquetError::from));
+        let rows = match rows {
+            Ok(rows) => self.fitted(&rows?),
+            Err(source) => Err(FileError::Parquet { path: self.path.clone(), source }),
+        };
+        self.has_failed = rows.is_err();
+        Some(rows)
     }
+}
+
+/// What `work` gives; a damaged file over which the Parquet reader trips is an error like any other.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    // Nothing that was being changed is used after a panic: whoever reads gives the file up.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let reason =
+            panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(ParquetError::General(format!("damaged: {}", reason.unwrap_or("the reader broke off"))))
+    })
 }
 
 /// Position of a column: by its exact name, else by the only one that differs in case.

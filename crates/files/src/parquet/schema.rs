@@ -13,6 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::ROW_METADATA_KEY;
+use super::read::guarded;
 use crate::bytes::FileBytes;
 
 /// The columns of a file as Spark sees them: by Spark's own schema in the footer, else by Parquet's types.
@@ -20,7 +21,7 @@ use crate::bytes::FileBytes;
 /// Same as Spark: every column is nullable; a footer whose schema cannot be read counts as none. Differs from Spark: a
 /// struct that looks like a vector or a matrix is one, even without Spark's schema.
 pub(crate) fn file_schema(bytes: &FileBytes) -> Result<Schema, ParquetError> {
-    let metadata = load(bytes)?;
+    let metadata = guarded(|| load(bytes))?;
     let stored = metadata.schema();
     let fields: Vec<Field> = match spark_schema(&metadata) {
         // The footer may speak of columns that the file does not have, when somebody rewrote it.

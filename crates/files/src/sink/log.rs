@@ -135,9 +135,16 @@ impl SinkLog {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(source) => return Err(self.error("read", source)),
         };
-        // An empty `_SUCCESS`, or one of another query, says nothing about ours.
-        let success: Option<Success> = serde_json::from_slice(&bytes).ok();
-        Ok(success.filter(|success| success.query == self.query_id).map(|success| BatchId(success.batch)))
+        // An empty `_SUCCESS`, such as Spark's, says nothing.
+        let Ok(success) = serde_json::from_slice::<Success>(&bytes) else { return Ok(None) };
+        match success.query == self.query_id {
+            true => Ok(Some(BatchId(success.batch))),
+            false => Err(FileSinkError::AnotherQuery {
+                batch: success.batch,
+                query: success.query,
+                location: self.location.uri(),
+            }),
+        }
     }
 
     async fn add_success(&self, batch: BatchId, files: &[FinishedFile]) -> Result<(), FileSinkError> {

@@ -34,22 +34,28 @@ pub(super) struct CachePolicy {
 ///
 /// Same as Spark: `FileStreamSource.fetchMaxOffset`, 3.x and 4.x.
 pub(super) fn choose(mut new: Vec<InputFile>, limit: BatchLimit, cache: Option<CachePolicy>) -> Choice {
-    let (n_taken, is_rest_worth_keeping): (usize, Box<dyn Fn(&[InputFile], CachePolicy) -> bool>) = match limit {
-        BatchLimit::None => (new.len(), Box::new(|_, _| false)),
-        BatchLimit::Files(max) => {
-            (max.min(new.len()), Box::new(move |rest, cache| rest.len() as f64 >= max as f64 * cache.discard_ratio))
-        }
+    let n_taken = match limit {
+        BatchLimit::None => new.len(),
+        BatchLimit::Files(max) => max.min(new.len()),
+        BatchLimit::Bytes(max) => n_within(&new, max),
+    };
+    let rest = new.split_off(n_taken);
+    let cached = cache.map_or_else(Vec::new, |cache| worth_keeping(rest, limit, cache));
+    Choice { taken: new, cached }
+}
+
+/// The part of a listing's rest that waits for the next batch.
+fn worth_keeping(mut rest: Vec<InputFile>, limit: BatchLimit, cache: CachePolicy) -> Vec<InputFile> {
+    let is_enough = match limit {
+        BatchLimit::None => false,
+        BatchLimit::Files(max) => rest.len() as f64 >= max as f64 * cache.discard_ratio,
         BatchLimit::Bytes(max) => {
-            let total = |files: &[InputFile]| files.iter().map(|file| file.size_bytes).sum::<u64>();
-            (n_within(&new, max), Box::new(move |rest, cache| total(rest) as f64 >= max as f64 * cache.discard_ratio))
+            let total: u64 = rest.iter().map(|file| file.size_bytes).sum();
+            total as f64 >= max as f64 * cache.discard_ratio
         }
     };
-    let mut rest = new.split_off(n_taken);
-    match cache {
-        Some(cache) if is_rest_worth_keeping(&rest, cache) => rest.truncate(cache.max_files),
-        _ => rest.clear(),
-    }
-    Choice { taken: new, cached: rest }
+    rest.truncate(if is_enough { cache.max_files } else { 0 });
+    rest
 }
 
 /// How many files from the first on have at most `max_bytes` together; at least one.

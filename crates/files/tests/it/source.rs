@@ -352,3 +352,17 @@ async fn a_damaged_parquet_file_stops_the_job_with_its_name() {
     assert!(error.to_string().contains("in/a.parquet is not a Parquet file that can be read"), "{error}");
     assert_eq!(error.fault(), Fault::Data);
 }
+
+#[tokio::test]
+async fn a_checkpoint_whose_source_log_is_gone_is_refused_and_nothing_is_read_again() {
+    let bench = Bench::new(FileSourceOptions::default());
+    bench.file("in/a", 1, "1,x\n");
+    assert_eq!(latest(&mut bench.source(), None).await, Some(0));
+    fs::remove_dir_all(bench.path("checkpoint/sources")).unwrap();
+    let mut source = bench.source();
+    let error = source.latest(Some(&at(0)), ReadLimit::Configured).await.unwrap_err();
+    assert!(error.to_string().starts_with("the source's log has no entry 0"), "{error}");
+    let range = OffsetRange { start: None, end: at(0) };
+    assert!(source.read(&range).await.is_err());
+    assert!(!bench.path("checkpoint/sources/0/0").exists());
+}
