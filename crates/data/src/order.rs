@@ -296,6 +296,7 @@ fn first_bytes(text: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{JavaRandom, Random};
     use crate::vector::{Vector, VectorBuilder};
     use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
     use arrow_array::{
@@ -404,6 +405,62 @@ mod tests {
         let text: ArrayRef = Arc::new(StringArray::from(vec!["longer than 8 b", "", "", "longer than 8 a", ""]));
         let wide: ArrayRef = Arc::new(Float64Array::from(vec![0.0; 5]));
         assert_eq!(sorted_positions(&[flag, wide, number, text]).unwrap(), [4, 1, 2, 3, 0]);
+    }
+
+    /// Random tables of all kinds of columns with many equal values, sorted with and without prefixes.
+    #[test]
+    fn prefixes_decide_as_whole_columns_do() {
+        let mut random = JavaRandom::new(5);
+        for _ in 0..200 {
+            let n_rows = 1 + random.next_i32_below(60) as usize;
+            let columns: Vec<ArrayRef> =
+                (0..1 + random.next_i32_below(5)).map(|_| random_column(&mut random, n_rows)).collect();
+            let compares: Vec<Compare<'_>> = columns.iter().map(|column| compare(column.as_ref())).collect();
+            let mut expect: Vec<usize> = (0..n_rows).collect();
+            expect.sort_by(|&a, &b| {
+                let orders = compares.iter().map(|compare| compare(a, b));
+                orders.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            });
+            assert_eq!(sorted_positions(&columns).unwrap(), expect, "{columns:?}");
+        }
+    }
+
+    fn random_column(random: &mut JavaRandom, n_rows: usize) -> ArrayRef {
+        let kind = random.next_i32_below(7);
+        let null_share = if random.next_i32_below(2) == 0 { 0.0 } else { 0.2 };
+        let mut cells: Vec<Option<i32>> = Vec::new();
+        for _ in 0..n_rows {
+            let is_null = random.next_f64() < null_share;
+            cells.push((!is_null).then(|| random.next_i32_below(7) - 3));
+        }
+        let doubles = [f64::NAN, f64::NEG_INFINITY, -1.5, -0.0, 0.0, 1e-300, f64::INFINITY];
+        let words = ["", "a", "a\0", "longer than 8 a", "longer than 8 b", "é", "\u{1F600}"];
+        let pick = |cell: i32| (cell + 3) as usize;
+        match kind {
+            0 => Arc::new(cells.into_iter().collect::<Int32Array>()),
+            1 => Arc::new(
+                cells.into_iter().map(|cell| cell.map(|c| i64::from(c) * (i64::MAX / 3))).collect::<Int64Array>(),
+            ),
+            2 => Arc::new(cells.into_iter().map(|cell| cell.map(|c| doubles[pick(c)])).collect::<Float64Array>()),
+            3 => {
+                Arc::new(cells.into_iter().map(|cell| cell.map(|c| doubles[pick(c)] as f32)).collect::<Float32Array>())
+            }
+            4 => Arc::new(cells.into_iter().map(|cell| cell.map(|c| words[pick(c)])).collect::<StringArray>()),
+            5 => Arc::new(cells.into_iter().map(|cell| cell.map(|c| c > 0)).collect::<BooleanArray>()),
+            _ => {
+                let mut vectors = VectorBuilder::new();
+                for cell in cells {
+                    match cell {
+                        None => vectors.push_null(),
+                        Some(cell) if cell > 1 => {
+                            vectors.push(VectorRef::Sparse { size: 3, indices: &[cell - 1], values: &[1.0] });
+                        }
+                        Some(cell) => vectors.push(VectorRef::Dense(&doubles[..pick(cell)])),
+                    }
+                }
+                vectors.finish()
+            }
+        }
     }
 
     #[test]

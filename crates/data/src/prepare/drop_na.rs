@@ -59,34 +59,40 @@ impl BoundStep for BoundDropNa {
     }
 
     fn apply(&self, rows: RecordBatch) -> Outcome {
-        let mut n_present = vec![0; rows.num_rows()];
+        let mut n_missing = vec![0_u32; rows.num_rows()];
         for &column in &self.columns {
-            count_present(rows.column(column), &mut n_present);
+            count_missing(rows.column(column), &mut n_missing);
         }
-        let fate = |n: &usize| if *n >= self.n_needed { Fate::Kept } else { Fate::Skipped };
-        kept_only(rows, n_present.iter().map(fate).collect())
+        let is_kept = |n_missing: &u32| self.columns.len() - *n_missing as usize >= self.n_needed;
+        if n_missing.iter().all(is_kept) {
+            return Outcome::all_kept(rows);
+        }
+        let fate = |n_missing: &u32| if is_kept(n_missing) { Fate::Kept } else { Fate::Skipped };
+        kept_only(rows, n_missing.iter().map(fate).collect())
     }
 }
 
-/// Adds 1 to each row in which `column` has a value.
-fn count_present(column: &dyn Array, n_present: &mut [usize]) {
-    let nulls = column.logical_nulls();
-    let is_valid = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-    let mut count = |is_number: &dyn Fn(usize) -> bool| {
-        for (row, n) in n_present.iter_mut().enumerate() {
-            *n += usize::from(is_valid(row) && is_number(row));
-        }
-    };
+/// Adds 1 to each row in which `column` has no value.
+fn count_missing(column: &dyn Array, n_missing: &mut [u32]) {
+    let nulls = column.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+    let is_null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
     match column.data_type() {
         DataType::Float64 => {
             let values = column.as_primitive::<Float64Type>().values();
-            count(&|row| !values[row].is_nan());
+            count(n_missing, |row| values[row].is_nan() || is_null(row));
         }
         DataType::Float32 => {
             let values = column.as_primitive::<Float32Type>().values();
-            count(&|row| !values[row].is_nan());
+            count(n_missing, |row| values[row].is_nan() || is_null(row));
         }
-        _ => count(&|_| true),
+        _ if nulls.is_none() => {}
+        _ => count(n_missing, is_null),
+    }
+}
+
+fn count(n_missing: &mut [u32], is_missing: impl Fn(usize) -> bool) {
+    for (row, n_missing) in n_missing.iter_mut().enumerate() {
+        *n_missing += u32::from(is_missing(row));
     }
 }
 
@@ -116,6 +122,16 @@ mod tests {
         let ids: Vec<Option<i32>> = outcome.rows.column(0).as_primitive::<Int32Type>().iter().collect();
         let expect: Vec<Option<i32>> = kept.iter().map(|&row| (row < 4).then_some(row as i32)).collect();
         assert_eq!(ids, expect);
+    }
+
+    #[test]
+    fn a_null_over_nan_is_one_missing_value() {
+        let x = Float64Array::new(vec![f64::NAN, 1.0].into(), Some(vec![false, true].into()));
+        let y: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+        let rows = RecordBatch::try_from_iter_with_nullable([("x", Arc::new(x) as ArrayRef, true), ("y", y, true)]);
+        let rows = rows.unwrap();
+        let step = DropNa { how: How::All, thresh: None, subset: None }.bind(rows.schema_ref()).unwrap();
+        assert_eq!(step.apply(rows).fates.n_kept(), 2);
     }
 
     /// The rows were the same with pyspark 3.5.9 and 4.3.0: `frame.dropna(how, thresh, subset)` on this table.
