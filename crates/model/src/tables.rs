@@ -293,6 +293,25 @@ mod tests {
         assert!(matches!(error, TableError::TooLarge(_)), "{error:?}");
     }
 
+    /// Maps and lists whose parts no longer agree are what a decoder stumbles over most.
+    #[test]
+    fn a_changed_byte_of_a_nested_table_is_an_error_or_a_table() {
+        let canonical = read(foreign(&every_type(), WriterProperties::default()), &Limits::default()).unwrap();
+        for properties in
+            [WriterProperties::default(), WriterProperties::builder().set_dictionary_enabled(false).build()]
+        {
+            let file = foreign(&canonical, properties);
+            for position in (0..file.len()).step_by(3) {
+                let mut changed = file.clone();
+                changed[position] ^= [0x01, 0x02, 0x40, 0xff][position % 4];
+                let limits = Limits { decoded_bytes: 1 << 20, ..Limits::default() };
+                if let Err(TableError::Broken(reason) | TableError::Column { reason, .. }) = read(changed, &limits) {
+                    assert!(!reason.is_empty());
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_sparse_vector_that_claims_more_slots_than_fit_is_refused() {
         let mut vectors = VectorBuilder::new();
