@@ -13,6 +13,9 @@ use ognivo_model::{
     model_id, read_saved, save,
 };
 
+use crate::read::shared_session;
+use crate::session::SessionError;
+
 /// A model directory could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -139,5 +142,77 @@ impl Directories for FoldersOf<'_> {
     }
     async fn remove_folder(&self, folder: &StorePath) -> object_store::Result<()> {
         self.folders().remove_folder(folder).await
+    }
+}
+
+/// A stage, pipeline or model that can be saved as Spark saves it.
+pub trait Save: Configured + Sized {
+    /// Saves to a directory that does not exist yet, in the layout of the stage's Spark version.
+    ///
+    /// # Errors
+    /// [`ModelFailure`]; nothing of the directory is there then.
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), ModelFailure> {
+        save_here(self, path.as_ref(), false)
+    }
+
+    /// Saves in the place of a model that is there; a reader finds the old one or the new one, whole.
+    ///
+    /// # Errors
+    /// [`ModelFailure`]; the old model stands then.
+    fn overwrite(&self, path: impl AsRef<Path>) -> Result<(), ModelFailure> {
+        save_here(self, path.as_ref(), true)
+    }
+}
+
+impl<S: Configured> Save for S {}
+
+fn save_here(stage: &dyn Configured, path: &Path, overwrite: bool) -> Result<(), ModelFailure> {
+    let session = shared_session()?;
+    let version = stage.params().version();
+    let path = path.to_string_lossy();
+    session.runtime().block_on(save_model(stage, &path, Path::new("."), version, overwrite))?;
+    Ok(())
+}
+
+/// Loads the fitted pipeline or stage in a Spark model directory.
+///
+/// # Errors
+/// [`ModelFailure`] when there is none, or one that we cannot run.
+pub fn load(path: impl AsRef<Path>) -> Result<Box<dyn Transformer>, ModelFailure> {
+    let session = shared_session()?;
+    let loaded = session.runtime().block_on(load_model(&path.as_ref().to_string_lossy(), Path::new(".")))?;
+    Ok(loaded.model)
+}
+
+/// A model could not be saved or loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelFailure {
+    /// The directory.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The threads.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl Explain for ModelFailure {
+    fn fault(&self) -> Fault {
+        match self {
+            ModelFailure::Model(cause) => cause.fault(),
+            ModelFailure::Session(cause) => cause.fault(),
+        }
+    }
+    fn retry(&self) -> Retry {
+        match self {
+            ModelFailure::Model(cause) => cause.retry(),
+            ModelFailure::Session(cause) => cause.retry(),
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            ModelFailure::Model(cause) => cause.hint(),
+            ModelFailure::Session(cause) => cause.hint(),
+        }
     }
 }

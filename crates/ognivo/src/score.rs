@@ -23,6 +23,7 @@ use crate::print;
 
 /// Scores the input; the exit code says whether every row could be scored.
 pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
+    refuse_overwriting_what_is_read(args)?;
     let session = Session::start(args.threads.map(usize::from))?;
     let model = session.runtime().block_on(load_model(&args.model, Path::new(".")))?;
     let standard_input = (args.input == "-").then(StandardInput::keep).transpose()?;
@@ -53,6 +54,21 @@ pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
     let counts = read.counts();
     tally.n_dropped = counts.n_dropped;
     Ok(tally.tell(cli.quiet))
+}
+
+/// The output may not take the place of the input, nor stand inside the input folder or the model.
+fn refuse_overwriting_what_is_read(args: &ScoreArgs) -> Result<(), Failure> {
+    let Some(out) = args.out.as_deref() else { return Ok(()) };
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Ok(folder), Some(name)) = (folder.canonicalize(), out.file_name()) else { return Ok(()) };
+    let out = folder.join(name).canonicalize().unwrap_or_else(|_| folder.join(name));
+    for (what, read) in [("the input", args.input.as_str()), ("the model", args.model.as_str())] {
+        if Path::new(read).canonicalize().is_ok_and(|read| out.starts_with(read)) {
+            let message = format!("the output would be written into {what}: {}", out.display());
+            return Err(Refusal::of_job(message, Some("name another file".to_owned())).into());
+        }
+    }
+    Ok(())
 }
 
 /// What is bound to the input's schema, and what of its output is written.

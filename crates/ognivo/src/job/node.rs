@@ -62,6 +62,7 @@ impl Node {
     /// # Errors
     /// A complaint with the position of the first syntax error, duplicate key, or second document.
     pub(crate) fn parse(text: &str) -> Result<Node, Complaint> {
+        check_depth(text)?;
         let mut loader: YamlLoader<'_, MarkedYamlOwned> = YamlLoader::default();
         loader.early_parse(false);
         let mut parser = saphyr_parser_of(text);
@@ -162,6 +163,28 @@ impl Node {
     }
 }
 
+/// Deeper than any job; what is read afterwards walks the tree by recursion.
+const MAX_DEPTH: usize = 64;
+
+/// Refuses a document that is nested too deeply, before a tree is made of it.
+fn check_depth(text: &str) -> Result<(), Complaint> {
+    let mut depth = 0;
+    for event in saphyr_parser_of(text) {
+        // A syntax error is told by whoever makes the tree.
+        let Ok((event, span)) = event else { return Ok(()) };
+        match event {
+            saphyr_parser::Event::SequenceStart(..) | saphyr_parser::Event::MappingStart(..) => depth += 1,
+            saphyr_parser::Event::SequenceEnd | saphyr_parser::Event::MappingEnd => depth -= 1,
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            let at = Position { line: span.start.line(), column: span.start.col() + 1 };
+            return Err(Complaint::new(at, format!("nested deeper than {MAX_DEPTH} levels")));
+        }
+    }
+    Ok(())
+}
+
 fn saphyr_parser_of(text: &str) -> saphyr_parser::Parser<'_, saphyr_parser::StrInput<'_>> {
     saphyr_parser::Parser::new_from_str(text)
 }
@@ -239,6 +262,7 @@ mod tests {
         for (text, expect) in [
             ("a: 1\na: 2\n", "2:1: not valid YAML: duplicated key in mapping"),
             ("", "1:1: the file is empty"),
+            (&"- ".repeat(100_000), "1:129: nested deeper than 64 levels"),
             ("a: 1\n---\nb: 2\n", "3:1: a job file holds one document"),
         ] {
             let complaint = Node::parse(text).unwrap_err();

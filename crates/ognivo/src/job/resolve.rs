@@ -235,9 +235,7 @@ pub(crate) fn parse_job(text: &str, path: &Path, overrides: &Overrides) -> Resul
     };
     Substitution { base: &base, allow_env: overrides.allow_env }.apply(&mut node, &mut complaints);
     check(&node, Shape::Record(JOB), "the job", &mut complaints);
-    if !complaints.is_empty() {
-        return Err(complaints);
-    }
+    // Resolving goes on with what has the right shape, so that all complaints come at once.
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let job = resolve(&node, document, base, stem, &mut complaints);
     if complaints.is_empty() { Ok(job) } else { Err(complaints) }
@@ -395,7 +393,8 @@ fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mut Vec<Compl
     }
     let prepare = PrepareJob::read(node.get("prepare"), complaints);
     let read = resolve_read(node.get("readStream")?, true, complaints);
-    if let Some(read) = read.as_ref().filter(|read| read.schema.is_none() && read.format != "parquet") {
+    let has_schema = node.at_path(&["readStream", "schema"]).is_some();
+    if let Some(read) = read.as_ref().filter(|read| !has_schema && read.format != "parquet") {
         let at = node.get("readStream")?.at;
         complaints.push(Complaint::new(at, format!("a stream of {} files needs a schema: readStream", read.format)));
     }

@@ -3,6 +3,7 @@
 //! `${file:path}` anywhere in a text becomes the content of a file without its last line end; relative paths start at the job
 //! file. `${env:NAME}` becomes the value of a variable, only with `--allow-env`. What came this way is never shown again.
 
+use std::io::Read;
 use std::path::Path;
 
 use super::complaint::Complaint;
@@ -51,7 +52,7 @@ impl Substitution<'_> {
 
     fn value_of(&self, reference: &str) -> Result<String, (String, Option<String>)> {
         match reference.split_once(':') {
-            Some(("file", path)) => match std::fs::read_to_string(self.base.join(path)) {
+            Some(("file", path)) => match read_secret(&self.base.join(path)) {
                 Ok(content) => Ok(content.trim_end_matches(['\r', '\n']).to_owned()),
                 Err(error) => Err((format!("cannot read the file of `${{file:{path}}}`: {error}"), None)),
             },
@@ -69,6 +70,18 @@ impl Substitution<'_> {
     }
 }
 
+/// A secret is a line or a key, not a file of data, nor a device without end.
+const MAX_SECRET_BYTES: u64 = 1 << 20;
+
+fn read_secret(path: &Path) -> std::io::Result<String> {
+    let mut content = String::new();
+    std::fs::File::open(path)?.take(MAX_SECRET_BYTES + 1).read_to_string(&mut content)?;
+    if content.len() as u64 > MAX_SECRET_BYTES {
+        return Err(std::io::Error::other(format!("more than {MAX_SECRET_BYTES} bytes")));
+    }
+    Ok(content)
+}
+
 /// Puts `value` at the dotted `path` of the document, as `--set path=value` asks.
 ///
 /// A key may hold dots itself: the longest key that matches is taken. In a pipeline, the name of a stage (or its uid) stands
@@ -77,7 +90,10 @@ impl Substitution<'_> {
 /// # Errors
 /// A message when a list is met that holds no such stage, or more than one.
 pub(crate) fn set_value(document: &mut Node, path: &str, value: &str) -> Result<(), String> {
-    let parsed = Node::parse(value).map_err(|complaint| complaint.message)?;
+    if value.trim().is_empty() {
+        return Err(format!("--set {path}: the value is empty; `null` unsets, `''` is an empty text"));
+    }
+    let parsed = Node::parse(value).map_err(|complaint| format!("--set {path}: {}", complaint.message))?;
     set_at(document, path, relocated(parsed)).map_err(|reason| format!("--set {path}: {reason}"))
 }
 

@@ -1,0 +1,14 @@
+//! What a training script needs, to be imported as a whole.
+
+pub use ognivo_data::dataset::Dataset;
+pub use ognivo_data::version::SparkVersion;
+pub use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
+pub use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator};
+pub use ognivo_ml::feature::HandleInvalid::{self, Error as Refuse, Keep, Skip};
+pub use ognivo_ml::feature::index_to_string::IndexToString;
+pub use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
+pub use ognivo_ml::feature::vector_assembler::VectorAssembler;
+pub use ognivo_ml::pipeline::{Pipeline, PipelineModel};
+pub use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
+
+pub use crate::models::Save;
