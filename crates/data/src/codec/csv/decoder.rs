@@ -21,8 +21,10 @@ const SHOWN_CHARS: usize = 60;
 /// Decodes pushed bytes of one CSV file or payload; see [`RowDecoder`] for the order of calls.
 ///
 /// Same as Spark 3.5 and 4.3: what is a line, a field, a null, a number and a malformed record. Differs from Spark:
-/// a record with too many columns, a field that is too long and RAISE_ERROR make a malformed record, not a failed job;
-/// the line ends of a multi-line file are told from its first 64 KiB at most, as far as they were pushed at once.
+/// - a record with more than `maxColumns` fields, a field longer than `maxCharsPerColumn` and RAISE_ERROR make a
+///   malformed record, not a failed job;
+/// - text after a closing quote, which no writer of CSV makes, may be divided otherwise where the separator has several
+///   characters, where `multiLine` meets `lineSep`, and under SKIP_VALUE and BACK_TO_DELIMITER.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -161,10 +161,10 @@ impl<'o> Inference<'o> {
         if may_be(Kind::Long) && parse_long(text).is_some() {
             return Kind::Long;
         }
-        if may_be(Kind::Decimal(1)) {
-            if let Some(digits) = decimal_digits(text).filter(|digits| *digits <= 38) {
-                return Kind::Decimal(digits);
-            }
+        if may_be(Kind::Decimal(1))
+            && let Some(digits) = decimal_digits(text).filter(|digits| *digits <= 38)
+        {
+            return Kind::Decimal(digits);
         }
         if may_be(Kind::Double) && (parse_double(text).is_some() || self.rules.is_special(text)) {
             return Kind::Double;

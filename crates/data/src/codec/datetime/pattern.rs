@@ -366,10 +366,10 @@ fn read_name<'t>(names: &[&str], full: bool, text: &'t [u8]) -> Option<(u32, &'t
 }
 
 fn read_offset<'t>(zero: &str, colon: bool, minutes: bool, text: &'t [u8]) -> Option<(Zone, &'t [u8])> {
-    if zero == "Z" {
-        if let Some(rest) = text.strip_prefix(b"Z") {
-            return Some((Zone::UTC, rest));
-        }
+    if zero == "Z"
+        && let Some(rest) = text.strip_prefix(b"Z")
+    {
+        return Some((Zone::UTC, rest));
     }
     let with_minutes = if colon { 6 } else { 5 };
     let lens: &[usize] = if minutes { &[with_minutes] } else { &[5, 3] };
