@@ -26,7 +26,7 @@ use ognivo_stream::score::{ScoreError, Scorer};
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, StoreFailure};
 use crate::job::resolve::{ErrorsJob, Job, OnBadRow, ReadJob, StreamJob, TriggerJob, WriteJob};
 use crate::job::route::{batch_time, commit_log};
 
@@ -56,6 +56,9 @@ pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let place = open(&stream.checkpoint, &job.base)?;
     let lock = lock_checkpoint(&place)?;
+    // What a killed process left half-written; the sink sweeps its own folders.
+    let swept = place.folders().sweep(place.path()).await;
+    swept.map_err(StoreFailure::of("sweep the checkpoint", place.to_string()))?;
     let checkpoint = Checkpoint::new(place.store().clone(), place.path().clone());
     let query_id = checkpoint.open().await?;
     let schema = source_schema(job, stream, session)?;
