@@ -10,7 +10,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayAccessor};
 use arrow_schema::DataType;
-use ognivo_data::codec::number::{write_double, write_float};
+use ognivo_data::codec::number::{double_to_spark_string, float_to_spark_string};
 use ognivo_data::version::SparkVersion;
 
 /// What a column of labels must be, for messages.
@@ -47,17 +47,15 @@ impl LabelType {
 
     /// The text of a number, as `CAST(x AS STRING)` gives it; NaN is `NaN`.
     ///
-    /// Same as Spark: floating point as `Double.toString` of JDK 19 and later; decimals plain from 4.0 on, and in
+    /// Same as Spark: floating point as `Double.toString` of the JVMs before 19 that it runs on; decimals plain from 4.0 on, and in
     /// `BigDecimal.toString`'s form (`0E-7`) before.
     pub(super) fn text_of(self, key: i128, version: SparkVersion) -> String {
-        let mut out = Vec::new();
         match self {
-            LabelType::Text | LabelType::Integer => return key.to_string(),
-            LabelType::Float => write_float(&mut out, f32::from_bits(key as u32)),
-            LabelType::Double => write_double(&mut out, f64::from_bits(key as u64)),
-            LabelType::Decimal(scale) => return decimal_text(key, scale, version),
+            LabelType::Text | LabelType::Integer => key.to_string(),
+            LabelType::Float => float_to_spark_string(f32::from_bits(key as u32)),
+            LabelType::Double => double_to_spark_string(f64::from_bits(key as u64)),
+            LabelType::Decimal(scale) => decimal_text(key, scale, version),
         }
-        String::from_utf8(out).expect("numbers are written in ASCII")
     }
 
     /// The number whose label is `label`; `None` when no number has it.
