@@ -1,6 +1,6 @@
 //! What can go wrong with the contents of one file.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use ognivo_data::codec::DecodeError;
 use ognivo_data::fault::{Explain, Fault, Retry};
@@ -83,6 +83,7 @@ pub enum FileError {
 impl Explain for FileError {
     fn fault(&self) -> Fault {
         match self {
+            FileError::Read { source, .. } if source.kind() == ErrorKind::PermissionDenied => Fault::Job,
             FileError::Read { .. } => Fault::Remote,
             FileError::Decode { source, .. } => source.fault(),
             _ => Fault::Data,
@@ -91,7 +92,7 @@ impl Explain for FileError {
 
     fn retry(&self) -> Retry {
         match self {
-            FileError::Read { .. } => Retry::Backoff,
+            FileError::Read { .. } if self.fault() == Fault::Remote => Retry::Backoff,
             _ => Retry::Never,
         }
     }

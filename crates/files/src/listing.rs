@@ -95,12 +95,13 @@ impl Explain for ListError {
             ListError::NotFound { .. } | ListError::Glob(_) => Fault::Job,
             ListError::PartitionsDiffer { .. } => Fault::Data,
             ListError::SinkLog { source, .. } => source.fault(),
+            ListError::Store { source: object_store::Error::PermissionDenied { .. }, .. } => Fault::Job,
             ListError::Store { .. } => Fault::Remote,
         }
     }
     fn retry(&self) -> Retry {
         match self {
-            ListError::Store { .. } => Retry::Backoff,
+            ListError::Store { .. } if self.fault() == Fault::Remote => Retry::Backoff,
             ListError::SinkLog { source, .. } => source.retry(),
             _ => Retry::Never,
         }

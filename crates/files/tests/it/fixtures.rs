@@ -1,6 +1,7 @@
 //! The folders that Spark wrote.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// `fixtures/spark/<line>/<name>`.
 pub(crate) fn spark(line: &str, name: &str) -> PathBuf {
@@ -19,7 +20,26 @@ pub(crate) fn spark_query(line: &str) -> tempfile::TempDir {
         Ok(text) => text.replace(PLACEHOLDER, &base).into_bytes(),
         Err(binary) => binary.into_bytes(),
     });
+    for file in std::fs::read_dir(copy.path().join("incoming")).expect("the fixture has files") {
+        let path = file.expect("the copy can be listed").path();
+        let number: String = path
+            .to_string_lossy()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .filter(char::is_ascii_digit)
+            .collect();
+        set_time(&path, 1_700_000_000 + number.parse::<u64>().expect("every file of the fixture has a number"));
+    }
     copy
+}
+
+/// Says that a file was last changed so many seconds after 1970. Files that Spark saw must keep their times: whether one
+/// counts as seen depends on them.
+pub(crate) fn set_time(path: &Path, seconds: u64) {
+    let file = std::fs::File::options().append(true).open(path).expect("the file can be changed");
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).expect("its time can be set");
 }
 
 /// Copies a folder, each file with its bytes changed.

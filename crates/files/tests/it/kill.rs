@@ -45,7 +45,7 @@ use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
 /// Rows pass as they are.
-struct Relay(ModelId, SchemaRef);
+pub(crate) struct Relay(pub(crate) ModelId, pub(crate) SchemaRef);
 
 impl Scorer for Relay {
     fn model_id(&self) -> &ModelId {

@@ -1,5 +1,6 @@
 //! Files as dataset, source and sink, against real files and against what Spark wrote.
 //!
+//! - `continue_spark`: queries that Spark left;
 //! - `damage`: damaged files;
 //! - `kill`: queries from folder to folder, killed everywhere;
 //! - `laws`: the laws of stores;
@@ -7,6 +8,7 @@
 //! - `sink`: the laws of sinks, in every format and with both logs;
 //! - `source`: the laws of sources, Spark's order of files, Spark's checkpoints.
 
+mod continue_spark;
 mod damage;
 mod fixtures;
 mod kill;

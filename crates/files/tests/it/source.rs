@@ -1,9 +1,8 @@
 //! The file source against the laws of sources, real folders, and the checkpoints that Spark left.
 
 use std::fs;
-use std::path::{Path as DiskPath, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
@@ -21,7 +20,7 @@ use ognivo_stream::offset::{Offset, OffsetRange};
 use ognivo_stream::source::{ReadLimit, Source, SourceRows};
 use serde_json::json;
 
-use crate::fixtures::{spark, spark_query};
+use crate::fixtures::{set_time, spark, spark_query};
 
 /// A folder with `in/` and `checkpoint/`, and a source over them.
 struct Bench {
@@ -74,11 +73,6 @@ impl Bench {
         let base = format!("file://{}", self.folder.path().to_str().unwrap());
         fs::read_to_string(self.path("checkpoint/sources/0").join(name)).unwrap().replace(&base, "BASE")
     }
-}
-
-fn set_time(path: &DiskPath, seconds: u64) {
-    let file = fs::File::options().append(true).open(path).unwrap();
-    file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
 }
 
 #[async_trait]
