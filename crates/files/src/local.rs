@@ -15,7 +15,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path as DiskPath, PathBuf};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use object_store::{
 };
 use uuid::Uuid;
 
-use crate::open::Folders;
+use crate::open::{FolderVersion, Folders};
 
 /// What the names of our temporaries begin with.
 const TEMPORARY_PREFIX: &str = ".ognivo-";
@@ -164,6 +164,22 @@ impl Folders for LocalStore {
         blocking(move || match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(disk_error(&folder, error)),
             _ => sync_parent(&folder).map_err(|error| disk_error(&folder, error)),
+        })
+        .await
+    }
+
+    async fn version(&self, folder: &Path) -> Result<Option<FolderVersion>> {
+        let folder = on_disk(folder);
+        blocking(move || {
+            let metadata = match fs::metadata(&folder) {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(disk_error(&folder, error)),
+            };
+            // Two links, from the name and from `.`: no folder within. File systems that do not count so say 1.
+            let is_flat = metadata.is_dir() && metadata.nlink() == 2;
+            let modified_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+            Ok(is_flat.then_some(FolderVersion { modified_ns }))
         })
         .await
     }

@@ -49,11 +49,25 @@ pub trait Folders: Send + Sync + fmt::Debug {
     /// Those of the file system.
     async fn remove_folder(&self, folder: &Path) -> object_store::Result<()>;
 
+    /// What changes whenever a name in the folder comes or goes; None where the file system does not tell, or where a change
+    /// below the folder would not show in it because it holds folders.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn version(&self, folder: &Path) -> object_store::Result<Option<FolderVersion>>;
+
     /// Removes what crashed writers of ours left half-written in the folder and below, and says how many files.
     ///
     /// # Errors
     /// Those of the file system.
     async fn sweep(&self, folder: &Path) -> object_store::Result<usize>;
+}
+
+/// The state of a folder's list of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FolderVersion {
+    /// When a name last came or went, in nanoseconds since 1970 by the file system's clock.
+    pub modified_ns: i128,
 }
 
 /// A file, folder or glob in a store.

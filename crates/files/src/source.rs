@@ -17,6 +17,7 @@
 //! has come, and what follows is not read later. A file that is changed in place is not read again.
 
 mod choose;
+mod quiet;
 mod rows;
 mod seen;
 
@@ -44,6 +45,7 @@ use crate::open::Location;
 use crate::piece::{FileColumns, PieceReader};
 use crate::read::FileFormat;
 use choose::{CachePolicy, choose};
+use quiet::Quiet;
 use rows::BatchRows;
 use seen::SeenFiles;
 
@@ -237,6 +239,8 @@ pub struct FileSource {
     memory: Option<Memory>,
     /// The files there were when the end was fixed.
     fixed: Option<Vec<InputFile>>,
+    /// Knows when a listing would show nothing new.
+    quiet: Quiet,
 }
 
 /// What the source remembers of its log, and of the last listing.
@@ -265,7 +269,17 @@ impl FileSource {
         let reader = PieceReader { format, columns, block_rows: BLOCK_ROWS, keep_raw: true };
         reader.check()?;
         let log = CompactibleLog::new(log_store, log_folder.clone(), CompactibleLogOptions::default());
-        Ok(FileSource { location, options, reader, log, log_folder, clock, memory: None, fixed: None })
+        Ok(FileSource {
+            location,
+            options,
+            reader,
+            log,
+            log_folder,
+            clock,
+            memory: None,
+            fixed: None,
+            quiet: Quiet::default(),
+        })
     }
 
     /// What the log says, read when it is not known.
@@ -312,6 +326,10 @@ impl FileSource {
         };
         let waiting = std::mem::take(&mut self.memory().await?.waiting);
         let is_cached = !waiting.is_empty() && limit != BatchLimit::None;
+        let is_listed = !is_cached && self.fixed.is_none();
+        if is_listed && self.quiet.is_nothing_new(&self.location, self.clock.now_ms()).await? {
+            return Ok(Vec::new());
+        }
         let found = match &self.fixed {
             _ if is_cached => waiting,
             Some(fixed) => fixed.clone(),
@@ -333,6 +351,9 @@ impl FileSource {
             is_first
         });
         let choice = choose(new.collect(), limit, cache);
+        if is_listed && choice.taken.is_empty() {
+            self.quiet.found_nothing();
+        }
         self.memory().await?.waiting = choice.cached;
         Ok(choice.taken)
     }
@@ -466,6 +487,7 @@ impl Source for FileSource {
 
     async fn reset(&mut self) -> Result<(), SourceError> {
         self.memory = None;
+        self.quiet = Quiet::default();
         self.log.reset();
         Ok(())
     }
