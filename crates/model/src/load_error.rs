@@ -15,13 +15,13 @@ use crate::limits::Exceeded;
 #[non_exhaustive]
 pub enum LoadError {
     /// There is nothing at the path.
-    #[error("model directory not found: {path}")]
+    #[error("model directory not found: /{path}")]
     NotFound {
         /// The path.
         path: Path,
     },
     /// There is something at the path, and it is no model directory.
-    #[error("not a model directory, since it has no folder `metadata`: {path}")]
+    #[error("not a model directory, since it has no folder `metadata`: /{path}")]
     NotAModel {
         /// The path.
         path: Path,
@@ -31,7 +31,7 @@ pub enum LoadError {
         note: Option<&'static str>,
     },
     /// The store failed.
-    #[error("cannot read the model directory: {path}")]
+    #[error("cannot read the model directory: /{path}")]
     Store {
         /// The file or folder.
         path: Path,
@@ -39,13 +39,13 @@ pub enum LoadError {
         source: object_store::Error,
     },
     /// Another process kept changing the directory.
-    #[error("the model directory changed while it was read: {path}")]
+    #[error("the model directory changed while it was read: /{path}")]
     Changed {
         /// The path.
         path: Path,
     },
     /// A limit was reached.
-    #[error("more than {limit} {what}: {path}")]
+    #[error("more than {limit} {what}: /{path}")]
     TooLarge {
         /// The file or folder.
         path: Path,

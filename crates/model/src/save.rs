@@ -270,13 +270,13 @@ fn check_name(folder: &str) -> Result<(), String> {
 #[non_exhaustive]
 pub enum SaveError {
     /// There is a model at the path.
-    #[error("model directory already exists: {path}")]
+    #[error("model directory already exists: /{path}")]
     Exists {
         /// The path.
         path: Path,
     },
     /// There is something else at the path.
-    #[error("not a model directory, so it is not replaced: {path}")]
+    #[error("not a model directory, so it is not replaced: /{path}")]
     NotAModel {
         /// The path.
         path: Path,
@@ -288,7 +288,7 @@ pub enum SaveError {
         path: Path,
     },
     /// The store failed.
-    #[error("cannot write the model directory: {path}")]
+    #[error("cannot write the model directory: /{path}")]
     Store {
         /// The file or folder.
         path: Path,
@@ -296,7 +296,7 @@ pub enum SaveError {
         source: object_store::Error,
     },
     /// Another process saved to the same path at the same time.
-    #[error("another process saves to the same path: {path}")]
+    #[error("another process saves to the same path: /{path}")]
     Conflict {
         /// The path.
         path: Path,

@@ -36,6 +36,9 @@ pub enum InputError {
     /// An option is unknown or its value cannot be used.
     #[error(transparent)]
     Option(#[from] ConfigError),
+    /// A glob matches nothing.
+    #[error("no file matches: {0}")]
+    NoFile(String),
     /// The files cannot be listed or read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -46,6 +49,7 @@ impl Explain for InputError {
         match self {
             InputError::Open(cause) => cause.fault(),
             InputError::Option(cause) => cause.fault(),
+            InputError::NoFile(_) => Fault::Job,
             InputError::Read(cause) => cause.fault(),
         }
     }
@@ -59,6 +63,7 @@ impl Explain for InputError {
         match self {
             InputError::Open(cause) => cause.hint(),
             InputError::Option(cause) => cause.hint(),
+            InputError::NoFile(_) => Some("look at the path and at pathGlobFilter".to_owned()),
             InputError::Read(cause) => cause.hint(),
         }
     }
@@ -80,6 +85,10 @@ impl Input {
             listing: options.listing,
             partitions: PartitionSettings { parallelism: self.parallelism as u64, ..options.partitions },
         };
-        Ok(read(&request, session.executor().clone())?)
+        let found = read(&request, session.executor().clone())?;
+        if found.n_files == 0 {
+            return Err(InputError::NoFile(self.paths.join(", ")));
+        }
+        Ok(found)
     }
 }

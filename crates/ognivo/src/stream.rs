@@ -121,8 +121,9 @@ fn tell_summary(summary: &RunSummary) {
     let rows = &summary.rows;
     let how = if summary.stopped { "stopped" } else { "finished" };
     eprintln!(
-        "{how} after {} batches: {} rows read = {} written + {} skipped + {} dead letters",
+        "{how} after {} {}: {} rows read = {} written + {} skipped + {} dead letters",
         print::thousands(summary.n_batches),
+        if summary.n_batches == 1 { "batch" } else { "batches" },
         print::thousands(rows.read),
         print::thousands(rows.written),
         print::thousands(rows.skipped),

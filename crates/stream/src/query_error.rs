@@ -44,7 +44,7 @@ pub enum QueryError {
         sink: String,
     },
     /// A bad row met the policy `fail`.
-    #[error("batch {batch}: {position}: {message}")]
+    #[error("batch {batch}: {position}: {}{message}", by_stage(stage.as_deref()))]
     BadRow {
         /// The batch.
         batch: BatchId,
@@ -83,6 +83,10 @@ pub enum QueryError {
     /// A test stopped the process.
     #[error(transparent)]
     Killed(Killed),
+}
+
+fn by_stage(stage: Option<&str>) -> String {
+    stage.map_or_else(String::new, |stage| format!("stage `{stage}`: "))
 }
 
 impl QueryError {

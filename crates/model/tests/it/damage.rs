@@ -230,7 +230,7 @@ async fn a_path_that_is_no_model_says_what_may_be_meant() {
     let not_a_model = "not a model directory, since it has no folder `metadata`: ";
     check(
         "3.5/nothing",
-        "model directory not found: 3.5/nothing",
+        "model directory not found: /3.5/nothing",
         "check the path; `save` in a train job writes a model there",
     )
     .await;

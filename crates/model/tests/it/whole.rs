@@ -104,7 +104,7 @@ async fn a_model_is_not_replaced_unless_asked_for() {
     for world in [World::on_disk(), World::in_memory()] {
         world.save(1, SaveMode::ErrorIfExists).await.unwrap();
         let error = world.save(2, SaveMode::ErrorIfExists).await.unwrap_err();
-        assert_eq!(error.to_string(), "model directory already exists: models/loans");
+        assert_eq!(error.to_string(), "model directory already exists: /models/loans");
         assert_eq!(world.number().await, Some(1));
     }
 }

@@ -206,6 +206,9 @@ pub(crate) enum OnBadRow {
     Permissive,
 }
 
+/// More threads than any machine has cores, and fewer than a system gives.
+const MAX_THREADS: usize = 1024;
+
 /// Reads, checks and resolves the job file at `path`.
 ///
 /// # Errors
@@ -261,6 +264,10 @@ fn resolve(node: &Node, document: Node, base: PathBuf, stem: String, complaints:
         let hint = Some("add `train:` or `stream:`".to_owned());
         complaints.push(Complaint::new(node.at, "the job does nothing".to_owned()).with_hint(hint));
     }
+    if let Some(threads) = node.get("threads").filter(|_| job.threads.is_some_and(|threads| threads > MAX_THREADS)) {
+        let message = format!("`threads` must be an integer from 1 to {MAX_THREADS}: {}", threads.describe());
+        complaints.push(Complaint::new(threads.at, message));
+    }
     route::check_overlaps(&job, node, complaints);
     job
 }
@@ -273,20 +280,23 @@ fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut Vec<Compla
     if let Some(dropna) = node.get("dropna") {
         prepare.push_dropna(dropna);
     }
-    let read = resolve_read(node.get("read")?, false, complaints)?;
-    let pipeline = node.get("pipeline")?;
-    let split = node.get("randomSplit");
-    let (pipeline, n_stages_before) = resolve_pipeline(pipeline, split, version, complaints)?;
+    // Every part is looked at before the first that is missing ends it: all complaints come at once.
+    let read = node.get("read").and_then(|read| resolve_read(read, false, complaints));
+    let split_node = node.get("randomSplit");
+    let pipeline = node.get("pipeline");
+    let pipeline = pipeline.and_then(|pipeline| resolve_pipeline(pipeline, split_node, version, complaints));
     let evaluate = node.get("evaluate").map(Node::items).unwrap_or_default();
     let evaluate = evaluate.iter().filter_map(|item| read_evaluator(item, version, complaints)).collect();
+    let split = split_node.and_then(|split| resolve_split(split, complaints));
+    let (pipeline, n_stages_before) = pipeline?;
     let train = TrainJob {
-        split: split.and_then(|split| resolve_split(split, n_stages_before, complaints)),
+        split: split.map(|split| SplitJob { n_stages_before, ..split }),
         save: node.get("save").map(|save| SaveJob {
             path: text(save, "path").unwrap_or_default(),
             overwrite: text(save, "mode").as_deref() == Some("overwrite"),
         }),
         report: text(node, "report").map(PathBuf::from),
-        read,
+        read: read?,
         prepare,
         pipeline,
         evaluate,
@@ -367,7 +377,7 @@ pub(crate) fn position_of_stage(stages: &[Stage], name: &str) -> Result<usize, S
     }
 }
 
-fn resolve_split(node: &Node, n_stages_before: usize, complaints: &mut Vec<Complaint>) -> Option<SplitJob> {
+fn resolve_split(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SplitJob> {
     let weights = node.get("weights")?;
     let shares: Vec<f64> = weights.items().iter().filter_map(|item| item.text()?.parse().ok()).collect();
     let all_fine = shares.iter().all(|&share| share.is_finite() && share >= 0.0) && shares.iter().sum::<f64>() > 0.0;
@@ -380,7 +390,7 @@ fn resolve_split(node: &Node, n_stages_before: usize, complaints: &mut Vec<Compl
     }
     let seed = text(node, "seed")?.parse().ok()?;
     let select = node.get("select").map(Node::texts);
-    Some(SplitJob { weights: [train, test], seed, n_stages_before, select })
+    Some(SplitJob { weights: [train, test], seed, n_stages_before: 0, select })
 }
 
 fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mut Vec<Complaint>) -> Option<StreamJob> {
@@ -403,13 +413,13 @@ fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mut Vec<Compl
     }
     let write_job = resolve_write(write, complaints);
     let dead_letter_job = dead_letter.map(|dead_letter| resolve_write(dead_letter, complaints));
-    Some(StreamJob {
+    let stream = StreamJob {
         prepare,
         model: text(node, "model")?,
         batch_time: node.get("batchTimeColumn").and_then(|column| resolve_batch_time(column, complaints)),
         select: node.get("select").map(Node::texts),
         trigger: resolve_trigger(write.get("trigger"), complaints),
-        errors: resolve_errors(node.get("errors"), dead_letter.is_some(), complaints),
+        errors: resolve_errors(node.get("errors"), read.as_ref(), dead_letter.is_some(), complaints),
         read: read?,
         write: write_job?,
         checkpoint: checkpoint?,
@@ -417,7 +427,9 @@ fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mut Vec<Compl
             Some(job) => Some(job?),
             None => None,
         },
-    })
+    };
+    check_written_columns(&stream, node, complaints);
+    Some(stream)
 }
 
 fn resolve_read(node: &Node, is_stream: bool, complaints: &mut Vec<Complaint>) -> Option<ReadJob> {
@@ -517,9 +529,15 @@ fn resolve_batch_time(node: &Node, complaints: &mut Vec<Complaint>) -> Option<Ba
     Some(job)
 }
 
-fn resolve_errors(node: Option<&Node>, has_dead_letter: bool, complaints: &mut Vec<Complaint>) -> ErrorsJob {
+/// What becomes of bad rows: as `errors` says; for malformed records else as Spark's option `mode` of the source says.
+fn resolve_errors(
+    node: Option<&Node>,
+    read: Option<&ReadJob>,
+    has_dead_letter: bool,
+    complaints: &mut Vec<Complaint>,
+) -> ErrorsJob {
     let default = if has_dead_letter { OnBadRow::DeadLetter } else { OnBadRow::Fail };
-    let mut policy = |key: &str| {
+    let mut policy = |key: &str, default: OnBadRow| {
         let Some(value) = node.and_then(|node| node.get(key)) else { return default };
         match value.text() {
             Some("fail") => OnBadRow::Fail,
@@ -535,9 +553,45 @@ fn resolve_errors(node: Option<&Node>, has_dead_letter: bool, complaints: &mut V
             }
         }
     };
-    let (malformed, invalid) = (policy("malformed"), policy("invalid"));
+    let of_mode = read.and_then(|read| on_malformed_of_mode(&read.options));
+    let (malformed, invalid) = (policy("malformed", of_mode.unwrap_or(default)), policy("invalid", default));
     let max_bad_fraction = node.and_then(|node| text(node, "maxBadFraction")?.parse().ok());
     ErrorsJob { malformed, invalid, max_bad_fraction }
+}
+
+fn on_malformed_of_mode(options: &[(String, String)]) -> Option<OnBadRow> {
+    let (_, mode) = options.iter().find(|(name, _)| name.eq_ignore_ascii_case("mode"))?;
+    match mode.to_ascii_uppercase().as_str() {
+        "PERMISSIVE" => Some(OnBadRow::Permissive),
+        "DROPMALFORMED" => Some(OnBadRow::Drop),
+        "FAILFAST" => Some(OnBadRow::Fail),
+        _ => None,
+    }
+}
+
+/// Checks what the names of written columns tell without the model.
+fn check_written_columns(stream: &StreamJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    if let (Some(time), Some(schema)) = (&stream.batch_time, &stream.read.schema)
+        && schema.column_with_name(&time.name).is_some()
+    {
+        let at = node.at_path(&["batchTimeColumn", "name"]).map_or(node.at, |name| name.at);
+        let message = format!("the rows have a column of this name already: {}", time.name);
+        complaints.push(Complaint::new(at, message).with_hint(Some("give batchTimeColumn another name".to_owned())));
+    }
+    let Some(select) = &stream.select else { return };
+    let at = node.get("select").map_or(node.at, |select| select.at);
+    for (i, name) in select.iter().enumerate() {
+        if select[..i].contains(name) {
+            complaints.push(Complaint::new(at, format!("`select` names a column twice: {name}")));
+        }
+    }
+    for name in stream.write.partition_by.iter().filter(|name| !select.contains(name)) {
+        let at = node.at_path(&["writeStream", "partitionBy"]).map_or(node.at, |names| names.at);
+        let hint = Some("add it to `select`".to_owned());
+        complaints.push(
+            Complaint::new(at, format!("`partitionBy` names a column that is not selected: {name}")).with_hint(hint),
+        );
+    }
 }
 
 fn text(node: &Node, key: &str) -> Option<String> {
