@@ -38,7 +38,11 @@ fn check(line: &str) {
     check_all(line, "csv", DIFFERENT, &whole, &format);
 }
 
-fn format(given: &[(&str, &str)], schema: Option<Schema>, files: &[Vec<u8>]) -> Result<Format<'static>, String> {
+pub(crate) fn format(
+    given: &[(&str, &str)],
+    schema: Option<Schema>,
+    files: &[Vec<u8>],
+) -> Result<Format<'static>, String> {
     let options = CsvOptions::parse(given.iter().copied()).map_err(|e| e.to_string())?;
     let infer = || infer_schema(&files.iter().map(Vec::as_slice).collect::<Vec<_>>(), &options);
     let schema = Arc::new(schema.unwrap_or_else(infer));

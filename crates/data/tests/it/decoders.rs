@@ -194,3 +194,132 @@ fn a_row_can_be_written_alone() {
     CsvEncoder::new(&CsvOptions::default()).encode_row(&rows, 0, &mut out).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "{\"a\":2} 1,x");
 }
+
+/// A small generator of numbers, so that a failure repeats.
+fn dice(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    move |sides| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % sides as u64) as usize
+    }
+}
+
+/// All rows as JSON lines, then the malformed records; `piece` bytes are pushed at once.
+fn shown(mut decoder: Box<dyn RowDecoder>, bytes: &[u8], piece: usize) -> String {
+    let mut out = Vec::new();
+    let mut malformed = String::new();
+    let mut take = |decoder: &mut dyn RowDecoder| {
+        if let Some(decoded) = decoder.take().unwrap() {
+            JsonEncoder::new(&JsonOptions::default()).encode(&decoded.rows, &mut out).unwrap();
+            assert_eq!(decoded.spans.unwrap().len(), decoded.rows.num_rows());
+            for record in decoded.malformed {
+                malformed += &format!("{} {:?} {record}\n", record.byte_pos, record.raw);
+            }
+        }
+    };
+    for mut bytes in bytes.chunks(piece) {
+        while !bytes.is_empty() {
+            let consumed = decoder.push(bytes).unwrap();
+            bytes = &bytes[consumed..];
+            if decoder.is_full() {
+                take(decoder.as_mut());
+            }
+        }
+    }
+    decoder.finish().unwrap();
+    take(decoder.as_mut());
+    String::from_utf8(out).unwrap() + &malformed
+}
+
+#[test]
+fn random_csv_is_read_the_same_however_it_is_pushed() {
+    let options: [&[(&str, &str)]; 9] = [
+        &[],
+        &[("multiLine", "true")],
+        &[("multiLine", "true"), ("escape", "\""), ("comment", "#")],
+        &[("header", "true"), ("ignoreLeadingWhiteSpace", "true"), ("ignoreTrailingWhiteSpace", "true")],
+        &[("sep", "||"), ("multiLine", "true")],
+        &[("lineSep", "\r\n")],
+        &[("maxCharsPerColumn", "3"), ("maxColumns", "2")],
+        &[("unescapedQuoteHandling", "RAISE_ERROR"), ("encoding", "ISO-8859-1")],
+        &[("multiLine", "true"), ("header", "true"), ("unescapedQuoteHandling", "BACK_TO_DELIMITER")],
+    ];
+    let alphabet: [&[u8]; 16] = [
+        b"1",
+        b"-2.5",
+        b",",
+        b",",
+        b"|",
+        b"\"",
+        b"\"",
+        b"\\",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b" ",
+        b"#",
+        b"\xEF\xBB\xBF",
+        b"\xFF",
+        b"x",
+    ];
+    for seed in 0..600 {
+        let mut roll = dice(seed);
+        let options = options[roll(options.len())];
+        let bytes: Vec<u8> = (0..roll(60)).flat_map(|_| alphabet[roll(alphabet.len())]).copied().collect();
+        let make = |batch_rows| {
+            let all = [options, &[("mode", "REJECT")]].concat();
+            let options = CsvOptions::parse(all).unwrap();
+            let schema = Arc::new(parse_ddl("a INT, b STRING, c DOUBLE").unwrap());
+            Box::new(CsvDecoder::new(schema, &options, None, batch_rows).unwrap().with_spans())
+        };
+        let whole = shown(make(1000), &bytes, 1000);
+        for piece in [1, 2, 3, 7] {
+            assert_eq!(shown(make(1000), &bytes, piece), whole, "seed {seed}, pieces of {piece}, {options:?}");
+        }
+        assert_eq!(shown(make(1), &bytes, 1000), whole, "seed {seed}, row by row, {options:?}");
+    }
+}
+
+#[test]
+fn random_json_is_read_the_same_however_it_is_pushed() {
+    let alphabet: [&[u8]; 22] = [
+        b"{",
+        b"}",
+        b"{\"a\":",
+        b"\"b\":",
+        b"\"c\":",
+        b"[",
+        b"]",
+        b",",
+        b"1",
+        b"-2.5",
+        b"\"x\"",
+        b"\"NaN\"",
+        b"null",
+        b"true",
+        b"\"",
+        b"\\",
+        b"\\u00e9",
+        b"\n",
+        b"\r\n",
+        b"'",
+        b"\xFF",
+        b"{\"a\":1,\"c\":2.5}",
+    ];
+    for seed in 0..600 {
+        let mut roll = dice(seed);
+        let bytes: Vec<u8> = (0..roll(60)).flat_map(|_| alphabet[roll(alphabet.len())]).copied().collect();
+        let make = |batch_rows| {
+            let options = JsonOptions::parse([("mode", "REJECT")]).unwrap();
+            let schema = Arc::new(parse_ddl("a INT, b STRING, c DOUBLE").unwrap());
+            Box::new(JsonDecoder::new(schema, &options, None, batch_rows).unwrap().with_spans())
+        };
+        let whole = shown(make(1000), &bytes, 1000);
+        for piece in [1, 2, 3, 7] {
+            assert_eq!(shown(make(1000), &bytes, piece), whole, "seed {seed}, pieces of {piece}");
+        }
+        assert_eq!(shown(make(1), &bytes, 1000), whole, "seed {seed}, row by row");
+    }
+}
