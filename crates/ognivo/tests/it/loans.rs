@@ -29,6 +29,8 @@ train:
 /// How one stream writes, as text of the job file.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StreamForm {
+    /// Folder that is read; `incoming` when empty.
+    pub(crate) input: &'static str,
     /// More keys of `readStream.options`, each with a comma before it.
     pub(crate) read_options: &'static str,
     /// More keys of `writeStream`, a line each, indented by four.
@@ -114,11 +116,12 @@ impl Loans {
 
     /// Writes the job of one run, whose own folder is called `run`, and gives the file's name.
     pub(crate) fn write_job(&self, run: &str, form: StreamForm) -> String {
-        let StreamForm { read_options, write, stream, trigger } = form;
+        let StreamForm { input, read_options, write, stream, trigger } = form;
+        let input = if input.is_empty() { "incoming" } else { input };
         let trigger = if trigger.is_empty() { "{availableNow: true}" } else { trigger };
         let name = format!("{run}.yaml");
         let text = format!(
-            "version: 1\nname: {run}\nthreads: 1\nstream:\n  readStream:\n    format: csv\n    path: incoming\n    \
+            "version: 1\nname: {run}\nthreads: 1\nstream:\n  readStream:\n    format: csv\n    path: {input}\n    \
              schema: \"{SCHEMA}\"\n    options: {{header: true, maxFilesPerTrigger: 1{read_options}}}\n  model: model\n  \
              select: [id, term, rawPrediction, probability, prediction]\n  writeStream:\n    format: parquet\n    \
              path: {run}/output\n    partitionBy: [term]\n    checkpointLocation: {run}/checkpoint\n    \
