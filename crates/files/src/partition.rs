@@ -45,12 +45,12 @@ pub(crate) fn folder_name(column: &str, value: Option<&str>) -> String {
     format!("{}={}", escape(column), value.map_or_else(|| DEFAULT_PARTITION.to_owned(), escape))
 }
 
-/// Replaces what Hive does not allow in a folder's name by `%` and two digits.
+/// Replaces what Hive does not allow in a folder's name by `%` and two digits; NUL too, which no path can hold.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\u{1}'..='\u{1f}' | '\u{7f}' => escaped.push_str(&format!("%{:02X}", c as u32)),
+            '\0'..='\u{1f}' | '\u{7f}' => escaped.push_str(&format!("%{:02X}", c as u32)),
             '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^' => {
                 escaped.push_str(&format!("%{:02X}", c as u32));
             }
@@ -208,7 +208,7 @@ mod tests {
         check(Some("20261123101500"), "p=20261123101500");
         check(Some("a b"), "p=a b");
         check(Some("10:15/x=%"), "p=10%3A15%2Fx%3D%25");
-        check(Some("é\u{1}"), "p=é%01");
+        check(Some("é\u{1}\0"), "p=é%01%00");
         check(None, "p=__HIVE_DEFAULT_PARTITION__");
         check(Some(""), "p=__HIVE_DEFAULT_PARTITION__");
     }

@@ -1,5 +1,7 @@
 //! `partitionBy`: which folder a row goes to, and what of it stands in the file.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -84,24 +86,75 @@ impl Partitioner {
     /// The rows by folder (`p_date=2026/city=Riga`, empty without partition columns), folders in order of their first row.
     pub(crate) fn split(&self, rows: &RecordBatch) -> Vec<(String, RecordBatch)> {
         let in_file = rows.project(&self.kept).expect("every batch has the schema that was told");
-        let folders: Vec<String> = match self.keys.as_slice() {
-            [] => return vec![(String::new(), in_file)],
-            keys => (0..rows.num_rows()).map(|row_idx| folder(rows, keys, row_idx)).collect(),
-        };
-        let Some(first) = folders.first() else { return Vec::new() };
-        if folders.iter().all(|folder| folder == first) {
-            return vec![(first.clone(), in_file)];
+        if self.keys.is_empty() {
+            return vec![(String::new(), in_file)];
         }
-        let mut groups: Vec<(String, Vec<u32>)> = Vec::new();
-        for (row_idx, folder) in folders.into_iter().enumerate() {
-            match groups.iter_mut().find(|(known, _)| *known == folder) {
-                Some((_, members)) => members.push(row_idx as u32),
-                None => groups.push((folder, vec![row_idx as u32])),
+        // Rows of one folder mostly follow each other: a batch's time is the same for all. Only where a value changes is
+        // the folder's name made.
+        let mut groups: Vec<(String, Vec<Range<usize>>)> = Vec::new();
+        let mut positions: HashMap<String, usize> = HashMap::new();
+        for run in runs(rows, &self.keys) {
+            let folder = folder(rows, &self.keys, run.start);
+            let position = *positions.entry(folder).or_insert_with_key(|folder| {
+                groups.push((folder.clone(), Vec::new()));
+                groups.len() - 1
+            });
+            groups[position].1.push(run);
+        }
+        let take = |runs: Vec<Range<usize>>| match runs.as_slice() {
+            [run] => in_file.slice(run.start, run.len()),
+            runs => {
+                let members = runs.iter().flat_map(|run| run.clone()).map(|row_idx| row_idx as u32);
+                take_record_batch(&in_file, &UInt32Array::from_iter_values(members))
+                    .expect("row numbers are within the batch")
             }
-        }
-        let take = |members: Vec<u32>| take_record_batch(&in_file, &UInt32Array::from(members));
-        let taken = groups.into_iter().map(|(folder, members)| (folder, take(members)));
-        taken.map(|(folder, rows)| (folder, rows.expect("row numbers are within the batch"))).collect()
+        };
+        groups.into_iter().map(|(folder, runs)| (folder, take(runs))).collect()
+    }
+}
+
+/// The longest ranges of rows within which no key changes.
+fn runs(rows: &RecordBatch, keys: &[(String, usize)]) -> Vec<Range<usize>> {
+    let n_rows = rows.num_rows();
+    let mut is_start = vec![false; n_rows];
+    if let Some(first) = is_start.first_mut() {
+        *first = true;
+    }
+    for (_, position) in keys {
+        mark_changes(rows.column(*position), &mut is_start);
+    }
+    let starts: Vec<usize> = (0..n_rows).filter(|&row_idx| is_start[row_idx]).collect();
+    let ends = starts.iter().skip(1).copied().chain([n_rows]);
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+}
+
+/// Marks the rows whose value is not that of the row before; doubles by their bits, since 0.0 and -0.0 have two names.
+fn mark_changes(array: &ArrayRef, is_start: &mut [bool]) {
+    macro_rules! mark {
+        ($values:expr) => {
+            mark!($values, |value| value)
+        };
+        ($values:expr, $key:expr) => {{
+            let values = $values;
+            for row_idx in 1..is_start.len() {
+                let is_same = match (array.is_null(row_idx - 1), array.is_null(row_idx)) {
+                    (false, false) => $key(values.value(row_idx - 1)) == $key(values.value(row_idx)),
+                    (before, here) => before == here,
+                };
+                is_start[row_idx] |= !is_same;
+            }
+        }};
+    }
+    match array.data_type() {
+        DataType::Utf8 => mark!(array.as_string::<i32>()),
+        DataType::Boolean => mark!(array.as_boolean()),
+        DataType::Int8 => mark!(array.as_primitive::<Int8Type>()),
+        DataType::Int16 => mark!(array.as_primitive::<Int16Type>()),
+        DataType::Int32 => mark!(array.as_primitive::<Int32Type>()),
+        DataType::Int64 => mark!(array.as_primitive::<Int64Type>()),
+        DataType::Float64 => mark!(array.as_primitive::<Float64Type>(), f64::to_bits),
+        DataType::Date32 => mark!(array.as_primitive::<Date32Type>()),
+        other => unreachable!("a partition column's type was checked: {other}"),
     }
 }
 
@@ -145,7 +198,7 @@ fn text(array: &ArrayRef, row_idx: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::{Int32Array, StringArray};
+    use arrow_array::{BooleanArray, Float64Array, Int32Array, StringArray};
 
     fn rows() -> RecordBatch {
         let days: ArrayRef = Arc::new(StringArray::from(vec![Some("a:b"), None, Some("a:b")]));
@@ -162,6 +215,31 @@ mod tests {
             .map(|(folder, rows)| (folder.as_str(), &rows.column(0).as_primitive::<Int32Type>().values()[..]))
             .collect();
         assert_eq!(shown, [("day=a%3Ab", &[1, 3][..]), ("day=__HIVE_DEFAULT_PARTITION__", &[2][..])]);
+    }
+
+    #[test]
+    fn every_kind_of_key_cuts_rows_where_it_changes() {
+        let ids: ArrayRef = Arc::new(Int32Array::from_iter_values(0..6));
+        let doubles: ArrayRef = Arc::new(Float64Array::from(vec![0.0, -0.0, f64::NAN, f64::NAN, 1.5, 1.5]));
+        let flags: ArrayRef =
+            Arc::new(BooleanArray::from(vec![Some(true), Some(true), Some(true), Some(true), None, Some(false)]));
+        let rows =
+            RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("x", doubles, true), ("b", flags, true)]);
+        let rows = rows.unwrap();
+        let partitioner = Partitioner::new(&rows.schema(), &["b".to_owned(), "x".to_owned()]).unwrap();
+        let split = partitioner.split(&rows);
+        let shown: Vec<(&str, usize)> = split.iter().map(|(folder, rows)| (folder.as_str(), rows.num_rows())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("b=true/x=0.0", 1),
+                ("b=true/x=-0.0", 1),
+                ("b=true/x=NaN", 2),
+                ("b=__HIVE_DEFAULT_PARTITION__/x=1.5", 1),
+                ("b=false/x=1.5", 1)
+            ]
+        );
+        assert!(partitioner.split(&rows.slice(0, 0)).is_empty());
     }
 
     #[test]
