@@ -58,6 +58,21 @@ pub(crate) fn thousands(n: u64) -> String {
     out
 }
 
+/// Standard output as a writer, for code that wants one.
+pub(crate) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match io::stdout().lock().write(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => end_in_peace(),
+            written => written,
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().lock().flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,20 +86,5 @@ mod tests {
     fn columns_line_up() {
         let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), "22".to_owned()]];
         assert_eq!(table(&rows), "a     1\nlong  22\n");
-    }
-}
-
-/// Standard output as a writer, for code that wants one.
-pub(crate) struct Stdout;
-
-impl Write for Stdout {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match io::stdout().lock().write(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => end_in_peace(),
-            written => written,
-        }
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        io::stdout().lock().flush()
     }
 }

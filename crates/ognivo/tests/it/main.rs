@@ -4,6 +4,12 @@
 //! - `loan_job`: the original project's job gives real Spark's numbers, for each version;
 //! - `random_kills`: a stream that is killed at random moments loses and repeats no row.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "seeds, counts and missing data are told to whoever runs the tests"
+)]
+
 mod binary;
 mod kill_points;
 mod loan_job;
