@@ -131,6 +131,22 @@ impl Loans {
         name
     }
 
+    /// Lets one more file of good rows arrive, whole.
+    pub(crate) fn add_file(&mut self, name: &str, n_rows: usize) {
+        let mut text = LOANS.lines().next().map(|header| format!("\"id\",{header}\n")).unwrap();
+        let mut good = std::fs::read_to_string(self.place.at("good.csv")).unwrap();
+        for (id, line) in (90_000..).zip(LOANS.lines().skip(1).take(n_rows)) {
+            let line = format!("{id},{line}\n");
+            text.push_str(&line);
+            good.push_str(&line);
+            self.fates.insert(id, Fate::Scored);
+        }
+        self.place.write("good.csv", &good);
+        let hidden = self.place.write(&format!("incoming/.{name}.csv"), &text);
+        std::fs::rename(hidden, self.place.at(&format!("incoming/{name}.csv"))).unwrap();
+        self.n_files += 1;
+    }
+
     /// How many rows have this fate.
     pub(crate) fn count(&self, fate: Fate) -> usize {
         self.fates.values().filter(|found| **found == fate).count()
