@@ -283,6 +283,12 @@ pub enum FileSinkError {
         /// The folder.
         location: String,
     },
+    /// The folder is read through Spark's log, which would not name what `commitLog: none` writes.
+    #[error("{location} has a log of Spark's, so readers would not see what `commitLog: none` adds")]
+    SparkLogInTheWay {
+        /// The folder.
+        location: String,
+    },
     /// A dead letter came, and there is no place for it.
     #[error("there is no target for dead letters")]
     NoDeadLetterTarget,
@@ -311,6 +317,7 @@ impl Explain for FileSinkError {
             FileSinkError::PartitionBy(cause) => cause.fault(),
             FileSinkError::AlreadyHeld { .. }
             | FileSinkError::AnotherQuery { .. }
+            | FileSinkError::SparkLogInTheWay { .. }
             | FileSinkError::NoDeadLetterTarget => Fault::Job,
         }
     }
@@ -331,6 +338,9 @@ impl Explain for FileSinkError {
             }
             FileSinkError::AnotherQuery { .. } => {
                 Some("give each query its own output folder, or use the checkpoint that belongs to this one".to_owned())
+            }
+            FileSinkError::SparkLogInTheWay { .. } => {
+                Some("leave `commitLog` out, or write into another folder".to_owned())
             }
             FileSinkError::NoDeadLetterTarget => Some("give the job a `deadLetter`".to_owned()),
             FileSinkError::Store { .. } => None,

@@ -129,6 +129,11 @@ impl SinkLog {
     }
 
     async fn newest_success(&self) -> Result<Option<BatchId>, FileSinkError> {
+        let spark_log = self.location.child(SPARK_METADATA);
+        let has_spark_log = spark_log.folders().folder_exists(spark_log.path()).await;
+        if has_spark_log.map_err(|source| self.error("look at", source))? {
+            return Err(FileSinkError::SparkLogInTheWay { location: self.location.uri() });
+        }
         let path = self.location.child(SUCCESS);
         let bytes = match path.store().get(path.path()).await {
             Ok(found) => found.bytes().await.map_err(|source| self.error("read", source))?,

@@ -320,3 +320,12 @@ async fn an_output_that_another_query_wrote_is_refused() {
     assert!(error.to_string().contains("of another query"), "{error}");
     world.check("nothing was added");
 }
+
+#[tokio::test]
+async fn an_output_that_is_read_through_sparks_log_does_not_take_batches_without_it() {
+    let mut world = World::new(CommitLog::Spark, 2);
+    world.run(&healthy()).await.unwrap();
+    world.commit_log = CommitLog::Success;
+    let error = world.run(&healthy()).await.unwrap_err();
+    assert!(error.to_string().contains("has a log of Spark's"), "{error}");
+}
