@@ -26,6 +26,15 @@ impl Span {
         Span { start: start as u32, len: len as u32 }
     }
 
+    /// What stands between quotes in the input: a quoted nothing is not no text.
+    #[inline]
+    pub(crate) fn of_quoted(start: usize, len: usize) -> Span {
+        match len {
+            0 => Span::EMPTY,
+            _ => Span::of_input(start, len),
+        }
+    }
+
     /// A piece of the scratch buffer.
     pub(crate) fn of_scratch(start: usize, len: usize) -> Span {
         debug_assert!(start < EMPTY as usize && len < EMPTY as usize, "windows are smaller than 1 GiB");

@@ -1,8 +1,10 @@
 //! Finds the fields of plain lines, 64 bytes at a time.
 //!
-//! A plain line holds no quote at the beginning of a field. Its fields are what lies between separators, and separators
+//! A plain line holds no quoted field, or only such as hold nothing but their text. Its fields are what lies between separators, and separators
 //! and line ends are found for 64 bytes at once as the bits of a word. CR and LF both end a line, so CRLF ends one and
 //! leaves an empty one behind, which is no record; bare CR costs what LF costs.
+
+use memchr::memchr;
 
 use super::options::CsvOptions;
 use super::tokenizer::Oddity;
@@ -14,8 +16,12 @@ use crate::codec::window::Stop;
 #[derive(Debug, Clone)]
 pub(super) struct Scanner {
     pub(super) sep: u8,
-    /// A field that begins with it is not plain; the separator itself when quoting is off.
+    /// A field that begins with it is quoted; the separator itself when quoting is off.
     pub(super) quote: u8,
+    /// Makes a quoted field one for the tokenizer; the quote itself when there is none.
+    pub(super) escape: u8,
+    /// Quoted fields without escapes and line ends may be taken here; else every quoted field is the tokenizer's.
+    pub(super) simple_quotes: bool,
     /// The two bytes that end a line; the same one twice when only one does.
     pub(super) line_ends: [u8; 2],
     pub(super) comment: Option<u8>,
@@ -23,12 +29,48 @@ pub(super) struct Scanner {
     pub(super) trim_trailing: bool,
 }
 
+/// The line being scanned.
+struct Row {
+    start: usize,
+    /// Where the field under way begins.
+    field: usize,
+    n_fields: usize,
+    /// Place of the row's first span in the block.
+    slot: usize,
+}
+
+impl Row {
+    #[inline(always)]
+    fn push(&mut self, block: &mut Block<Oddity>, span: Span) {
+        if self.n_fields < block.n_cols {
+            block.spans[self.slot + self.n_fields] = span;
+        }
+        self.n_fields += 1;
+    }
+}
+
+/// Whether the scan ends before the line at `row.start`, and why.
+#[inline(always)]
+fn stop(row: &Row, block: &Block<Oddity>, max_rows: usize, last_start: usize) -> Option<Stop> {
+    if block.n_rows() >= max_rows {
+        Some(Stop::Full)
+    } else if row.start > last_start {
+        Some(Stop::BeyondEnd)
+    } else {
+        None
+    }
+}
+
 impl Scanner {
     pub(super) fn new(options: &CsvOptions) -> Self {
         let sep = options.sep.as_bytes()[0];
+        let quote = options.quote.map_or(sep, |c| c as u8);
+        let trims = [options.ignore_leading_white_space, options.ignore_trailing_white_space].contains(&Some(true));
         Scanner {
             sep,
-            quote: options.quote.map_or(sep, |c| c as u8),
+            quote,
+            escape: options.escape.map_or(quote, |c| c as u8),
+            simple_quotes: !trims && options.escape.is_some() && options.escape_escape.is_none(),
             line_ends: if options.line_sep.is_some() { [b'\n'; 2] } else { [b'\n', b'\r'] },
             comment: options.comment.map(|c| c as u8),
             trim_leading: options.ignore_leading_white_space.unwrap_or(false),
@@ -48,72 +90,88 @@ impl Scanner {
         block: &mut Block<Oddity>,
         count: &mut LineCount,
     ) -> (usize, Stop) {
-        let n_cols = block.n_cols;
-        let mut row_start = from;
-        let mut field_start = from;
-        let mut slot = block.n_rows() * n_cols;
-        let mut row_slot = slot;
-        let mut n_fields = 0;
         if from > last_start {
             return (from, Stop::BeyondEnd);
         }
+        let mut row = Row { start: from, field: from, n_fields: 0, slot: block.n_rows() * block.n_cols };
         let mut base = from;
-        while base < input.len() {
+        'blocks: while base < input.len() {
             let mut marks = self.marks(input, base);
             while marks != 0 {
                 let at = base + marks.trailing_zeros() as usize;
                 marks &= marks - 1;
                 let byte = input[at];
                 if byte == self.sep {
-                    if n_fields < n_cols {
-                        block.spans[slot] = Span::of_input(field_start, at - field_start);
-                        slot += 1;
-                    }
-                    n_fields += 1;
-                    field_start = at + 1;
+                    row.push(block, Span::of_input(row.field, at - row.field));
+                    row.field = at + 1;
                     continue;
                 }
                 if byte == self.quote {
-                    if at == field_start || self.trim_leading {
-                        return (row_start, Stop::Quoted);
+                    if at != row.field && !self.trim_leading {
+                        continue;
                     }
-                    continue;
-                }
-                let line = count.line;
-                let crlf = byte == b'\n' && if at > 0 { input[at - 1] == b'\r' } else { count.after_cr };
-                count.line += u64::from(!crlf || at != row_start);
-                if self.is_record(&input[row_start..at]) {
-                    if n_fields < n_cols {
-                        block.spans[slot] = Span::of_input(field_start, at - field_start);
-                    }
-                    if self.trim_leading || self.trim_trailing {
-                        let end = (row_slot + n_cols).min(slot + 1);
-                        self.trim(input, &mut block.spans[row_slot..end], n_fields);
-                    }
-                    let record = Record { start: row_start as u32, len: (at - row_start) as u32, line };
-                    if n_fields + 1 != n_cols {
-                        if n_fields + 1 < n_cols {
-                            block.open_row()[n_fields + 1..].fill(Span::NULL);
+                    let Some(close) = self.simple_close(input, at) else { return (row.start, Stop::Quoted) };
+                    row.push(block, Span::of_quoted(at + 1, close - at - 1));
+                    // The separator or line end behind the quote is dealt with here, and marks are sought anew.
+                    base = close + 2;
+                    row.field = base;
+                    if input[close + 1] != self.sep {
+                        self.end_line(input, close + 1, &mut row, block, count);
+                        if let Some(stop) = stop(&row, block, max_rows, last_start) {
+                            return (row.start, stop);
                         }
-                        block.note(Oddity::FieldCount(n_fields + 1));
                     }
-                    block.end_row(record);
-                    row_slot += n_cols;
+                    continue 'blocks;
                 }
-                slot = row_slot;
-                n_fields = 0;
-                row_start = at + 1;
-                field_start = row_start;
-                if block.n_rows() >= max_rows {
-                    return (row_start, Stop::Full);
-                }
-                if row_start > last_start {
-                    return (row_start, Stop::BeyondEnd);
+                row.push(block, Span::of_input(row.field, at - row.field));
+                self.end_line(input, at, &mut row, block, count);
+                if let Some(stop) = stop(&row, block, max_rows, last_start) {
+                    return (row.start, stop);
                 }
             }
             base += 64;
         }
-        (row_start, Stop::NeedMore)
+        (row.start, Stop::NeedMore)
+    }
+
+    /// Ends the line at the line end `at`: adds its row when it is a record, and begins the next.
+    #[inline(always)]
+    fn end_line(&self, input: &[u8], at: usize, row: &mut Row, block: &mut Block<Oddity>, count: &mut LineCount) {
+        let line = count.line;
+        let crlf = input[at] == b'\n' && if at > 0 { input[at - 1] == b'\r' } else { count.after_cr };
+        count.line += u64::from(!crlf || at != row.start);
+        if self.is_record(&input[row.start..at]) {
+            let n_cols = block.n_cols;
+            if self.trim_leading || self.trim_trailing {
+                self.trim(input, &mut block.spans[row.slot..row.slot + row.n_fields.min(n_cols)], row.n_fields - 1);
+            }
+            if row.n_fields != n_cols {
+                if row.n_fields < n_cols {
+                    block.open_row()[row.n_fields..].fill(Span::NULL);
+                }
+                block.note(Oddity::FieldCount(row.n_fields));
+            }
+            block.end_row(Record { start: row.start as u32, len: (at - row.start) as u32, line });
+            row.slot += n_cols;
+        }
+        row.n_fields = 0;
+        row.start = at + 1;
+        row.field = at + 1;
+    }
+
+    /// The closing quote of a field that begins with the quote at `open`; `None` when the field is not a simple one:
+    /// no escape, no line end, and a separator or a line end directly behind it.
+    #[inline]
+    fn simple_close(&self, input: &[u8], open: usize) -> Option<usize> {
+        if !self.simple_quotes {
+            return None;
+        }
+        let close = open + 1 + memchr(self.quote, &input[open + 1..])?;
+        let text = &input[open + 1..close];
+        let next = *input.get(close + 1)?;
+        let ends = next == self.sep || next == self.line_ends[0] || next == self.line_ends[1];
+        let plain = |byte: &u8| *byte != self.escape && *byte != self.line_ends[0] && *byte != self.line_ends[1];
+        (ends && text.iter().all(plain)).then_some(close)
     }
 
     /// Whether a line is a record: neither blank nor a comment.
@@ -190,6 +248,8 @@ mod tests {
         Scanner {
             sep: b',',
             quote: b'"',
+            escape: b'\\',
+            simple_quotes: true,
             line_ends: [b'\n', b'\r'],
             comment: Some(b'#'),
             trim_leading: false,
@@ -233,7 +293,16 @@ mod tests {
 
     #[test]
     fn a_quote_matters_only_where_a_field_begins() {
-        check("a\"b,c\nd,\"e\"\n", 2, "1: a\"b|c\n6 Quoted");
+        check("a\"b,c\nd,\"e\\\"\"\n", 2, "1: a\"b|c\n6 Quoted");
+    }
+
+    #[test]
+    fn simple_quoted_fields_are_taken_too() {
+        check("\"a,b\",\"\"\r\n\"c\",d\n", 2, "1: a,b|\n2: c|d\n16 NeedMore");
+        let long = "x".repeat(100);
+        check(&format!("1,\"{long}\"\n2,\"{long}\""), 2, &format!("1: 1|{long}\n105 Quoted"));
+        check("1,\"a\"b\n", 2, "0 Quoted");
+        check("1,\"a\nb\"\n", 2, "0 Quoted");
     }
 
     #[test]
