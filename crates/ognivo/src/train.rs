@@ -13,7 +13,8 @@ use ognivo_ml::stage::{Configured, Stage};
 
 use crate::cli::{Cli, JobArgs, Output};
 use crate::failure::{Failure, Refusal};
-use crate::job::resolve::{Job, PipelineJob, SplitJob, TrainJob, position_of_stage, read_job};
+use crate::job::job::{Job, PipelineJob, SplitJob, TrainJob};
+use crate::job::resolve::{position_of_stage, read_job};
 use crate::observed::ObservedExecutor;
 use crate::progress_line::ProgressLine;
 use crate::stopwatch::Stopwatch;

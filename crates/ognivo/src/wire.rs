@@ -27,7 +27,7 @@ use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
 use crate::failure::{Failure, StoreFailure};
-use crate::job::resolve::{ErrorsJob, Job, OnBadRow, ReadJob, StreamJob, TriggerJob, WriteJob};
+use crate::job::job::{ErrorsJob, Job, OnBadRow, ReadJob, StreamJob, TriggerJob, WriteJob};
 use crate::job::route::{batch_time, commit_log};
 
 /// The files that a job reads at once.

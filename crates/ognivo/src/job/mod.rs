@@ -1,9 +1,11 @@
-//! The job file: as written ([`node`], [`shape`], [`file`]) and as meant ([`resolve`]).
+//! The job file: as written ([`node`], [`shape`], [`file`]) and as meant ([`job`], made by [`resolve`]).
 //!
-//! Code outside this folder sees only the resolved [`Job`](resolve::Job).
+//! Code outside this folder sees only the resolved [`Job`](job::Job).
 
 pub(crate) mod complaint;
 pub(crate) mod file;
+#[allow(clippy::module_inception, reason = "the job as meant is what this folder makes")]
+pub(crate) mod job;
 pub(crate) mod json_schema;
 pub(crate) mod node;
 pub(crate) mod prepare;

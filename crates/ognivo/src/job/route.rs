@@ -10,8 +10,8 @@ use ognivo_files::sink::CommitLog;
 use ognivo_stream::output_shape::BatchTimeColumn;
 
 use super::complaint::Complaint;
+use super::job::{BatchTimeJob, Job, ReadJob, StreamJob, WriteJob};
 use super::node::{Node, Position};
-use super::resolve::{BatchTimeJob, Job, ReadJob, StreamJob, WriteJob};
 
 /// `batchTimeColumn` has a pattern or a time zone that we cannot read.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,137 @@
+//! `train` as meant.
+
+use std::path::PathBuf;
+
+use ognivo_data::version::SparkVersion;
+use ognivo_ml::pipeline::Pipeline;
+use ognivo_ml::stage::Stage;
+
+use super::read::resolve_read;
+use super::text;
+use crate::job::complaint::Complaint;
+use crate::job::job::{PipelineJob, SaveJob, SplitJob, TrainJob};
+use crate::job::node::Node;
+use crate::job::prepare::PrepareJob;
+use crate::job::stages::{read_evaluator, read_stage};
+
+/// Reads `train`; `None` after complaints.
+pub(super) fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut Vec<Complaint>) -> Option<TrainJob> {
+    if let Some(tune) = node.get("tune") {
+        complaints.push(Complaint::new(tune.at, "this version of ognivo cannot tune yet: train.tune"));
+    }
+    let mut prepare = PrepareJob::read(node.get("prepare"), complaints);
+    if let Some(dropna) = node.get("dropna") {
+        prepare.push_dropna(dropna);
+    }
+    // Every part is looked at before the first that is missing ends it: all complaints come at once.
+    let read = node.get("read").and_then(|read| resolve_read(read, false, complaints));
+    let split_node = node.get("randomSplit");
+    let pipeline = node.get("pipeline");
+    let pipeline = pipeline.and_then(|pipeline| resolve_pipeline(pipeline, split_node, version, complaints));
+    let evaluate = node.get("evaluate").map(Node::items).unwrap_or_default();
+    let evaluate = evaluate.iter().filter_map(|item| read_evaluator(item, version, complaints)).collect();
+    let split = split_node.and_then(|split| resolve_split(split, complaints));
+    let (pipeline, n_stages_before) = pipeline?;
+    let train = TrainJob {
+        split: split.map(|split| SplitJob { n_stages_before, ..split }),
+        save: node.get("save").map(|save| SaveJob {
+            path: text(save, "path").unwrap_or_default(),
+            overwrite: text(save, "mode").as_deref() == Some("overwrite"),
+        }),
+        report: text(node, "report").map(PathBuf::from),
+        read: read?,
+        prepare,
+        pipeline,
+        evaluate,
+    };
+    check_columns(&train, node, version, complaints);
+    Some(train)
+}
+
+/// Binds prepare steps and pipeline to the schema, where it is given, so that a missing column is found before a row is read.
+fn check_columns(train: &TrainJob, node: &Node, version: SparkVersion, complaints: &mut Vec<Complaint>) {
+    let Some(schema) = &train.read.schema else { return };
+    let prepared = match train.prepare.check(schema, version) {
+        Ok(prepare) => prepare.output_schema().clone(),
+        Err(complaint) => return complaints.push(complaint),
+    };
+    let PipelineJob::Stages(pipeline) = &train.pipeline else { return };
+    let items = node.get("pipeline").map(Node::items).unwrap_or_default();
+    let mut columns = prepared;
+    for (stage, item) in pipeline.stages().iter().zip(items) {
+        match stage.output_schema(&columns) {
+            Ok(after) => columns = after,
+            Err(error) => return complaints.push(Complaint::of(item.at, &error)),
+        }
+    }
+}
+
+fn resolve_pipeline(
+    node: &Node,
+    split: Option<&Node>,
+    version: SparkVersion,
+    complaints: &mut Vec<Complaint>,
+) -> Option<(PipelineJob, usize)> {
+    let after = split.and_then(|split| split.get("after"));
+    if let Some(path) = text(node, "load") {
+        let after = after.and_then(Node::text).map(str::to_owned);
+        return Some((PipelineJob::Load { path, after }, 0));
+    }
+    let n_before = complaints.len();
+    let stages: Vec<Stage> = node.items().iter().filter_map(|item| read_stage(item, version, complaints)).collect();
+    if complaints.len() > n_before {
+        return None;
+    }
+    if stages.is_empty() {
+        complaints.push(Complaint::new(node.at, "the pipeline has no stage: pipeline"));
+    }
+    let n_stages_before = match after {
+        Some(after) => n_stages_until(&stages, after, complaints)?,
+        None => 0,
+    };
+    Some((PipelineJob::Stages(Pipeline::new(stages)), n_stages_before))
+}
+
+fn n_stages_until(stages: &[Stage], after: &Node, complaints: &mut Vec<Complaint>) -> Option<usize> {
+    match position_of_stage(stages, after.text().unwrap_or_default()) {
+        Ok(position) => Some(position + 1),
+        Err(message) => {
+            complaints.push(Complaint::new(after.at, message));
+            None
+        }
+    }
+}
+
+/// Position of the stage that `name` (its class or its uid) names.
+///
+/// # Errors
+/// A message when there is none, or several of that class.
+pub(crate) fn position_of_stage(stages: &[Stage], name: &str) -> Result<usize, String> {
+    let class_of = |stage: &Stage| stage.configured().class().rsplit('.').next().unwrap_or_default();
+    let is_called = |stage: &Stage| stage.configured().uid().as_str() == name || class_of(stage) == name;
+    let mut positions = (0..stages.len()).filter(|&position| is_called(&stages[position]));
+    match (positions.next(), positions.next()) {
+        (Some(position), None) => Ok(position),
+        (None, _) => {
+            let known: Vec<&str> = stages.iter().map(class_of).collect();
+            Err(format!("the pipeline has no stage `{name}`; it has: {}", known.join(", ")))
+        }
+        (Some(_), Some(_)) => Err(format!("several stages are called `{name}`; give one a uid and name that")),
+    }
+}
+
+fn resolve_split(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SplitJob> {
+    let weights = node.get("weights")?;
+    let shares: Vec<f64> = weights.items().iter().filter_map(|item| item.text()?.parse().ok()).collect();
+    let all_fine = shares.iter().all(|&share| share.is_finite() && share >= 0.0) && shares.iter().sum::<f64>() > 0.0;
+    let &[train, test] = shares.as_slice() else {
+        complaints.push(Complaint::new(weights.at, "`weights` must be two numbers, for training and test rows"));
+        return None;
+    };
+    if !all_fine {
+        complaints.push(Complaint::new(weights.at, "`weights` must not be negative, and not all zero"));
+    }
+    let seed = text(node, "seed")?.parse().ok()?;
+    let select = node.get("select").map(Node::texts);
+    Some(SplitJob { weights: [train, test], seed, n_stages_before: 0, select })
+}
