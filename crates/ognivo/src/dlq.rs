@@ -40,11 +40,18 @@ async fn read(dir: &str) -> Result<Vec<Value>, Failure> {
         let found = location.store().get(&file.path).await.map_err(StoreFailure::of("read", place.clone()))?;
         let bytes = found.bytes().await.map_err(StoreFailure::of("read", place.clone()))?;
         for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-            let letter = serde_json::from_slice(line);
-            letters.push(letter.map_err(|_| Refusal::of_job(format!("not a file of dead letters: {place}"), None))?);
+            let letter: Result<Value, _> = serde_json::from_slice(line);
+            match letter {
+                Ok(letter) if is_dead_letter(&letter) => letters.push(letter),
+                _ => return Err(Refusal::of_job(format!("not a file of dead letters: {place}"), None).into()),
+            }
         }
     }
     Ok(letters)
+}
+
+fn is_dead_letter(letter: &Value) -> bool {
+    ["payload", "position", "code"].iter().all(|key| letter.get(key).is_some())
 }
 
 /// What a person wants to see first; the payload last, since it is the longest.
@@ -56,7 +63,8 @@ const MAX_CELL: usize = 60;
 fn cell(letter: &Value, column: &str) -> String {
     let text = match letter.get(column) {
         None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => text.replace(['\n', '\r', '\t'], " "),
+        // A record can hold anything, also what would command the terminal.
+        Some(Value::String(text)) => text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
         Some(other) => other.to_string(),
     };
     match text.char_indices().nth(MAX_CELL) {

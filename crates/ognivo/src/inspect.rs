@@ -34,7 +34,9 @@ fn verdict(description: &Description) -> String {
         return "loadable: yes".to_owned();
     }
     let registry = Registry::default();
-    let known: Vec<&str> = registry.classes().map(|class| class.rsplit('.').next().unwrap_or(class)).collect();
+    let mut known: Vec<&str> = registry.classes().map(|class| class.rsplit('.').next().unwrap_or(class)).collect();
+    known.sort_unstable();
+    known.dedup();
     format!("loadable: no\nhint: we can load {}", known.join(", "))
 }
 
