@@ -180,7 +180,7 @@ impl Explain for LoadError {
     fn hint(&self) -> Option<String> {
         match self {
             LoadError::NotFound { .. } => Some("check the path; `save` in a train job writes a model there".to_owned()),
-            LoadError::NotAModel { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
+            LoadError::NotAModel { meant: Some(meant), .. } => Some(format!("did you mean `/{meant}`?")),
             LoadError::NotAModel { note: Some(note), .. } => Some((*note).to_owned()),
             LoadError::NotAModel { .. } => Some(
                 "a model directory is what `model.save(path)` of Spark ML or `save` of a train job wrote".to_owned(),

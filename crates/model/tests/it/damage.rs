@@ -203,15 +203,15 @@ async fn every_limit_ends_in_an_error_that_names_it() {
     let (store, _) = in_memory("3.5/pipeline/model").await;
     let limits = Limits::default;
     for (limits, expect) in [
-        (Limits { files: 3, ..limits() }, "more than 3 files in the directory: m"),
-        (Limits { metadata_bytes: 10, ..limits() }, "more than 10 bytes in a metadata file: m/metadata/part-00000"),
-        (Limits { stages: 3, ..limits() }, "more than 2 stages left to the directory: m"),
+        (Limits { files: 3, ..limits() }, "more than 3 files in the directory: /m"),
+        (Limits { metadata_bytes: 10, ..limits() }, "more than 10 bytes in a metadata file: /m/metadata/part-00000"),
+        (Limits { stages: 3, ..limits() }, "more than 2 stages left to the directory: /m"),
         (
             Limits { depth: 0, ..limits() },
-            "more than 0 stages inside each other: m/stages/0_StringIndexer_9a2a536f0b1e",
+            "more than 0 stages inside each other: /m/stages/0_StringIndexer_9a2a536f0b1e",
         ),
-        (Limits { table_bytes: 10, ..limits() }, "more than 10 bytes left to the directory's tables: m/stages/0_"),
-        (Limits { decoded_bytes: 10, ..limits() }, "more than 10 decoded bytes left to the directory's tables: m/"),
+        (Limits { table_bytes: 10, ..limits() }, "more than 10 bytes left to the directory's tables: /m/stages/0_"),
+        (Limits { decoded_bytes: 10, ..limits() }, "more than 10 decoded bytes left to the directory's tables: /m/"),
     ] {
         let error = read_saved_within(&store, &root(), &limits).await.unwrap_err();
         assert!(error.to_string().starts_with(expect), "{error}");
@@ -227,7 +227,7 @@ async fn a_path_that_is_no_model_says_what_may_be_meant() {
         assert_eq!((error.to_string().as_str(), error.fault()), (expect, Fault::Job));
         assert_eq!(error.hint().as_deref(), Some(hint));
     };
-    let not_a_model = "not a model directory, since it has no folder `metadata`: ";
+    let not_a_model = "not a model directory, since it has no folder `metadata`: /";
     check(
         "3.5/nothing",
         "model directory not found: /3.5/nothing",
@@ -237,13 +237,13 @@ async fn a_path_that_is_no_model_says_what_may_be_meant() {
     check(
         "3.5/index_to_string_labels",
         &format!("{not_a_model}3.5/index_to_string_labels"),
-        "did you mean `3.5/index_to_string_labels/model`?",
+        "did you mean `/3.5/index_to_string_labels/model`?",
     )
     .await;
     check(
         "3.5/pipeline/model/stages",
         &format!("{not_a_model}3.5/pipeline/model/stages"),
-        "did you mean `3.5/pipeline/model`?",
+        "did you mean `/3.5/pipeline/model`?",
     )
     .await;
     check("README.md", &format!("{not_a_model}README.md"), "it is a file; a Spark model is a directory").await;

@@ -291,7 +291,7 @@ async fn a_reader_gives_up_on_a_directory_that_never_stands_still() {
         store = Arc::new(InterruptedStore::new(store, at, Box::pin(save)));
     }
     let error = read_saved(store.as_ref(), &path()).await.unwrap_err();
-    assert_eq!(error.to_string(), "the model directory changed while it was read: models/loans");
+    assert_eq!(error.to_string(), "the model directory changed while it was read: /models/loans");
     assert_eq!(error.retry(), Retry::Backoff);
 }
 
