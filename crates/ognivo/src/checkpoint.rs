@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ognivo::session::Session;
+use ognivo_files::checkpoint_lock::lock_checkpoint;
 use ognivo_files::open::{Location, open};
 use ognivo_stream::checkpoint::{Checkpoint, CheckpointError, OffsetEntry};
 use ognivo_stream::plan::BatchId;
@@ -23,6 +24,8 @@ pub(crate) fn run(action: &CheckpointAction, output: Output) -> Result<(), Failu
         CheckpointAction::Reset { dir, yes } => {
             let location = open(dir, Path::new("."))?;
             let state = session.runtime().block_on(read(&location))?;
+            // Held to the end: a stream must not run on what is being removed.
+            let _lock = lock_checkpoint(&location)?;
             if !yes {
                 let hint = Some("run it with --yes; the next start reads everything again".to_owned());
                 let message = format!("this forgets {} batches of query {}", state.n_planned(), state.query_id);

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use ognivo_data::fault::{Explain, Fault, Retry};
 
+use crate::print::say;
+
 /// What each code means, as the command line's help shows it.
 pub(crate) const CODES: &str = "Exit codes: 0 ok, 1 job failed, 2 usage or job file, 3 model not supported, \
 4 parity broken, 5 limit of bad data reached, 75 try again later";
@@ -25,16 +27,15 @@ pub(crate) fn code_of(error: &dyn Explain) -> u8 {
 }
 
 /// Prints an error with its causes and hints to stderr and gives its code.
-#[allow(clippy::print_stderr, reason = "this is the one place where an error is printed")]
 pub(crate) fn report(error: &dyn Explain, code: u8) -> ExitCode {
-    eprintln!("error: {error}");
+    say(&format!("error: {error}"));
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        eprintln!("  caused by: {error}");
+        say(&format!("  caused by: {error}"));
         cause = error.source();
     }
     if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
+        say(&format!("hint: {hint}"));
     }
     ExitCode::from(code)
 }

@@ -1,4 +1,6 @@
-//! Results go to stdout through here; a reader that went away (`| head`) is no error.
+//! All that the program prints: results to stdout, words about them to stderr.
+//!
+//! A reader of results that went away (`| head`) is no error. Words to stderr are lost when nobody can read them.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,6 +13,17 @@ use crate::failure::{Failure, FileFailure};
 /// When stdout cannot be written for another reason than a closed pipe, which ends the program in peace.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     bytes(format!("{text}\n").as_bytes())
+}
+
+/// Prints a line to stdout, if anybody can read it: for what goes on whether somebody reads or not.
+pub(crate) fn line_if_read(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Prints a line to stderr, if anybody can read it.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Writes bytes to stdout, see [`line`].

@@ -224,25 +224,24 @@ impl Tally {
     }
 
     /// Says what is not in the output; rows that could not be scored make the run one that has bad data.
-    #[allow(clippy::print_stderr, reason = "results go to stdout, what is said about them does not")]
     fn tell(&self, quiet: bool) -> ExitCode {
         let count = |n: usize| print::thousands(n as u64);
         let n_records = self.n_read as u64 + self.n_dropped;
         if !quiet {
-            eprintln!(
+            print::say(&format!(
                 "{} rows read = {} written + {} skipped + {} not scored",
                 print::thousands(n_records),
                 count(self.n_kept),
                 print::thousands(self.n_skipped as u64 + self.n_dropped),
                 count(self.n_rejected),
-            );
+            ));
         }
         if self.n_rejected == 0 {
             return ExitCode::SUCCESS;
         }
-        self.reasons.iter().for_each(|reason| eprintln!("  {reason}"));
+        self.reasons.iter().for_each(|reason| print::say(&format!("  {reason}")));
         if self.n_rejected > self.reasons.len() {
-            eprintln!("  and {} more", count(self.n_rejected - self.reasons.len()));
+            print::say(&format!("  and {} more", count(self.n_rejected - self.reasons.len())));
         }
         ExitCode::from(exit::BAD_DATA)
     }

@@ -80,16 +80,16 @@ fn stop_on_signals(handle: StopHandle) -> Result<(), Failure> {
     Ok(())
 }
 
-#[allow(clippy::print_stderr, reason = "what a person at the terminal should know while the stream runs")]
+/// Tells what happens. The query does not end because nobody reads it.
 fn tell(event: &QueryEvent<'_>, form: ProgressForm) {
     match (event, form) {
         (QueryEvent::Progress(progress), ProgressForm::Json) => {
             let text = serde_json::to_string(progress).expect("a progress is plain data");
-            print_or_log(&text);
+            print::line_if_read(&text);
         }
         (QueryEvent::Progress(progress), ProgressForm::Line) => {
             let rows = &progress.observed_metrics.rows;
-            print_or_log(&format!(
+            print::line_if_read(&format!(
                 "batch {:>4}  {:>9} rows read  {:>9} written  {:>6} skipped  {:>6} dead letters  {:>6} ms",
                 progress.batch_id,
                 print::thousands(rows.read),
@@ -100,27 +100,29 @@ fn tell(event: &QueryEvent<'_>, form: ProgressForm) {
             ));
         }
         (QueryEvent::Retrying { error, n_failures, pause }, _) => {
-            eprintln!("waiting {} ms after failure {n_failures}: {error}", pause.as_millis());
+            print::say(&format!("waiting {} ms after failure {n_failures}: {}", pause.as_millis(), with_causes(error)));
         }
-        (QueryEvent::Stopping, _) => eprintln!("stopping"),
-        (QueryEvent::FoundDone(id), _) => eprintln!("batch {id} was committed by an earlier process"),
+        (QueryEvent::Stopping, _) => print::say("stopping"),
+        (QueryEvent::FoundDone(id), _) => print::say(&format!("batch {id} was committed by an earlier process")),
         _ => {}
     }
 }
 
-/// Progress is told from inside the query, which does not end because nobody can read it.
-#[allow(clippy::print_stderr, reason = "stdout is the thing that failed")]
-fn print_or_log(text: &str) {
-    if let Err(failure) = print::line(text) {
-        eprintln!("cannot print the progress: {}", failure.cause());
+/// An error and its causes in one line.
+fn with_causes(error: &QueryError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
     }
+    text
 }
 
-#[allow(clippy::print_stderr, reason = "the summary is for the person who started the stream")]
 fn tell_summary(summary: &RunSummary) {
     let rows = &summary.rows;
     let how = if summary.stopped { "stopped" } else { "finished" };
-    eprintln!(
+    print::say(&format!(
         "{how} after {} {}: {} rows read = {} written + {} skipped + {} dead letters",
         print::thousands(summary.n_batches),
         if summary.n_batches == 1 { "batch" } else { "batches" },
@@ -128,5 +130,5 @@ fn tell_summary(summary: &RunSummary) {
         print::thousands(rows.written),
         print::thousands(rows.skipped),
         print::thousands(rows.dead_letters),
-    );
+    ));
 }
