@@ -16,7 +16,7 @@ use super::job::Job;
 use super::node::{Node, Position, Value};
 use super::route;
 use super::shape::{Shape, check};
-use super::substitute::{Substitution, set_value};
+use super::substitute::{Substitution, hide_secrets, set_value};
 
 pub(crate) use self::train::position_of_stage;
 
@@ -59,11 +59,13 @@ pub(crate) fn parse_job(text: &str, path: &Path, overrides: &Overrides) -> Resul
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
-    Substitution { base: &base, allow_env: overrides.allow_env }.apply(&mut node, &mut complaints);
+    let references = Substitution { base: &base, allow_env: overrides.allow_env };
+    let secrets = references.apply(&mut node, &mut complaints);
     check(&node, Shape::Record(JOB), "the job", &mut complaints);
     // Resolving goes on with what has the right shape, so that all complaints come at once.
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let job = resolve(&node, document, base, stem, &mut complaints);
+    hide_secrets(&secrets, &mut complaints);
     if complaints.is_empty() { Ok(job) } else { Err(complaints) }
 }
 

@@ -19,31 +19,43 @@ pub(crate) struct Substitution<'a> {
 }
 
 impl Substitution<'_> {
-    /// Replaces every `${…}` below `node`.
-    pub(crate) fn apply(&self, node: &mut Node, complaints: &mut Vec<Complaint>) {
+    /// Replaces every `${…}` below `node`, and gives what came this way, for [`hide_secrets`].
+    pub(crate) fn apply(&self, node: &mut Node, complaints: &mut Vec<Complaint>) -> Secrets {
+        let mut secrets = Secrets::default();
+        self.replace(node, &mut secrets, complaints);
+        secrets
+    }
+
+    fn replace(&self, node: &mut Node, secrets: &mut Secrets, complaints: &mut Vec<Complaint>) {
         match &mut node.value {
-            Value::Scalar { text, .. } if text.contains("${") => match self.expand(text) {
+            Value::Scalar { text, .. } if text.contains("${") => match self.expand(text, secrets) {
                 Ok(expanded) => {
                     *text = expanded;
                     node.secret = true;
+                    secrets.texts.push(text.clone());
+                    secrets.places.push(node.at);
                 }
                 Err((message, hint)) => complaints.push(Complaint::new(node.at, message).with_hint(hint)),
             },
-            Value::List(items) => items.iter_mut().for_each(|item| self.apply(item, complaints)),
-            Value::Map(entries) => entries.iter_mut().for_each(|entry| self.apply(&mut entry.node, complaints)),
+            Value::List(items) => items.iter_mut().for_each(|item| self.replace(item, secrets, complaints)),
+            Value::Map(entries) => {
+                entries.iter_mut().for_each(|entry| self.replace(&mut entry.node, secrets, complaints));
+            }
             _ => {}
         }
     }
 
-    fn expand(&self, text: &str) -> Result<String, (String, Option<String>)> {
+    fn expand(&self, text: &str, secrets: &mut Secrets) -> Result<String, (String, Option<String>)> {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
             let Some((reference, remainder)) = after.split_once('}') else {
                 return Err((format!("`${{` without `}}`: {text}"), None));
             };
+            let value = self.value_of(reference)?;
             out.push_str(before);
-            out.push_str(&self.value_of(reference)?);
+            out.push_str(&value);
+            secrets.texts.push(value);
             rest = remainder;
         }
         out.push_str(rest);
@@ -80,6 +92,42 @@ fn read_secret(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::other(format!("more than {MAX_SECRET_BYTES} bytes")));
     }
     Ok(content)
+}
+
+/// What must not be shown.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets {
+    /// Values of references, and the texts that they stand in.
+    texts: Vec<String>,
+    /// Where those texts stand.
+    places: Vec<Position>,
+}
+
+/// A text as short as this says nothing of itself, and may stand anywhere in a message by chance.
+const SHORTEST_SECRET: usize = 4;
+
+/// Takes secrets out of complaints, whoever made them: stages and connectors show the value that they refuse.
+pub(crate) fn hide_secrets(secrets: &Secrets, complaints: &mut [Complaint]) {
+    const HIDDEN: &str = "(a secret)";
+    let mut texts: Vec<&str> = secrets.texts.iter().map(String::as_str).collect();
+    texts.retain(|text| text.chars().count() >= SHORTEST_SECRET);
+    // The longest first, so that no rest of one stays when another is a part of it.
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    let hide = |message: &str| {
+        texts.iter().fold(message.to_owned(), |message, text| {
+            let quoted = serde_json::Value::from(*text).to_string();
+            message.replace(&quoted, HIDDEN).replace(text, HIDDEN)
+        })
+    };
+    for complaint in complaints {
+        complaint.message = hide(&complaint.message);
+        complaint.hint = complaint.hint.as_deref().map(hide);
+        // A message about a secret may show a part of it, as that about a schema does.
+        if secrets.places.contains(&complaint.at) && !complaint.message.contains(HIDDEN) {
+            complaint.message = format!("this value cannot be used: {HIDDEN}");
+            complaint.hint = None;
+        }
+    }
 }
 
 /// Puts `value` at the dotted `path` of the document, as `--set path=value` asks.
@@ -219,10 +267,25 @@ mod tests {
         std::fs::write(folder.path().join("password"), "hunter2\n").unwrap();
         let mut node = Node::parse("a: x${file:password}y").unwrap();
         let mut complaints = Vec::new();
-        Substitution { base: folder.path(), allow_env: false }.apply(&mut node, &mut complaints);
+        let secrets = Substitution { base: folder.path(), allow_env: false }.apply(&mut node, &mut complaints);
         let secret = node.get("a").unwrap();
         assert_eq!((secret.text(), secret.describe().as_str()), (Some("xhunter2y"), "(a secret)"));
         assert_eq!(complaints, []);
+
+        let elsewhere = Position { line: 9, column: 9 };
+        let mut complaints = [
+            Complaint::new(elsewhere, "no such column: hunter2").with_hint(Some("not `xhunter2y`".to_owned())),
+            Complaint::new(secret.at, "unknown type: HUNTER"),
+            Complaint::new(elsewhere, "unknown type: HUNTER"),
+        ];
+        hide_secrets(&secrets, &mut complaints);
+        let shown = complaints.map(|complaint| (complaint.message, complaint.hint));
+        let expected = [
+            ("no such column: (a secret)", Some("not `(a secret)`")),
+            ("this value cannot be used: (a secret)", None),
+            ("unknown type: HUNTER", None),
+        ];
+        assert_eq!(shown, expected.map(|(message, hint)| (message.to_owned(), hint.map(str::to_owned))));
     }
 
     #[test]
