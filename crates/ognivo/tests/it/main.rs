@@ -1,5 +1,6 @@
 //! The binary as a user runs it.
 //!
+//! - `job_files`: what is said about job files that are wrong;
 //! - `kill_points`: a stream that is killed at every named place loses and repeats no row;
 //! - `live`: a stream while it runs: signals, a second one, too many bad rows;
 //! - `loan_job`: the original project's job gives real Spark's numbers, for each version;
@@ -13,6 +14,7 @@
 )]
 
 mod binary;
+mod job_files;
 mod kill_points;
 mod live;
 mod loan_job;
