@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::numbered_files::{NumberedFile, NumberedFiles};
 use super::offset_log::version_and_lines;
-use super::{CheckpointError, MIN_BATCHES_TO_RETAIN};
+use super::{CheckpointError, MIN_BATCHES_TO_RETAIN, shown};
 
 /// One file per batch, one JSON per line after the version; every `interval`-th file holds all entries so far:
 ///
@@ -131,8 +131,8 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     }
 
     fn missing(&self, id: u64, interval: u64, needed_by: u64) -> CheckpointError {
-        let path = self.files.path(id, is_compaction(id, interval)).to_string();
-        let beside = self.files.path(needed_by, is_compaction(needed_by, interval)).to_string();
+        let path = shown(&self.files.path(id, is_compaction(id, interval)));
+        let beside = shown(&self.files.path(needed_by, is_compaction(needed_by, interval)));
         CheckpointError::Missing { path, beside }
     }
 

@@ -80,7 +80,7 @@ impl Checkpoint {
         let path = self.root.clone().join("metadata");
         let Some(bytes) = read(self.store.as_ref(), &path).await? else {
             return match self.offsets.newest_id().await? {
-                Some(_) => Err(CheckpointError::Missing { path: path.to_string(), beside: "offsets".to_owned() }),
+                Some(_) => Err(CheckpointError::Missing { path: shown(&path), beside: "offsets".to_owned() }),
                 None => Ok(None),
             };
         };
@@ -181,12 +181,17 @@ pub enum CheckpointError {
 
 impl CheckpointError {
     fn damaged(path: &Path, line: usize, reason: impl Into<String>) -> CheckpointError {
-        CheckpointError::Damaged { path: path.to_string(), line, reason: reason.into() }
+        CheckpointError::Damaged { path: shown(path), line, reason: reason.into() }
     }
 
     fn store(path: &Path, source: object_store::Error) -> CheckpointError {
-        CheckpointError::Store { path: path.to_string(), source }
+        CheckpointError::Store { path: shown(path), source }
     }
+}
+
+/// A path of a store, which has no leading slash, as a person can use it.
+fn shown(path: &Path) -> String {
+    format!("/{path}")
 }
 
 impl Explain for CheckpointError {
@@ -194,7 +199,8 @@ impl Explain for CheckpointError {
         match self {
             CheckpointError::Store { .. } => Fault::Remote,
             CheckpointError::Killed(killed) => killed.fault(),
-            _ => Fault::Job,
+            CheckpointError::Damaged { .. } | CheckpointError::Missing { .. } => Fault::Data,
+            CheckpointError::Exists { .. } | CheckpointError::Version { .. } => Fault::Job,
         }
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
-use super::CheckpointError;
+use super::{CheckpointError, shown};
 
 /// A folder of numbered files; other names in it are not seen.
 #[derive(Debug, Clone)]
@@ -102,7 +102,7 @@ pub(super) async fn create(store: &dyn ObjectStore, path: &Path, content: Bytes)
         Ok(_) => Ok(()),
         Err(object_store::Error::AlreadyExists { .. }) => match read(store, path).await? {
             Some(present) if present == content => Ok(()),
-            _ => Err(CheckpointError::Exists { path: path.to_string() }),
+            _ => Err(CheckpointError::Exists { path: shown(path) }),
         },
         Err(source) => Err(CheckpointError::store(path, source)),
     }

@@ -7,8 +7,8 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::CheckpointError;
 use super::numbered_files::NumberedFiles;
+use super::{CheckpointError, shown};
 use crate::kill_point::{self, KillPoint};
 use crate::offset::{Offset, OffsetRange};
 use crate::plan::{BatchId, BatchPlan, ModelId};
@@ -124,7 +124,7 @@ impl OffsetLog {
         let path = self.files.path(id.0, false);
         match self.get(id).await? {
             Some(entry) => only_end(&path, &entry),
-            None => Err(CheckpointError::Missing { path: path.to_string(), beside: needed_by.to_string() }),
+            None => Err(CheckpointError::Missing { path: shown(&path), beside: shown(needed_by) }),
         }
     }
 
@@ -202,7 +202,7 @@ pub(super) fn version_and_lines<'a>(
     let version = first.strip_prefix('v').and_then(|digits| digits.parse::<u32>().ok());
     match version {
         Some(version) if (1..=newest).contains(&version) => Ok(lines.collect()),
-        Some(_) => Err(CheckpointError::Version { path: path.to_string(), found: first.to_owned() }),
+        Some(_) => Err(CheckpointError::Version { path: shown(path), found: first.to_owned() }),
         None => Err(CheckpointError::damaged(path, 1, "not a version such as v1")),
     }
 }
@@ -241,11 +241,11 @@ mod tests {
     #[test]
     fn a_damaged_entry_is_named_with_its_line() {
         let check = |text: &str, expect: &str| assert_eq!(parsed(text).unwrap_err(), expect);
-        check("", "offsets/5, line 1: the file is empty");
-        check("v1", "offsets/5, line 2: the file ends here");
-        check("hello\n{}", "offsets/5, line 1: not a version such as v1");
-        check("v2\n{}\n0:-", "offsets/5: version is not known: v2");
-        check("v1\n{\"batchW", "offsets/5, line 2: not JSON: EOF while parsing a string at line 1 column 8");
-        check("v1\n{}\n{\"logOffset\":", "offsets/5, line 3: not JSON: EOF while parsing a value at line 1 column 13");
+        check("", "/offsets/5, line 1: the file is empty");
+        check("v1", "/offsets/5, line 2: the file ends here");
+        check("hello\n{}", "/offsets/5, line 1: not a version such as v1");
+        check("v2\n{}\n0:-", "/offsets/5: version is not known: v2");
+        check("v1\n{\"batchW", "/offsets/5, line 2: not JSON: EOF while parsing a string at line 1 column 8");
+        check("v1\n{}\n{\"logOffset\":", "/offsets/5, line 3: not JSON: EOF while parsing a value at line 1 column 13");
     }
 }
