@@ -22,7 +22,7 @@ mod rows;
 mod seen;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -290,6 +290,9 @@ impl FileSource {
             let mut seen = SeenFiles::new(max_age_ms, self.options.file_name_only);
             let logged = self.log.all().await?;
             let newest = logged.as_ref().map(|(newest, _)| *newest);
+            if let Some(entry) = logged.as_ref().and_then(|(newest, entries)| first_gap(*newest, entries)) {
+                return Err(self.no_entry(entry));
+            }
             for entry in logged.into_iter().flat_map(|(_, entries)| entries) {
                 seen.add(self.path_of(&entry)?.as_ref(), entry.timestamp);
             }
@@ -298,6 +301,10 @@ impl FileSource {
             self.memory = Some(Memory { newest, seen, waiting: Vec::new(), recent, acknowledged: None });
         }
         Ok(self.memory.as_mut().expect("it was read above"))
+    }
+
+    fn no_entry(&self, entry: u64) -> FileSourceError {
+        FileSourceError::NoEntry { entry, folder: format!("/{}", self.log_folder) }
     }
 
     fn path_of(&self, entry: &FileEntry) -> Result<Path, FileSourceError> {
@@ -393,7 +400,7 @@ impl FileSource {
         };
         let entries: Vec<FileEntry> = entries.into_iter().filter(|entry| entry.batch_id == id).collect();
         match entries.is_empty() {
-            true => Err(FileSourceError::NoEntry { entry: id, folder: self.log_folder.to_string() }),
+            true => Err(self.no_entry(id)),
             false => Ok(entries),
         }
     }
@@ -439,7 +446,7 @@ impl Source for FileSource {
         let start = start.map(log_offset).transpose()?;
         let newest = self.memory().await?.newest;
         if let Some(entry) = start.filter(|start| newest.is_none_or(|newest| newest < *start)) {
-            return Err(FileSourceError::NoEntry { entry, folder: self.log_folder.to_string() }.into());
+            return Err(self.no_entry(entry).into());
         }
         // What an earlier process noted and no plan has taken comes first, entry by entry.
         let next = start.map_or(0, |start| start + 1);
@@ -505,6 +512,13 @@ impl FileSource {
         kill_point::pass(KillPoint::SourceLogged)?;
         Ok(Some(noted))
     }
+}
+
+/// The first entry up to `newest` that names no file, after the oldest that does; an entry is only made for files.
+fn first_gap(newest: u64, entries: &[FileEntry]) -> Option<u64> {
+    let ids: BTreeSet<u64> = entries.iter().map(|entry| entry.batch_id).collect();
+    let oldest = ids.first().copied().unwrap_or(newest);
+    (oldest..=newest).find(|id| !ids.contains(id))
 }
 
 fn offset(id: u64) -> Offset {

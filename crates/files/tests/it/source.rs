@@ -360,3 +360,44 @@ async fn a_checkpoint_whose_source_log_is_gone_is_refused_and_nothing_is_read_ag
     assert!(source.read(&range).await.is_err());
     assert!(!bench.path("checkpoint/sources/0/0").exists());
 }
+
+#[tokio::test]
+async fn a_source_log_with_an_entry_gone_or_emptied_is_refused_and_no_waiting_file_is_passed_over() {
+    let damages: [(&str, fn(&Bench)); 5] = [
+        ("newest gone", |bench| fs::remove_file(bench.path("checkpoint/sources/0/2")).unwrap()),
+        ("middle gone", |bench| fs::remove_file(bench.path("checkpoint/sources/0/1")).unwrap()),
+        ("all gone", |bench| fs::remove_dir_all(bench.path("checkpoint/sources")).unwrap()),
+        ("newest cut", |bench| fs::write(bench.path("checkpoint/sources/0/2"), "v1").unwrap()),
+        ("middle cut", |bench| fs::write(bench.path("checkpoint/sources/0/1"), "v1\n").unwrap()),
+    ];
+    let listing = |bench: &Bench| {
+        let mut names: Vec<_> = fs::read_dir(bench.path("checkpoint/sources/0"))
+            .map(|entries| entries.map(|entry| entry.unwrap().file_name()).collect())
+            .unwrap_or_default();
+        names.sort();
+        names
+    };
+    for (damage, apply) in damages {
+        let options = FileSourceOptions { limit: BatchLimit::Files(1), ..FileSourceOptions::default() };
+        let bench = Bench::new(options);
+        for i in 0..3_u64 {
+            bench.file(&format!("in/{i}"), i, &format!("{i},x\n"));
+            assert_eq!(latest(&mut bench.source(), i.checked_sub(1)).await, Some(i));
+        }
+        apply(&bench);
+        bench.file("in/3", 3, "3,x\n");
+        let before = listing(&bench);
+        for is_end_fixed in [false, true] {
+            let mut source = bench.source();
+            let fixed = if is_end_fixed { source.fix_end().await } else { Ok(()) };
+            let asked = match fixed {
+                Ok(()) => source.latest(Some(&at(2)), ReadLimit::Configured).await,
+                Err(error) => Err(error),
+            };
+            let error = asked.expect_err(damage);
+            assert_eq!(error.fault(), Fault::Data, "{damage}: {error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("restore")), "{damage}: {error}");
+            assert_eq!(listing(&bench), before, "{damage}: nothing is written");
+        }
+    }
+}
