@@ -98,9 +98,11 @@ fn spark_2_4_trains_on_nan_and_counts_labels_that_are_no_classes() {
 
 #[test]
 fn nothing_can_be_learned_from_no_rows() {
-    let expect = "there are no rows with features and weight";
+    let expect = "there are no rows to learn from, or all have the weight 0";
     check(regression(), &dataset(rows(&[])), Fault::Data, expect);
     check(regression(), &dataset(rows(&[(Some(&[1.0]), 1.0, 0.0)])), Fault::Data, expect);
+    let empty: &[f64] = &[];
+    check(regression(), &dataset(rows(&[(Some(empty), 1.0, 1.0)])), Fault::Data, "the feature vectors are empty");
 }
 
 #[test]

@@ -63,8 +63,11 @@ impl<'a> Problem<'a> {
                 seen.n_invalid_labels
             )));
         }
-        if seen.features.n_features() == 0 || seen.features.total_weight() == 0.0 {
-            return Err(unlearnable("there are no rows with features and weight".to_owned()));
+        if seen.features.total_weight() == 0.0 {
+            return Err(unlearnable("there are no rows to learn from, or all have the weight 0".to_owned()));
+        }
+        if seen.features.n_features() == 0 {
+            return Err(unlearnable("the feature vectors are empty".to_owned()));
         }
         if seen.n_labels() > MAX_CLASSES {
             return Err(unlearnable(format!("the largest label is no class: {}", seen.n_labels() - 1)));
