@@ -310,6 +310,8 @@ impl Explain for FileSinkError {
                 object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
                     Fault::Job
                 }
+                // A file stands where the folder, or one above it, is to be: waiting does not help.
+                source if is_file_in_the_way(source) => Fault::Job,
                 _ => Fault::Remote,
             },
             FileSinkError::Log(cause) => cause.fault(),
@@ -345,6 +347,16 @@ impl Explain for FileSinkError {
             FileSinkError::NoDeadLetterTarget => Some("give the job a `deadLetter`".to_owned()),
             FileSinkError::Store { .. } => None,
         }
+    }
+}
+
+fn is_file_in_the_way(error: &object_store::Error) -> bool {
+    match error {
+        object_store::Error::AlreadyExists { .. } => true,
+        object_store::Error::Generic { source, .. } => source
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::NotADirectory),
+        _ => false,
     }
 }
 

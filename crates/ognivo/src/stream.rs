@@ -110,13 +110,8 @@ fn tell(event: &QueryEvent<'_>, form: ProgressForm) {
 
 /// An error and its causes in one line.
 fn with_causes(error: &QueryError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
+    let told = std::iter::once(error.to_string()).chain(exit::causes(error));
+    told.collect::<Vec<_>>().join(": ")
 }
 
 fn tell_summary(summary: &RunSummary) {

@@ -16,13 +16,13 @@ use crate::source::SourceError;
 pub enum QueryError {
     /// The source failed.
     #[error("source: {0}")]
-    Source(SourceError),
+    Source(#[source] SourceError),
     /// The sink failed.
     #[error("sink: {0}")]
-    Sink(SinkError),
+    Sink(#[source] SinkError),
     /// The checkpoint failed.
     #[error("checkpoint: {0}")]
-    Checkpoint(CheckpointError),
+    Checkpoint(#[source] CheckpointError),
     /// The checkpoint, the target and the model contradict each other.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -32,6 +32,7 @@ pub enum QueryError {
         /// The batch.
         batch: BatchId,
         /// The stage's own error.
+        #[source]
         cause: ScoreError,
     },
     /// The job's `select` or `batchTimeColumn` does not fit the scored rows.
@@ -75,6 +76,7 @@ pub enum QueryError {
         /// How often it was tried.
         attempts: u32,
         /// The last failure.
+        #[source]
         cause: Box<QueryError>,
     },
     /// The program is shutting down its threads. What was open is as after a kill.

@@ -146,3 +146,19 @@ fn a_bad_row_fails_the_job_where_the_job_says_so_and_is_dropped_where_it_says_th
     assert!(ran.stderr.contains("8 rows read = 7 written + 1 skipped + 0 dead letters"), "{}", ran.stderr);
     ran.ok();
 }
+
+#[test]
+fn a_file_in_the_place_of_the_output_folder_is_told_at_once() {
+    let loans = Loans::new(1, 3);
+    let job = loans.write_job("run", StreamForm::default());
+    loans.place.write("run/output", "not a folder");
+    let ran = loans.place.run(&["stream", &job]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot prepare the folder") && ran.stderr.contains("caused by"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("waiting"), "{}", ran.stderr);
+
+    // The same for a folder above it.
+    let job = loans.write_job("other", StreamForm::default());
+    let ran = loans.place.run(&["stream", &job, "--set", "stream.writeStream.path=train.csv/output"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+}
