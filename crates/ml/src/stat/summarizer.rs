@@ -44,7 +44,9 @@ impl Summarizer {
     /// # Errors
     /// [`WrongSize`].
     pub fn add_block(&mut self, block: &DenseBlock<'_>, weights: Option<&[f64]>) -> Result<(), WrongSize> {
-        for (row_idx, row) in block.values.chunks_exact(block.n_features.max(1)).enumerate() {
+        for row_idx in 0..block.n_rows {
+            // Not `chunks_exact`: rows without slots are rows all the same.
+            let row = &block.values[row_idx * block.n_features..(row_idx + 1) * block.n_features];
             let weight = weights.map_or(1.0, |weights| weights[row_idx]);
             if !self.begin_row(row.len(), weight)? {
                 continue;
