@@ -62,7 +62,7 @@ fn a_malformed_record_stops_the_job_before_its_batch_when_told_so() {
 fn a_rejected_row_stops_the_job_when_told_so() {
     run(async {
         let error = process(&world(10), policy(BadRow::Drop, BadRow::Fail, None)).await.unwrap_err();
-        assert_eq!(error.to_string(), "batch 0: memory-0:7: ends with 7: 7");
+        assert_eq!(error.to_string(), "batch 0: memory-0:7: stage `memoryScorer_7`: ends with 7: 7");
         assert!(matches!(error, QueryError::BadRow { stage: Some(stage), .. } if stage == "memoryScorer_7"));
     });
 }
