@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use async_trait::async_trait;
+use ognivo_data::fault::{Explain as _, Fault};
 use ognivo_files::encode::Encoding;
 use ognivo_files::open::open;
 use ognivo_files::sink::{CommitLog, FileSink, FileSinkConfig, LaneTarget};
 use ognivo_stream::clock::SystemClock;
 use ognivo_stream::laws::{SinkBench, sink_laws};
-use ognivo_stream::sink::{Lane, Sink};
+use ognivo_stream::plan::BatchId;
+use ognivo_stream::sink::{Committed, Lane, Sink};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -130,5 +132,26 @@ async fn text_sinks_keep_the_laws() {
     for format in ["csv", "json"] {
         check(format, &[], CommitLog::Spark).await;
         check(format, &["day"], CommitLog::Success).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_of_committed_batches_whose_newest_entry_is_cut_is_refused_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench { folder, format: "json", partition_by: &[], commit_log: CommitLog::Spark };
+    let log = bench.folder.path().join("out/_spark_metadata");
+    std::fs::create_dir_all(&log).unwrap();
+    let path = "file:///out/part-00000-q1-b0000000000-c000.json";
+    let entry = format!(
+        "v1\n{{\"path\":\"{path}\",\"size\":9,\"isDir\":false,\"modificationTime\":1,\"blockReplication\":1,\
+         \"blockSize\":1,\"action\":\"add\"}}"
+    );
+    std::fs::write(log.join("0"), &entry).unwrap();
+    assert_eq!(bench.open().await.last_committed(&[]).await.unwrap(), Committed::Batch(BatchId(0)));
+    for n_bytes in [0, 1, 9, entry.len() - 1] {
+        std::fs::write(log.join("0"), &entry[..n_bytes]).unwrap();
+        let error = bench.open().await.last_committed(&[]).await.expect_err("a cut entry says nothing");
+        assert_eq!(error.fault(), Fault::Data, "{n_bytes}: {error}");
+        assert!(error.to_string().contains("/out/_spark_metadata/0"), "{error}");
     }
 }
