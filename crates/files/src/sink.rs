@@ -245,7 +245,7 @@ impl LaneTarget {
 #[non_exhaustive]
 pub enum FileSinkError {
     /// The file system failed.
-    #[error("cannot {action} {name} in {location}")]
+    #[error("cannot {action} {name} in {location}: {source}")]
     Store {
         /// What was tried.
         action: &'static str,
@@ -363,6 +363,17 @@ fn is_file_in_the_way(error: &object_store::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_in_the_errors_own_line() {
+        let full = std::io::Error::from_raw_os_error(28);
+        let source = Box::new(object_store::Error::Generic { store: "LocalStore", source: Box::new(full) });
+        let (name, location) = ("part-00000".to_owned(), "file:///out".to_owned());
+        let error = FileSinkError::Store { action: "write", name, location, source };
+        let line = ognivo_stream::query_error::QueryError::from(SinkError::from(error)).to_string();
+        assert!(line.starts_with("sink: cannot write part-00000 in file:///out: "), "{line}");
+        assert!(line.contains("No space left on device"), "{line}");
+    }
 
     #[test]
     fn a_file_of_ours_tells_its_query_and_sparks_tell_none() {

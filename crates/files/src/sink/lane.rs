@@ -95,10 +95,10 @@ impl LaneFiles {
 
     /// Hands the last bytes of every file to the store; nothing is visible yet.
     pub(crate) async fn stage(&mut self) -> Result<(), FileSinkError> {
-        for file in self.open.values_mut() {
+        for (folder, file) in &mut self.open {
             let bytes = file.encoded.finish()?;
             let sent = file.upload.put(bytes.into()).await;
-            sent.map_err(|source| self.target.store_error("write", file.path.as_ref(), source))?;
+            sent.map_err(|source| self.target.store_error("write", &below(folder, &self.name), source))?;
         }
         Ok(())
     }
@@ -115,7 +115,7 @@ impl LaneFiles {
         }
         for (folder, mut file) in self.open {
             let sent = tokio::io::AsyncWriteExt::shutdown(&mut file.upload).await.map_err(object_store_error);
-            sent.map_err(|source| self.target.store_error("write", file.path.as_ref(), source))?;
+            sent.map_err(|source| self.target.store_error("write", &below(&folder, &self.name), source))?;
             finished.push(FinishedFile { path: file.path, folder });
             kill_point::pass(KillPoint::SinkPartVisible).map_err(CheckpointError::from)?;
         }
@@ -139,6 +139,11 @@ impl OpenFile {
         }
         self.upload.put(self.encoded.take_bytes().into()).await
     }
+}
+
+/// The name of a file, seen from the lane's own folder.
+fn below(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 /// A buffered upload reports what its store said as an I/O error.
