@@ -381,6 +381,25 @@ fn a_split_that_cannot_be_made_is_told() {
         loans.yaml:11:58: the pipeline has no stage `OneHotEncoder`; it has: StringIndexer, VectorAssembler, LogisticRegression
     "#]],
     );
+    check(
+        &[("after: VectorAssembler", "after: VectorAssembler, select: [features, bda]")],
+        expect![[r#"
+        loans.yaml:11:83: column `bda` not found; input columns: id, amount, term, bad, term_index, features
+          hint: did you mean `bad`?
+    "#]],
+    );
+    check(
+        &[("after: VectorAssembler", "after: VectorAssembler, select: [features, amount]")],
+        expect![[r#"
+        loans.yaml:15:7: stage `LogisticRegression_UID`: column `bad` not found; input columns: features, amount
+    "#]],
+    );
+    check(
+        &[("after: VectorAssembler", "select: [amount, term]")],
+        expect![[r#"
+        loans.yaml:15:7: stage `LogisticRegression_UID`: column `bad` not found; input columns: amount, term, term_index, features
+    "#]],
+    );
 }
 
 #[test]
@@ -417,6 +436,19 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
         expect![[r#"
         loans.yaml:13:7: stage `StringIndexer_UID`: output column already exists: amount
           hint: name another outputCol, or drop the column first
+    "#]],
+    );
+    check(
+        &[("labelCol: bad, metricName", "labelCol: bda, metricName")],
+        expect![[r#"
+        loans.yaml:17:7: stage `BinaryClassificationEvaluator_UID`: column `bda` not found; input columns: id, amount, term, bad, term_index, features, rawPrediction, probability, prediction
+          hint: did you mean `bad`?
+    "#]],
+    );
+    check(
+        &[("labelCol: bad, metricName", "metricName")],
+        expect![[r#"
+        loans.yaml:17:7: stage `BinaryClassificationEvaluator_UID`: column `label` not found; input columns: id, amount, term, bad, term_index, features, rawPrediction, probability, prediction
     "#]],
     );
     check(

@@ -154,7 +154,7 @@ fn a_file_in_the_place_of_the_output_folder_is_told_at_once() {
     loans.place.write("run/output", "not a folder");
     let ran = loans.place.run(&["stream", &job]);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    assert!(ran.stderr.contains("cannot prepare the folder") && ran.stderr.contains("caused by"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot prepare the folder") && ran.stderr.contains("File exists"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("waiting"), "{}", ran.stderr);
 
     // The same for a folder above it.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use arrow_schema::SchemaRef;
+use ognivo_data::column::find_column;
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::pipeline::Pipeline;
 use ognivo_ml::stage::Stage;
@@ -58,10 +60,61 @@ fn check_columns(train: &TrainJob, node: &Node, version: SparkVersion, complaint
     let PipelineJob::Stages(pipeline) = &train.pipeline else { return };
     let items = node.get("pipeline").map(Node::items).unwrap_or_default();
     let mut columns = prepared;
-    for (stage, item) in pipeline.stages().iter().zip(items) {
+    let n_before = train.split.as_ref().map_or(0, |split| split.n_stages_before);
+    for (position, (stage, item)) in pipeline.stages().iter().zip(items).enumerate() {
+        if position == n_before {
+            columns = split_columns(train, node, columns, complaints);
+        }
         match stage.output_schema(&columns) {
             Ok(after) => columns = after,
             Err(error) => return complaints.push(Complaint::of(item.at, &error)),
+        }
+    }
+    if n_before == pipeline.stages().len() {
+        columns = split_columns(train, node, columns, complaints);
+    }
+    check_evaluators(train, node, &columns, version, complaints);
+}
+
+/// What is left of the columns where the rows are split.
+fn split_columns(train: &TrainJob, node: &Node, columns: SchemaRef, complaints: &mut Vec<Complaint>) -> SchemaRef {
+    let Some(names) = train.split.as_ref().and_then(|split| split.select.as_ref()) else { return columns };
+    let at = node.at_path(&["randomSplit", "select"]).map_or(node.at, |select| select.at);
+    let mut positions = Vec::new();
+    for name in names {
+        match find_column(&columns, name) {
+            Ok((position, _)) => positions.push(position),
+            Err(error) => complaints.push(Complaint::of(at, &error)),
+        }
+    }
+    if positions.len() < names.len() {
+        return columns;
+    }
+    columns.project(&positions).expect("positions come from the schema").into()
+}
+
+/// A metric that cannot be measured is found before anything is fitted.
+fn check_evaluators(
+    train: &TrainJob,
+    node: &Node,
+    columns: &SchemaRef,
+    version: SparkVersion,
+    complaints: &mut Vec<Complaint>,
+) {
+    let items = node.get("evaluate").map(Node::items).unwrap_or_default();
+    if items.len() != train.evaluate.len() {
+        return; // one of them was complained about
+    }
+    for (evaluator, item) in train.evaluate.iter().zip(items) {
+        let mut params = evaluator.params().default_param_map(version);
+        params.extend(evaluator.params().param_map(version));
+        let named = params.iter().filter(|(name, _)| name.ends_with("Col"));
+        for column in named.filter_map(|(_, value)| value.as_str()).filter(|column| !column.is_empty()) {
+            if let Err(error) = find_column(columns, column) {
+                let mut complaint = Complaint::of(item.at, &error);
+                complaint.message = format!("stage `{}`: {}", evaluator.uid(), complaint.message);
+                complaints.push(complaint);
+            }
         }
     }
 }
