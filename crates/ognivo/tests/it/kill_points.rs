@@ -57,6 +57,7 @@ impl Trial {
 
     /// Kills a stream, starts it again, and compares what it leaves with what the clean one left.
     fn kill_and_start_again(&self, form: StreamForm, point: KillPoint, nths: &[u64]) {
+        let kind = if form.write.contains("commitLog: none") { LogKind::Success } else { LogKind::Spark };
         let moments: Vec<String> = nths.iter().map(u64::to_string).collect();
         let run = format!("{}-{}", point.name(), moments.join("-"));
         let job = self.loans.write_job(&run, form);
@@ -65,15 +66,15 @@ impl Trial {
             assert_eq!(ran.code, None, "{run}: the process was to die at pass {nth}\n{}", ran.stderr);
         }
         self.loans.place.run(&["stream", &job, "--quiet"]).ok();
-        assert_eq!(check(&self.loans, &run, LogKind::Spark, &self.scores), self.clean, "{run}");
+        assert_eq!(check(&self.loans, &run, kind, &self.scores), self.clean, "{run}");
     }
 
     /// Every point that a plain stream passes; gives how many there are.
-    fn at_every_point(&self, nths_of: impl Fn(u64) -> Vec<u64>) -> usize {
+    fn at_every_point(&self, form: StreamForm, nths_of: impl Fn(u64) -> Vec<u64>) -> usize {
         let passed = KillPoint::ALL.iter().map(|point| (*point, self.n_passes(*point))).filter(|(_, n)| *n > 0);
         let passed: Vec<_> = passed.collect();
         for (point, n_passes) in &passed {
-            self.kill_and_start_again(StreamForm::default(), *point, &nths_of(*n_passes));
+            self.kill_and_start_again(form, *point, &nths_of(*n_passes));
         }
         println!("{} points, {} batches, {} rows", passed.len(), self.clean.batches, self.loans.fates.len());
         passed.len()
@@ -86,18 +87,24 @@ fn small() -> Trial {
 
 #[test]
 fn a_kill_at_any_point_of_the_first_batch_loses_and_repeats_nothing() {
-    let n_points = small().at_every_point(|_| vec![1]);
+    let n_points = small().at_every_point(StreamForm::default(), |_| vec![1]);
     assert_eq!(n_points, KillPoint::ALL.len() - 2);
 }
 
 #[test]
 fn a_kill_at_any_point_of_a_middle_batch_and_again_of_its_replay_loses_and_repeats_nothing() {
-    small().at_every_point(|n_passes| vec![n_passes / 2, 1]);
+    small().at_every_point(StreamForm::default(), |n_passes| vec![n_passes / 2, 1]);
 }
 
 #[test]
 fn a_kill_at_any_point_of_the_last_batch_loses_and_repeats_nothing() {
-    small().at_every_point(|n_passes| vec![n_passes]);
+    small().at_every_point(StreamForm::default(), |n_passes| vec![n_passes]);
+}
+
+#[test]
+fn a_kill_at_any_point_of_a_middle_batch_for_plain_readers_loses_and_repeats_nothing() {
+    let form = StreamForm { write: "    options: {commitLog: none}\n", ..StreamForm::default() };
+    small().at_every_point(form, |n_passes| vec![n_passes / 2, 1]);
 }
 
 #[test]
