@@ -96,6 +96,7 @@ impl Explain for ListError {
             ListError::PartitionsDiffer { .. } => Fault::Data,
             ListError::SinkLog { source, .. } => source.fault(),
             ListError::Store { source: object_store::Error::PermissionDenied { .. }, .. } => Fault::Job,
+            ListError::Store { source: object_store::Error::NotSupported { .. }, .. } => Fault::Data,
             ListError::Store { .. } => Fault::Remote,
         }
     }

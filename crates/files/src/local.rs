@@ -12,12 +12,13 @@
 //! A temporary begins with a dot, so that neither Spark nor a plain `ls` takes it for data. Its lock ends with its writer,
 //! however that ends; [`Folders::sweep`] removes the temporaries that nobody holds any more.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path as DiskPath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,6 +32,7 @@ use object_store::{
 };
 use uuid::Uuid;
 
+use crate::listing::is_hidden;
 use crate::open::{FolderVersion, Folders};
 
 /// What the names of our temporaries begin with.
@@ -45,12 +47,42 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 #[derive(Debug, Default)]
 pub struct LocalStore {
     reads: LocalFileSystem,
+    unnameable: Arc<Unnameable>,
+}
+
+/// Names on disk that no path of a store can have; listings pass over them, and each is told once.
+#[derive(Debug, Default)]
+struct Unnameable {
+    names: Mutex<UnnameableNames>,
+}
+
+#[derive(Debug, Default)]
+struct UnnameableNames {
+    known: HashSet<PathBuf>,
+    untold: Vec<String>,
+}
+
+/// After so many unnameable files nobody reads on.
+const MAX_UNNAMEABLE: usize = 1_000;
+
+impl Unnameable {
+    fn note(&self, path: &DiskPath) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.known.len() < MAX_UNNAMEABLE && names.known.insert(path.to_owned()) {
+            let warning = format!("passed over, since its name is not UTF-8 or has a control character: {path:?}");
+            names.untold.push(warning);
+        }
+    }
+
+    fn take_untold(&self) -> Vec<String> {
+        std::mem::take(&mut self.names.lock().unwrap_or_else(PoisonError::into_inner).untold)
+    }
 }
 
 impl LocalStore {
     /// The local file system from its root.
     pub fn new() -> LocalStore {
-        LocalStore { reads: LocalFileSystem::new() }
+        LocalStore::default()
     }
 }
 
@@ -94,6 +126,13 @@ impl ObjectStore for LocalStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let file = on_disk(location);
+        // Opening a pipe would wait for a writer.
+        blocking(move || match fs::metadata(&file) {
+            Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Err(no_regular_file(&file)),
+            _ => Ok(()),
+        })
+        .await?;
         self.reads.get_opts(location, options).await
     }
 
@@ -112,13 +151,25 @@ impl ObjectStore for LocalStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let is_object = |object: &ObjectMeta| !object.location.filename().is_some_and(is_temporary);
-        self.reads.list(prefix).try_filter(move |object| futures::future::ready(is_object(object))).boxed()
+        let unnameable = Arc::clone(&self.unnameable);
+        let root = on_disk(prefix.unwrap_or(&Path::ROOT));
+        let folders = futures::stream::try_unfold(vec![root], move |mut open| {
+            let unnameable = Arc::clone(&unnameable);
+            async move {
+                let Some(folder) = open.pop() else { return Ok(None) };
+                let listed = blocking(move || list_folder(&folder, &unnameable)).await?;
+                let below = listed.common_prefixes.iter().map(on_disk);
+                open.extend(below.filter(|folder| !leads_back(folder)));
+                Ok::<_, Error>(Some((futures::stream::iter(listed.objects.into_iter().map(Ok::<_, Error>)), open)))
+            }
+        });
+        folders.try_flatten().boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let folder = on_disk(prefix.unwrap_or(&Path::ROOT));
-        blocking(move || list_folder(&folder)).await
+        let unnameable = Arc::clone(&self.unnameable);
+        blocking(move || list_folder(&folder, &unnameable)).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
@@ -182,6 +233,10 @@ impl Folders for LocalStore {
             Ok(is_flat.then_some(FolderVersion { modified_ns }))
         })
         .await
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        self.unnameable.take_untold()
     }
 
     async fn sweep(&self, folder: &Path) -> Result<usize> {
@@ -296,8 +351,21 @@ fn ended_upload(target: &DiskPath) -> Error {
     disk_error(target, io::Error::other("the upload has ended or a part is still being written"))
 }
 
+/// Whether a folder is a link to one that holds it, so that a walk would go in a circle.
+fn leads_back(folder: &DiskPath) -> bool {
+    if !folder.is_symlink() {
+        return false;
+    }
+    match (folder.canonicalize(), folder.parent().map(DiskPath::canonicalize)) {
+        (Ok(target), Some(Ok(holder))) => holder.starts_with(target),
+        _ => true,
+    }
+}
+
 /// The files and folders directly in a folder; nothing when there is no such folder.
-fn list_folder(folder: &DiskPath) -> Result<ListResult> {
+///
+/// What is neither (a pipe, a socket, a device, a link to nothing) is passed over, and so is a name that cannot be a path.
+fn list_folder(folder: &DiskPath, unnameable: &Unnameable) -> Result<ListResult> {
     let mut listed = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -310,13 +378,19 @@ fn list_folder(folder: &DiskPath) -> Result<ListResult> {
             Ok(metadata) => metadata,
             // Gone since, or a link to nothing.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            // A link to itself, or through a file: it may come to life later.
+            Err(error) if error.kind() != ErrorKind::PermissionDenied && path.is_symlink() => continue,
             Err(error) => return Err(disk_error(&path, error)),
         };
         if path.file_name().and_then(|name| name.to_str()).is_some_and(is_temporary) {
             continue;
         }
-        let text = path.to_str().ok_or_else(|| disk_error(&path, io::Error::other("the name is not UTF-8")))?;
-        let location = Path::parse(text)?;
+        let Some(location) = path.to_str().and_then(|text| Path::parse(text).ok()) else {
+            if !is_hidden_on_disk(&path) && (metadata.is_file() || metadata.is_dir()) {
+                unnameable.note(&path);
+            }
+            continue;
+        };
         if metadata.is_dir() {
             listed.common_prefixes.push(location);
         } else if metadata.is_file() {
@@ -333,6 +407,11 @@ fn list_folder(folder: &DiskPath) -> Result<ListResult> {
     listed.common_prefixes.sort_unstable();
     listed.objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
     Ok(listed)
+}
+
+/// Whether every reader passes over a file of this name anyway.
+fn is_hidden_on_disk(path: &DiskPath) -> bool {
+    path.file_name().is_some_and(|name| is_hidden(&name.to_string_lossy()))
 }
 
 /// Moves a file or a folder, durably.
@@ -411,6 +490,11 @@ fn remove_abandoned(temporary: &DiskPath) -> bool {
 
 fn not_implemented(operation: &str) -> Error {
     Error::NotImplemented { operation: operation.to_owned(), implementer: "LocalStore".to_owned() }
+}
+
+fn no_regular_file(path: &DiskPath) -> Error {
+    let text = format!("it is a pipe, a socket or a device, not a file: {}", path.display());
+    Error::NotSupported { source: io::Error::new(ErrorKind::Unsupported, text).into() }
 }
 
 fn disk_error(path: &DiskPath, error: io::Error) -> Error {
@@ -529,6 +613,39 @@ mod tests {
         store.copy(&path("b"), &path("d")).await.unwrap();
         assert_eq!(fs::read_to_string(disk.path().join("b")).unwrap(), "a");
         assert_eq!(names(disk.path()), ["b", "d", "deep"]);
+    }
+
+    #[tokio::test]
+    async fn listings_pass_over_what_is_no_file_and_tell_once_of_names_that_no_path_can_have() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let (disk, root) = folder();
+        let store = LocalStore::new();
+        let file = |name: &[u8]| fs::write(disk.path().join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+        for name in [&b"a"[..], b"\xff\xfe.csv", b"new\nline.csv", b".\xff", b"_\n"] {
+            file(name);
+        }
+        let _socket = std::os::unix::net::UnixListener::bind(disk.path().join("socket")).unwrap();
+        for (target, link) in
+            [("/dev/zero", "device"), ("nowhere", "broken"), ("loop", "loop"), ("a/b", "through"), (".", "circle")]
+        {
+            std::os::unix::fs::symlink(target, disk.path().join(link)).unwrap();
+        }
+        for _ in 0..2 {
+            let listed = store.list_with_delimiter(Some(&root)).await.unwrap();
+            let found: Vec<&str> = listed.objects.iter().filter_map(|object| object.location.filename()).collect();
+            assert_eq!(found, ["a"]);
+        }
+        let below: Vec<_> = store.list(Some(&root)).collect().await;
+        assert_eq!(below.len(), 1);
+        assert_eq!(below[0].as_ref().unwrap().location.filename(), Some("a"));
+        let mut warnings = store.take_warnings();
+        warnings.sort();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].ends_with(r#"/\xFF\xFE.csv""#), "{warnings:?}");
+        assert!(warnings[1].ends_with(r#"/new\nline.csv""#), "{warnings:?}");
+        assert_eq!(store.take_warnings(), Vec::<String>::new());
+        let error = store.head(&Path::parse(format!("{root}/socket")).unwrap()).await.unwrap_err();
+        assert!(matches!(error, Error::NotSupported { .. }), "{error}");
     }
 
     #[test]

@@ -56,6 +56,11 @@ pub trait Folders: Send + Sync + fmt::Debug {
     /// Those of the file system.
     async fn version(&self, folder: &Path) -> object_store::Result<Option<FolderVersion>>;
 
+    /// What a person should know of the listings so far, such as names that were passed over; each is told once.
+    fn take_warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Removes what crashed writers of ours left half-written in the folder and below, and says how many files.
     ///
     /// # Errors

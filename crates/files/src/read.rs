@@ -76,6 +76,8 @@ pub struct FileDataset {
     pub dataset: Dataset,
     /// How many files there are.
     pub n_files: usize,
+    /// What a person should know of the listing, such as names that were passed over.
+    pub warnings: Vec<String>,
     counts: Arc<Counts>,
 }
 
@@ -174,6 +176,7 @@ pub fn read(request: &ReadRequest, executor: Arc<dyn Executor>) -> Result<FileDa
     let plan = plan_partitions(&lengths, &request.partitions);
     let counts = Arc::new(Counts(Mutex::new(vec![None; plan.len()])));
     let n_files = files.len();
+    let warnings = request.locations.iter().flat_map(|location| location.folders().take_warnings()).collect();
     let partitions = FilePartitions {
         reader: PieceReader { format: request.format.clone(), columns, block_rows: CHUNK_ROWS, keep_raw: false },
         files,
@@ -181,7 +184,7 @@ pub fn read(request: &ReadRequest, executor: Arc<dyn Executor>) -> Result<FileDa
         counts: Arc::clone(&counts),
     };
     partitions.reader.check()?;
-    Ok(FileDataset { dataset: Dataset::new(Arc::new(partitions), executor), n_files, counts })
+    Ok(FileDataset { dataset: Dataset::new(Arc::new(partitions), executor), n_files, warnings, counts })
 }
 
 #[derive(Debug)]

@@ -492,6 +492,10 @@ impl Source for FileSource {
         Ok(())
     }
 
+    fn take_warnings(&mut self) -> Vec<String> {
+        self.location.folders().take_warnings()
+    }
+
     async fn reset(&mut self) -> Result<(), SourceError> {
         self.memory = None;
         self.quiet = Quiet::default();

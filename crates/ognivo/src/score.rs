@@ -29,6 +29,9 @@ pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
     let standard_input = (args.input == "-").then(StandardInput::keep).transpose()?;
     let path = standard_input.as_ref().map_or_else(|| args.input.clone(), StandardInput::path);
     let read = input_of(args, path)?.read(Path::new("."), &session)?;
+    for warning in &read.warnings {
+        print::say(&format!("warning: {warning}"));
+    }
     let scoring = Scoring::new(model.model.bind(read.dataset.schema())?, &args.select)?;
     let mut target = open_target(args, cli, &scoring.schema)?;
     let mut tally = Tally::default();

@@ -102,6 +102,7 @@ fn tell(event: &QueryEvent<'_>, form: ProgressForm) {
         (QueryEvent::Retrying { error, n_failures, pause }, _) => {
             print::say(&format!("waiting {} ms after failure {n_failures}: {}", pause.as_millis(), with_causes(error)));
         }
+        (QueryEvent::Warning(text), _) => print::say(&format!("warning: {text}")),
         (QueryEvent::Stopping, _) => print::say("stopping"),
         (QueryEvent::FoundDone(id), _) => print::say(&format!("batch {id} was committed by an earlier process")),
         _ => {}

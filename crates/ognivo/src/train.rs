@@ -83,6 +83,9 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
     let mut watch = Stopwatch::start();
     line.step("reading");
     let read = wire::input(&train.read, job).read(&job.base, session)?;
+    for warning in &read.warnings {
+        print::say(&format!("warning: {warning}"));
+    }
     let observer = line.clone();
     let executor = ObservedExecutor::new(session.executor().clone(), Arc::new(move |pass: &str| observer.pass(pass)));
     let prepared =

@@ -378,7 +378,11 @@ impl StreamingQuery {
             _ => ReadLimit::Configured,
         };
         let source = &mut self.parts.source;
-        let Some(end) = source.latest(known.start.as_ref(), limit).await? else { return Ok(Available::Nothing) };
+        let latest = source.latest(known.start.as_ref(), limit).await;
+        for warning in source.take_warnings() {
+            (self.options.observer)(&QueryEvent::Warning(&warning));
+        }
+        let Some(end) = latest? else { return Ok(Available::Nothing) };
         let positions = source.positions(&end)?;
         Ok(Available::Rows(OffsetRange { start: known.start.clone(), end }, positions))
     }

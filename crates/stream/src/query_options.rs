@@ -85,6 +85,8 @@ pub enum QueryEvent<'a> {
         /// The pause before the next attempt.
         pause: Duration,
     },
+    /// The source goes on, and a person should know of this.
+    Warning(&'a str),
     /// The query was asked to end.
     Stopping,
 }

@@ -80,6 +80,11 @@ pub trait Source: Send {
         Ok(None)
     }
 
+    /// What a person should know and nothing fails of, such as files that were passed over; each is told once.
+    fn take_warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// `offset` as one position per partition, for a target that stores those.
     fn positions(&self, offset: &Offset) -> Result<Positions, SourceError> {
         Ok(Positions::of_whole(offset))

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt as _;
 use ognivo_data::codec::csv::CsvOptions;
 use ognivo_data::codec::json::JsonOptions;
-use ognivo_data::fault::{Explain as _, Fault};
+use ognivo_data::fault::{Explain as _, Fault, Retry};
 use ognivo_data::schema::parse_ddl;
 use ognivo_files::local::LocalStore;
 use ognivo_files::open::open;
@@ -399,5 +399,29 @@ async fn a_source_log_with_an_entry_gone_or_emptied_is_refused_and_no_waiting_fi
             assert!(error.hint().is_some_and(|hint| hint.contains("restore")), "{damage}: {error}");
             assert_eq!(listing(&bench), before, "{damage}: nothing is written");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_and_names_that_no_path_can_have_do_not_hold_up_the_good_files() {
+    use std::os::unix::ffi::OsStrExt as _;
+    for input in ["in", "in/*.csv"] {
+        let mut bench = Bench::new(FileSourceOptions::default());
+        bench.input = input.to_owned();
+        bench.file("in/a.csv", 1, "1,x\n");
+        fs::write(bench.path("in").join(std::ffi::OsStr::from_bytes(b"\xff\xfe.csv")), "2,x\n").unwrap();
+        fs::write(bench.path("in/new\nline.csv"), "3,x\n").unwrap();
+        let made = std::process::Command::new("mkfifo").arg(bench.path("in/pipe.csv")).status().unwrap();
+        assert!(made.success());
+        let mut source = bench.source();
+        source.fix_end().await.unwrap();
+        assert_eq!(latest(&mut source, None).await, Some(0));
+        assert_eq!(ids(&mut source, None, 0).await, [1]);
+        assert_eq!(source.take_warnings().len(), 2);
+        assert_eq!(latest(&mut source, Some(0)).await, None);
+        assert_eq!(source.take_warnings(), Vec::<String>::new(), "each is told once");
+        bench.input = "in/pipe.csv".to_owned();
+        let error = bench.source().latest(Some(&at(0)), ReadLimit::Configured).await.unwrap_err();
+        assert_eq!((error.fault(), error.retry()), (Fault::Data, Retry::Never), "{error}");
     }
 }
