@@ -17,6 +17,7 @@
 //! has come, and what follows is not read later. A file that is changed in place is not read again.
 
 mod choose;
+mod fixed;
 mod quiet;
 mod rows;
 mod seen;
@@ -45,6 +46,7 @@ use crate::open::Location;
 use crate::piece::{FileColumns, PieceReader};
 use crate::read::FileFormat;
 use choose::{CachePolicy, choose};
+use fixed::FixedFiles;
 use quiet::Quiet;
 use rows::BatchRows;
 use seen::SeenFiles;
@@ -238,7 +240,7 @@ pub struct FileSource {
     /// What the log says; None until it was read.
     memory: Option<Memory>,
     /// The files there were when the end was fixed.
-    fixed: Option<Vec<InputFile>>,
+    fixed: Option<FixedFiles>,
     /// Knows when a listing would show nothing new.
     quiet: Quiet,
 }
@@ -331,23 +333,23 @@ impl FileSource {
             ReadLimit::Configured => self.options.limit,
             ReadLimit::Everything => BatchLimit::None,
         };
+        let file_name_only = self.options.file_name_only;
+        self.memory().await?;
+        if let (Some(fixed), Some(memory)) = (&mut self.fixed, &self.memory) {
+            return Ok(
+                fixed.next(limit, file_name_only, |file| memory.seen.is_new(file.path.as_ref(), file.modified_ms))
+            );
+        }
         let waiting = std::mem::take(&mut self.memory().await?.waiting);
         let is_cached = !waiting.is_empty() && limit != BatchLimit::None;
-        let is_listed = !is_cached && self.fixed.is_none();
-        if is_listed && self.quiet.is_nothing_new(&self.location, self.clock.now_ms()).await? {
+        if !is_cached && self.quiet.is_nothing_new(&self.location, self.clock.now_ms()).await? {
             return Ok(Vec::new());
         }
-        let found = match &self.fixed {
-            _ if is_cached => waiting,
-            Some(fixed) => fixed.clone(),
-            None => self.list().await?,
-        };
-        let may_cache = !self.options.latest_first && self.fixed.is_none();
-        let cache = may_cache.then_some(CachePolicy {
+        let found = if is_cached { waiting } else { self.list().await? };
+        let cache = (!self.options.latest_first).then_some(CachePolicy {
             max_files: self.options.max_cached_files,
             discard_ratio: self.options.discard_cached_input_ratio,
         });
-        let file_name_only = self.options.file_name_only;
         let memory = self.memory().await?;
         let is_new = |file: &InputFile| memory.seen.is_new(file.path.as_ref(), file.modified_ms);
         // With names only, two files of one listing may be the same file.
@@ -358,7 +360,7 @@ impl FileSource {
             is_first
         });
         let choice = choose(new.collect(), limit, cache);
-        if is_listed && choice.taken.is_empty() {
+        if !is_cached && choice.taken.is_empty() {
             self.quiet.found_nothing();
         }
         self.memory().await?.waiting = choice.cached;
@@ -488,7 +490,7 @@ impl Source for FileSource {
 
     async fn fix_end(&mut self) -> Result<(), SourceError> {
         self.memory().await?.waiting.clear();
-        self.fixed = Some(self.list().await?);
+        self.fixed = Some(FixedFiles::new(self.list().await?));
         Ok(())
     }
 
@@ -499,6 +501,9 @@ impl Source for FileSource {
     async fn reset(&mut self) -> Result<(), SourceError> {
         self.memory = None;
         self.quiet = Quiet::default();
+        if let Some(fixed) = &mut self.fixed {
+            fixed.rewind();
+        }
         self.log.reset();
         Ok(())
     }

@@ -34,11 +34,7 @@ pub(super) struct CachePolicy {
 ///
 /// Same as Spark: `FileStreamSource.fetchMaxOffset`, 3.x and 4.x.
 pub(super) fn choose(mut new: Vec<InputFile>, limit: BatchLimit, cache: Option<CachePolicy>) -> Choice {
-    let n_taken = match limit {
-        BatchLimit::None => new.len(),
-        BatchLimit::Files(max) => max.min(new.len()),
-        BatchLimit::Bytes(max) => n_within(&new, max),
-    };
+    let n_taken = within(new.iter(), limit).count();
     let rest = new.split_off(n_taken);
     let cached = cache.map_or_else(Vec::new, |cache| worth_keeping(rest, limit, cache));
     Choice { taken: new, cached }
@@ -58,14 +54,22 @@ fn worth_keeping(mut rest: Vec<InputFile>, limit: BatchLimit, cache: CachePolicy
     rest
 }
 
-/// How many files from the first on have at most `max_bytes` together; at least one.
-fn n_within(files: &[InputFile], max_bytes: u64) -> usize {
+/// The files from the first on that one batch takes: with a limit of bytes at least one. The rest is not looked at, but one.
+pub(super) fn within<'a>(
+    files: impl Iterator<Item = &'a InputFile>,
+    limit: BatchLimit,
+) -> impl Iterator<Item = &'a InputFile> {
+    let (max_files, max_bytes) = match limit {
+        BatchLimit::None => (usize::MAX, u64::MAX),
+        BatchLimit::Files(max) => (max, u64::MAX),
+        BatchLimit::Bytes(max) => (usize::MAX, max),
+    };
     let mut used: u64 = 0;
-    let fitting = files.iter().take_while(|file| {
+    let mut is_first = true;
+    files.take(max_files).take_while(move |file| {
         used = used.saturating_add(file.size_bytes);
-        used <= max_bytes
-    });
-    fitting.count().max(1).min(files.len())
+        std::mem::take(&mut is_first) || used <= max_bytes
+    })
 }
 
 #[cfg(test)]

@@ -14,16 +14,26 @@ pub(super) struct SeenFiles {
     file_name_only: bool,
     times: HashMap<String, i64>,
     newest_ms: i64,
+    /// No file that is remembered is older; it may be that none is so old.
+    oldest_ms: i64,
     forgotten_below_ms: i64,
 }
 
 impl SeenFiles {
     pub(super) fn new(max_age_ms: i64, file_name_only: bool) -> SeenFiles {
-        SeenFiles { max_age_ms, file_name_only, times: HashMap::new(), newest_ms: 0, forgotten_below_ms: 0 }
+        SeenFiles {
+            max_age_ms,
+            file_name_only,
+            times: HashMap::new(),
+            newest_ms: 0,
+            oldest_ms: i64::MAX,
+            forgotten_below_ms: 0,
+        }
     }
 
     pub(super) fn add(&mut self, path: &str, modified_ms: i64) {
         self.newest_ms = self.newest_ms.max(modified_ms);
+        self.oldest_ms = self.oldest_ms.min(modified_ms);
         self.times.insert(self.key(path).to_owned(), modified_ms);
     }
 
@@ -35,7 +45,12 @@ impl SeenFiles {
     pub(super) fn forget_old(&mut self) {
         self.forgotten_below_ms = self.newest_ms.saturating_sub(self.max_age_ms);
         let forgotten_below_ms = self.forgotten_below_ms;
+        // Nothing to forget, which is so after most batches: a look at every file each time would add up.
+        if self.oldest_ms >= forgotten_below_ms {
+            return;
+        }
         self.times.retain(|_, &mut modified_ms| modified_ms >= forgotten_below_ms);
+        self.oldest_ms = self.times.values().copied().min().unwrap_or(i64::MAX);
     }
 
     fn key<'a>(&self, path: &'a str) -> &'a str {
