@@ -14,8 +14,7 @@ os.environ["PYSPARK_PYTHON"] = sys.executable
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.feature import StringIndexer, VectorAssembler
-from pyspark.ml.functions import vector_to_array
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, SparkSession
 from pyspark.sql.functions import abs as abs_
 from pyspark.sql.functions import col, count, greatest, when, xxhash64
 from pyspark.sql.functions import max as max_
@@ -56,6 +55,12 @@ def score(spark, model, source, ddl, target):
     PipelineModel.load(model).transform(rows).write.mode("overwrite").parquet(target)
 
 
+def numbers_of(spark, name):
+    """A vector column as an array. (pyspark.ml.functions has it too, but wants pandas.)"""
+    functions = spark.sparkContext._jvm.org.apache.spark.ml.functions
+    return Column(functions.vector_to_array(col(name)._jc, "float64"))
+
+
 def compare(spark, left, right):
     """Each file has an order of rows of its own, so rows meet by the hash of all columns that must be equal exactly;
     rows with the same hash have the same scores."""
@@ -63,7 +68,7 @@ def compare(spark, left, right):
     names = [sorted(frame.columns) for frame in frames]
     assert names[0] == names[1], f"columns differ: {names}"
     exact = [c for c in names[0] if c not in ("rawPrediction", "probability")]
-    numbers = [vector_to_array(col(c))[i] for c in ("rawPrediction", "probability") for i in (0, 1)]
+    numbers = [numbers_of(spark, c)[i] for c in ("rawPrediction", "probability") for i in (0, 1)]
     tables = []
     for side, frame in zip("lr", frames):
         table = frame.select(xxhash64(*exact).alias("hash"), *[x.alias(f"x{i}") for i, x in enumerate(numbers)])

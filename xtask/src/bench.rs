@@ -65,7 +65,8 @@ fn page(rows: &[Row], n_rounds: usize) -> Result<String, String> {
     }
     Ok(format!(
         "# Benchmarks\n\n\
-         Written by `cargo xtask bench` on {date}. Machine: {machine}. {rustc}; arrow-csv {arrow_csv}; PySpark 3.5.9 and 4.3.0 on Java 17.\n\n\
+         Written by `cargo xtask bench` on {date}. Machine: {machine}. {rustc}; arrow-csv {arrow_csv}; PySpark 3.5.9 and 4.3.0 on Java 17.\n\
+         {quietness}\n\n\
          Median of {n_rounds} rounds (smallest–largest). A ratio is theirs ÷ ours within one round, so above 1 we are faster.\n\
          Before anything is measured the outputs are compared: every value of every column (CSV), all rows and all scores to 1e-12 (score).\n\n\
          | what | ognivo | beside it | ratio |\n|---|---|---|---|\n{table}\n\
@@ -75,6 +76,7 @@ fn page(rows: &[Row], n_rounds: usize) -> Result<String, String> {
          all input columns and all that the stages add.\n",
         date = first_line(Command::new("date").args(["-u", "+%F"]))?,
         machine = machine()?,
+        quietness = quietness(),
         rustc = first_line(Command::new("rustc").arg("--version"))?,
         arrow_csv = csv::peer_version()?,
         batch = 8192,
@@ -85,7 +87,22 @@ fn first_line(command: &mut Command) -> Result<String, String> {
     Ok(output(command)?.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The processor, the cores that we may use, and the load of the last minute, which tells how quiet the machine was.
+/// How quiet the machine was, and what that means for the numbers: one process at work is a load of one or, for Spark, of
+/// all cores and a little.
+fn quietness() -> String {
+    let told = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let mut words = told.split_whitespace().map(|word| word.parse::<f64>().unwrap_or(0.0));
+    let (load, cores) = (words.nth(2).unwrap_or(0.0), std::thread::available_parallelism().map_or(1, usize::from));
+    if load <= cores as f64 * 1.5 {
+        return format!("Load over the last fifteen minutes: {load}.");
+    }
+    format!(
+        "The machine was busy with other work (load over the last fifteen minutes: {load} on {cores} cores): wall times are \
+         too long, for programs of many threads most of all. Take the rows of CPU time, and measure again on a quiet machine."
+    )
+}
+
+/// The processor, the cores that we may use, and the system.
 fn machine() -> Result<String, String> {
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processors
@@ -93,8 +110,6 @@ fn machine() -> Result<String, String> {
         .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1))
         .unwrap_or(" unknown processor");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split_whitespace().next().unwrap_or("unknown").to_owned();
     let system = first_line(at_root("uname").arg("-sr"))?;
-    Ok(format!("{}, {cores} cores, {system}, load {load} at the end", model.trim()))
+    Ok(format!("{}, {cores} cores, {system}", model.trim()))
 }
