@@ -363,7 +363,8 @@ async fn a_checkpoint_whose_source_log_is_gone_is_refused_and_nothing_is_read_ag
 
 #[tokio::test]
 async fn a_source_log_with_an_entry_gone_or_emptied_is_refused_and_no_waiting_file_is_passed_over() {
-    let damages: [(&str, fn(&Bench)); 5] = [
+    type Damage = (&'static str, fn(&Bench));
+    let damages: [Damage; 5] = [
         ("newest gone", |bench| fs::remove_file(bench.path("checkpoint/sources/0/2")).unwrap()),
         ("middle gone", |bench| fs::remove_file(bench.path("checkpoint/sources/0/1")).unwrap()),
         ("all gone", |bench| fs::remove_dir_all(bench.path("checkpoint/sources")).unwrap()),
