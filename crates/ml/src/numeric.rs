@@ -5,7 +5,7 @@ use arrow_array::types::{
     ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, Float64Array};
+use arrow_array::{Array, Float64Array};
 use arrow_schema::DataType;
 
 /// Whether Spark calls a column of this type numeric; booleans are not.
@@ -16,8 +16,8 @@ pub fn is_numeric(data_type: &DataType) -> bool {
 /// A numeric column as doubles, with its nulls; `None` when the column is not numeric.
 ///
 /// Integers beyond 2⁵³ and decimals become the nearest double. A column of doubles is not copied.
-pub fn to_doubles(column: &ArrayRef) -> Option<Float64Array> {
-    fn cast<T: ArrowPrimitiveType>(column: &ArrayRef, to_double: impl Fn(T::Native) -> f64) -> Option<Float64Array> {
+pub fn to_doubles(column: &dyn Array) -> Option<Float64Array> {
+    fn cast<T: ArrowPrimitiveType>(column: &dyn Array, to_double: impl Fn(T::Native) -> f64) -> Option<Float64Array> {
         Some(column.as_primitive::<T>().unary(to_double))
     }
     match column.data_type() {
@@ -38,6 +38,10 @@ pub fn to_doubles(column: &ArrayRef) -> Option<Float64Array> {
 
 /// The double nearest to `digits · 10^−scale`.
 fn decimal(digits: i128, scale: i8) -> f64 {
+    // Both operands are exact up to 2^53 and 10^22, so that one division rounds once.
+    if digits.unsigned_abs() < 1 << 53 && (0..=22).contains(&scale) {
+        return digits as f64 / 10_f64.powi(i32::from(scale));
+    }
     let text = format!("{digits}e{}", -i32::from(scale));
     text.parse().expect("digits with an exponent are a number")
 }
@@ -47,7 +51,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use arrow_array::{BooleanArray, Decimal128Array, Int32Array};
+    use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Int32Array};
 
     #[test]
     fn integers_and_decimals_become_the_nearest_double_and_nulls_stay() {

@@ -1,26 +1,15 @@
-//! Numbers of scalar columns as doubles, the way Spark casts them.
-
-use std::borrow::Cow;
+//! Numbers and booleans of scalar columns as doubles without nulls, as stages that make features take them.
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType;
 
-/// Whether a column holds numbers, by Spark's `NumericType`: no booleans.
+use crate::numeric::{is_numeric, to_doubles};
+
+/// Whether a column holds numbers, by Spark's `NumericType`: no booleans, and no unsigned integers, which Spark has not.
 pub(super) fn is_number(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Int8
-            | DataType::Int16
-            | DataType::Int32
-            | DataType::Int64
-            | DataType::Float32
-            | DataType::Float64
-            | DataType::Decimal128(..)
-    )
+    is_numeric(data_type) && !data_type.is_unsigned_integer()
 }
 
 /// The values of a number or boolean column as doubles, null as NaN. A column of doubles without null is not copied.
@@ -29,39 +18,15 @@ pub(super) fn is_number(data_type: &DataType) -> bool {
 ///
 /// # Panics
 /// When the column is of another type: the stage did not check it.
-pub(super) fn scalar_values(column: &dyn Array) -> Cow<'_, [f64]> {
-    match column.data_type() {
-        DataType::Float64 if column.null_count() == 0 => Cow::Borrowed(column.as_primitive::<Float64Type>().values()),
-        DataType::Float64 => converted::<Float64Type>(column, |value| value),
-        DataType::Float32 => converted::<Float32Type>(column, f64::from),
-        DataType::Int8 => converted::<Int8Type>(column, f64::from),
-        DataType::Int16 => converted::<Int16Type>(column, f64::from),
-        DataType::Int32 => converted::<Int32Type>(column, f64::from),
-        DataType::Int64 => converted::<Int64Type>(column, |value| value as f64),
-        DataType::Decimal128(_, scale) => converted::<Decimal128Type>(column, |unscaled| decimal(unscaled, *scale)),
-        DataType::Boolean => {
-            let value = |value: Option<bool>| value.map_or(f64::NAN, |value| f64::from(u8::from(value)));
-            column.as_boolean().iter().map(value).collect()
-        }
-        other => unreachable!("bound to a number or boolean column, and was given {other}"),
+pub(super) fn scalar_values(column: &dyn Array) -> ScalarBuffer<f64> {
+    if let Some(booleans) = column.as_boolean_opt() {
+        return booleans.iter().map(|value| value.map_or(f64::NAN, |value| f64::from(u8::from(value)))).collect();
     }
-}
-
-fn converted<T: ArrowPrimitiveType>(column: &dyn Array, convert: impl Fn(T::Native) -> f64) -> Cow<'_, [f64]> {
-    let column = column.as_primitive::<T>();
-    if column.null_count() == 0 {
-        return column.values().iter().map(|&value| convert(value)).collect();
+    let doubles = to_doubles(column).expect("a stage is bound to a number or boolean column");
+    if doubles.null_count() == 0 {
+        return doubles.values().clone();
     }
-    column.iter().map(|value| value.map_or(f64::NAN, &convert)).collect()
-}
-
-/// The double nearest to `unscaled · 10^-scale`.
-fn decimal(unscaled: i128, scale: i8) -> f64 {
-    // Both operands are exact up to 2^53 and 10^22, so that one division rounds once.
-    if unscaled.unsigned_abs() < 1 << 53 && (0..=22).contains(&scale) {
-        return unscaled as f64 / 10_f64.powi(i32::from(scale));
-    }
-    format!("{unscaled}e{}", -i32::from(scale)).parse().expect("digits with an exponent are a number")
+    doubles.iter().map(|value| value.unwrap_or(f64::NAN)).collect()
 }
 
 #[cfg(test)]

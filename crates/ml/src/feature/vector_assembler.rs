@@ -1,9 +1,9 @@
 //! `VectorAssembler`: columns side by side become one vector column.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_buffer::ScalarBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use ognivo_data::column::{Attribute, AttributeGroup, AttributeKind};
 use ognivo_data::dataset::Dataset;
@@ -237,7 +237,7 @@ struct BoundVectorAssembler {
 /// The values of one input column in one batch.
 enum Values<'a> {
     /// One number a row, null as NaN.
-    Scalars(Cow<'a, [f64]>),
+    Scalars(ScalarBuffer<f64>),
     /// Vectors that are all dense and of one size.
     Dense(DenseBlock<'a>),
     /// Other vectors, and the size of null ones.
