@@ -70,6 +70,24 @@ impl Explain for InputError {
 }
 
 impl Input {
+    /// For whoever names a file and nothing else: a CSV file is expected to have a header, and its types are inferred when
+    /// there is no schema. Options that were given stay as they are; other formats are left alone.
+    pub fn with_csv_header(mut self) -> Input {
+        if self.format == "csv" {
+            self.set_if_absent("header", "true");
+            if self.schema.is_none() {
+                self.set_if_absent("inferSchema", "true");
+            }
+        }
+        self
+    }
+
+    fn set_if_absent(&mut self, name: &str, value: &str) {
+        if !self.options.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+            self.options.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
     /// Lists the files and finds their columns; rows are read when the dataset is scanned. Relative paths start in `base`.
     ///
     /// # Errors

@@ -70,27 +70,9 @@ impl Reader {
     pub fn load(self) -> Result<Dataset, ReadFailure> {
         let session = shared_session()?;
         let schema: Option<SchemaRef> = self.ddl.as_deref().map(parse_ddl).transpose()?.map(Into::into);
-        let input = Input {
-            format: self.format.clone(),
-            paths: self.paths.clone(),
-            options: self.all_options(),
-            schema,
-            parallelism: 1,
-        };
+        let Reader { format, paths, options, .. } = self;
+        let input = Input { format, paths, schema, options, parallelism: 1 }.with_csv_header();
         Ok(input.read(Path::new("."), &session)?.dataset)
-    }
-
-    /// What was given, and what a CSV file is expected to be.
-    fn all_options(&self) -> Vec<(String, String)> {
-        let mut options = self.options.clone();
-        let is_given = |name: &str| self.options.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-        if self.format == "csv" && !is_given("header") {
-            options.push(("header".to_owned(), "true".to_owned()));
-        }
-        if self.format == "csv" && self.ddl.is_none() && !is_given("inferSchema") {
-            options.push(("inferSchema".to_owned(), "true".to_owned()));
-        }
-        options
     }
 }
 

@@ -119,17 +119,10 @@ fn input_of(args: &ScoreArgs, path: String) -> Result<Input, Failure> {
         None => format_of_name(&args.input),
     };
     let schema = args.schema.as_deref().map(parse_ddl).transpose()?;
-    let mut options = args.options.clone();
-    let is_given = |name: &str| args.options.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-    if format == "csv" {
-        if !is_given("header") {
-            options.push(("header".to_owned(), "true".to_owned()));
-        }
-        if schema.is_none() && !is_given("inferSchema") {
-            options.push(("inferSchema".to_owned(), "true".to_owned()));
-        }
-    }
-    Ok(Input { format: format.to_owned(), paths: vec![path], schema: schema.map(Into::into), options, parallelism: 1 })
+    let options = args.options.clone();
+    let schema = schema.map(Into::into);
+    let input = Input { format: format.to_owned(), paths: vec![path], schema, options, parallelism: 1 };
+    Ok(input.with_csv_header())
 }
 
 /// By the end of the name; a folder, standard input and names that say nothing are taken for CSV.
