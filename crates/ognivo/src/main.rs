@@ -1,5 +1,6 @@
 //! The binary: parse the command line, hand it to the verb, turn what comes back into an exit code.
 
+mod allocator;
 mod checkpoint;
 mod cli;
 mod demo;
@@ -28,6 +29,7 @@ use cli::{Cli, Verb};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    allocator::share_arenas();
     let cli = Cli::parse();
     run(&cli).unwrap_or_else(|failure| exit::report(failure.cause(), exit::code_of(failure.cause())))
 }
