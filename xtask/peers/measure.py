@@ -1,4 +1,4 @@
-"""Runs a command and prints what it and everything it started took: {"wall_seconds", "cpu_seconds", "peak_bytes"}.
+"""Runs a command and prints what it and everything it started took: {"wall_seconds", "cpu_seconds", "stdout"}.
 
 PySpark starts a JVM that it does not wait for; as a sub-reaper (Linux) this process inherits it, waits, and so counts it.
 """
@@ -17,7 +17,7 @@ PR_SET_CHILD_SUBREAPER = 36
 def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     begin = time.monotonic()
-    status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    status = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wall = time.monotonic() - begin
     try:
         while True:
@@ -28,8 +28,8 @@ def main():
         sys.stderr.write(status.stderr.decode(errors="replace"))
         sys.exit(f"{sys.argv[1]} ended with {status.returncode}")
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    numbers = {"wall_seconds": wall, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
-    print(json.dumps(numbers))
+    stdout = status.stdout.decode(errors="replace")
+    print(json.dumps({"wall_seconds": wall, "cpu_seconds": usage.ru_utime + usage.ru_stime, "stdout": stdout}))
 
 
 if __name__ == "__main__":

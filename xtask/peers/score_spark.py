@@ -1,58 +1,39 @@
 """PySpark doing what `ognivo score MODEL INPUT --schema DDL -o OUTPUT` does, or training the model for it.
 
 python score_spark.py score MODEL INPUT DDL OUTPUT
+python score_spark.py warm MODEL INPUT DDL OUTPUT    on one core, twice; prints {"cpu_seconds"} of the second time
 python score_spark.py train MODEL INPUT DDL
-python score_spark.py compare OUTPUT OUTPUT      rows of two scored files, equal to 1e-12
+python score_spark.py compare OUTPUT OUTPUT          rows of two scored files, equal to 1e-12
 """
 
-import os
+import json
 import sys
 
-os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-os.environ["PYSPARK_PYTHON"] = sys.executable
-
-from pyspark.ml import Pipeline, PipelineModel
-from pyspark.ml.classification import LogisticRegression
-from pyspark.ml.feature import StringIndexer, VectorAssembler
-from pyspark.sql import Column, SparkSession
+from pyspark.ml import PipelineModel
+from pyspark.sql import Column
 from pyspark.sql.functions import abs as abs_
 from pyspark.sql.functions import col, count, greatest, when, xxhash64
 from pyspark.sql.functions import max as max_
 from pyspark.sql.functions import min as min_
 from pyspark.sql.functions import sum as sum_
 
-FEATURES = ["credit_policy", "int_rate", "installment", "log_annual_inc", "dti", "purpose_index"]
-
-
-def start():
-    settings = {
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.sql.shuffle.partitions": "2",
-    }
-    builder = SparkSession.builder.master("local[*]").appName("score")
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
+import spark_session
+from spark_session import loan_pipeline, read
 
 
 def train(spark, model, source, ddl):
-    stages = [
-        StringIndexer(inputCol="purpose", outputCol="purpose_index", handleInvalid="keep"),
-        VectorAssembler(inputCols=FEATURES, outputCol="features"),
-        LogisticRegression(labelCol="not_fully_paid", maxIter=10, regParam=0.01),
-    ]
-    rows = spark.read.schema(ddl).option("header", True).csv(source)
-    Pipeline(stages=stages).fit(rows).write().overwrite().save(model)
+    loan_pipeline().fit(read(spark, source, ddl)).write().overwrite().save(model)
 
 
 def score(spark, model, source, ddl, target):
-    rows = spark.read.schema(ddl).option("header", True).csv(source)
-    PipelineModel.load(model).transform(rows).write.mode("overwrite").parquet(target)
+    PipelineModel.load(model).transform(read(spark, source, ddl)).write.mode("overwrite").parquet(target)
+
+
+def warm(spark, model, source, ddl, target):
+    score(spark, model, source, ddl, target)
+    begin = spark_session.cpu_seconds(spark)
+    score(spark, model, source, ddl, target)
+    print(json.dumps({"cpu_seconds": spark_session.cpu_seconds(spark) - begin}))
 
 
 def numbers_of(spark, name):
@@ -85,8 +66,8 @@ def compare(spark, left, right):
 
 
 def main():
-    verbs = {"train": train, "score": score, "compare": compare}
-    spark = start()
+    verbs = {"train": train, "score": score, "warm": warm, "compare": compare}
+    spark = spark_session.start("local[1]" if sys.argv[1] == "warm" else "local[*]")
     verbs[sys.argv[1]](spark, *sys.argv[2:])
     spark.stop()
 

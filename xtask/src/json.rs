@@ -23,7 +23,6 @@ impl Json {
     }
 
     /// The items of a list, nothing for another value.
-    #[cfg(test)]
     pub(crate) fn items(&self) -> &[Json] {
         if let Json::List(items) = self { items } else { &[] }
     }

@@ -23,8 +23,8 @@ usage: cargo xtask <command>
   fixtures [PART …]       write fixtures/spark again with real Spark 3.5.9 and 4.3.0 (all parts when none is named)
   spark [models] [streams]
                           let both Sparks open models and carry on streams of ognivo
-  bench [--rounds N] [csv] [score]
-                          measure against arrow-csv and PySpark and write docs/benchmarks.md
+  bench [--rounds N] [csv] [loss] [row] [fit] [score] [stream]
+                          measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
 

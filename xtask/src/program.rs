@@ -53,3 +53,11 @@ pub(crate) fn built(profile: &str, name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     root().join(target).join(profile).join(name)
 }
+
+/// Builds the binary for release.
+///
+/// # Errors
+/// When cargo fails.
+pub(crate) fn build_ognivo() -> Result<(), String> {
+    run(cargo().args(["build", "--release", "--quiet", "--package", "ognivo"]))
+}

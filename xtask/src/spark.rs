@@ -9,6 +9,9 @@ use crate::program::{self, at_root, cargo};
 /// The versions whose files and numbers we promise.
 pub(crate) const VERSIONS: [&str; 2] = ["3.5.9", "4.3.0"];
 
+/// The newest of [`VERSIONS`].
+pub(crate) const NEWEST: &str = VERSIONS[1];
+
 /// Opens models and streams of ours in both Sparks and compares the rows.
 ///
 /// # Errors

@@ -1,72 +1,85 @@
-//! CSV bytes to typed columns, beside arrow-csv.
+//! CSV bytes to typed columns, beside arrow-csv and Polars; and lines that end in CR beside lines that end in LF.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use super::rounds::{ratios, rotate, seconds, times};
+use super::peers;
+use super::rounds::{Figures, rotate, seconds};
 use super::{Row, loans};
-use crate::cache;
 use crate::json;
-use crate::program::{self, cargo, output, root};
+use crate::program::{output, root};
 
 const N_ROWS: usize = 1_300_000;
-const PROGRAMS: [&str; 2] = ["csv_ognivo", "csv_arrow"];
 
 /// What a program told about its run.
 struct Run {
     rows: u64,
-    checksum: String,
+    checksum: Option<String>,
     cpu_seconds: f64,
 }
 
-/// Builds both programs, checks that they read the same values, and measures.
+/// A program on a file.
+struct Contender {
+    name: &'static str,
+    program: PathBuf,
+    arguments: Vec<PathBuf>,
+}
+
+impl Contender {
+    fn run(&self, more: &[&str]) -> Result<Run, String> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).args(more);
+        let told = json::parse(&output(peers::without_processor_settings(&mut command))?)?;
+        let number = |key: &str| told.get(key).number().ok_or_else(|| format!("{} told no {key}", self.name));
+        let checksum = told.get("checksum").text().map(str::to_owned);
+        Ok(Run { rows: number("rows")? as u64, checksum, cpu_seconds: number("cpu_seconds")? })
+    }
+}
+
+/// Builds the programs, checks that they read the same values, and measures.
 ///
 /// # Errors
 /// When a program fails, or the values differ.
 pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
-    let folder = build()?;
+    let (folder, python) = (peers::build()?, peers::python()?);
     let file = loans::file(N_ROWS)?;
     let size_bytes = std::fs::metadata(&file).map_err(|e| format!("{}: {e}", file.display()))?.len();
-    let run = |program: usize| run(&folder.join(PROGRAMS[program]), &file);
+    let script = root().join("xtask/peers/csv_polars.py");
+    let contenders = [
+        Contender { name: "ognivo", program: folder.join("csv_ognivo"), arguments: vec![file.clone()] },
+        Contender { name: "ognivo, CR", program: folder.join("csv_ognivo"), arguments: vec![loans::with_cr(&file)?] },
+        Contender { name: "arrow-csv", program: folder.join("csv_arrow"), arguments: vec![file.clone()] },
+        Contender { name: "Polars", program: python, arguments: vec![script, file] },
+    ];
+    check_equal(&contenders)?;
 
-    let (ours, theirs) = (run(0)?, run(1)?);
-    if ours.checksum != theirs.checksum || ours.rows != theirs.rows {
-        return Err(format!(
-            "the values differ: {} rows {}, {} rows {}",
-            ours.rows, ours.checksum, theirs.rows, theirs.checksum
-        ));
+    let measured = rotate(n_rounds, contenders.len(), |at| Ok(contenders[at].run(&[])?.cpu_seconds))?;
+    let what = format!("CSV to columns: {N_ROWS} rows, 14 columns, {:.0} MB, 1 thread, CPU", size_bytes as f64 / 1e6);
+    let row = |what: &str, (ours, theirs): (usize, usize), goal: f64| {
+        let figures = Figures { ours: &measured[ours], theirs: &measured[theirs], shown: seconds };
+        figures.row(what, contenders[theirs].name, Some(goal))
+    };
+    Ok(vec![
+        row(&what, (0, 2), 2.5),
+        row(&what, (0, 3), 2.5),
+        row("the same file, lines ending in CR (beside it: in LF)", (1, 0), 0.97),
+    ])
+}
+
+/// Every value of every column, once.
+fn check_equal(contenders: &[Contender]) -> Result<(), String> {
+    let ours = contenders[0].run(&[])?;
+    for other in &contenders[1..] {
+        let theirs = other.run(&["checksum"])?;
+        if theirs.checksum != ours.checksum || theirs.rows != ours.rows {
+            return Err(format!(
+                "the values differ: {:?}, {} rows and those of {}",
+                ours.checksum, ours.rows, other.name
+            ));
+        }
     }
-    println!("== csv: {} rows, checksum {} from both", ours.rows, ours.checksum);
-
-    let measured = rotate(n_rounds, PROGRAMS.len(), |program| Ok(run(program)?.cpu_seconds))?;
-    let megabytes = size_bytes as f64 / 1e6;
-    Ok(vec![Row {
-        what: format!("CSV to columns: {N_ROWS} rows, 14 columns, {megabytes:.0} MB, 1 thread, CPU"),
-        ours: seconds(&measured[0]),
-        theirs: format!("arrow-csv {}", seconds(&measured[1])),
-        ratio: times(&ratios(&measured[1], &measured[0])),
-    }])
-}
-
-/// Builds the peers into the cache folder; they are no part of the workspace.
-fn build() -> Result<PathBuf, String> {
-    let target = cache::folder("peers")?;
-    println!("== building the peers into {}", target.display());
-    let manifest = root().join("xtask/peers/Cargo.toml");
-    program::run(
-        cargo()
-            .args(["build", "--release", "--quiet", "--manifest-path"])
-            .arg(manifest)
-            .env("CARGO_TARGET_DIR", &target),
-    )?;
-    Ok(target.join("release"))
-}
-
-fn run(program: &Path, file: &Path) -> Result<Run, String> {
-    let told = json::parse(&output(Command::new(program).arg(file))?)?;
-    let number = |key: &str| told.get(key).number().ok_or_else(|| format!("{} told no {key}", program.display()));
-    let checksum = told.get("checksum").text().unwrap_or_default().to_owned();
-    Ok(Run { rows: number("rows")? as u64, checksum, cpu_seconds: number("cpu_seconds")? })
+    println!("== csv: {} rows, checksum {:?} from all", ours.rows, ours.checksum);
+    Ok(())
 }
 
 /// The version of arrow-csv that the peers were built with.

@@ -24,16 +24,36 @@ const PURPOSES: [&str; 7] = [
     "educational",
 ];
 
+/// Part of the files' names: a file that another generator wrote is not taken for one of this.
+const GENERATOR: u32 = 2;
+
 /// A file of `n_rows` rows in the cache folder, written if it is not there.
 ///
 /// # Errors
 /// When it cannot be written.
 pub(super) fn file(n_rows: usize) -> Result<PathBuf, String> {
-    let path = cache::folder("bench")?.join(format!("loans-{n_rows}.csv"));
+    let path = cache::folder("bench")?.join(format!("loans-{GENERATOR}-{n_rows}.csv"));
     if !path.exists() {
         println!("== writing {}", path.display());
         let whole = path.with_extension("part");
         write(&whole, n_rows)
+            .and_then(|()| std::fs::rename(&whole, &path))
+            .map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(path)
+}
+
+/// A copy of a file whose lines end in CR, beside it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn with_cr(file: &Path) -> Result<PathBuf, String> {
+    let path = file.with_extension("cr.csv");
+    if !path.exists() {
+        let mut bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+        bytes.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b'\r');
+        let whole = path.with_extension("part");
+        std::fs::write(&whole, bytes)
             .and_then(|()| std::fs::rename(&whole, &path))
             .map_err(|e| format!("{}: {e}", path.display()))?;
     }
@@ -54,11 +74,15 @@ fn write(path: &Path, n_rows: usize) -> std::io::Result<()> {
 }
 
 fn row(line: &mut String, random: &mut Random) {
-    let purpose = PURPOSES[6 - (1 + random.below(100)).ilog2() as usize];
+    let purpose = 6 - (1 + random.below(100)).ilog2() as usize;
     let rate = 600 + random.below(1564);
     let fico = 612 + random.below(215);
     let credit_policy = u64::from(fico > 650 || random.below(10) > 6);
-    let is_bad = random.below(10_000) < 500 + rate;
+    let dti = random.below(30);
+    // Of 10,000 such loans so many are bad: enough of a rule that an optimiser has to walk some way.
+    let n_bad = 100 + (rate - 600) * 4 + dti * 60 + purpose as u64 * 400 + (1 - credit_policy) * 2_000;
+    let is_bad = random.below(10_000) < n_bad;
+    let purpose = PURPOSES[purpose];
     let _infallible = writeln!(
         line,
         "{credit_policy},{purpose},0.{rate:04},{}.{:02},{}.{:08},{}.{:02},{fico},{}.{:06},{},{}.{},{},{},{},{}",
@@ -66,7 +90,7 @@ fn row(line: &mut String, random: &mut Random) {
         random.below(100),
         7 + random.below(8),
         random.below(100_000_000),
-        random.below(30),
+        dti,
         random.below(100),
         178 + random.below(17_500),
         random.below(1_000_000),

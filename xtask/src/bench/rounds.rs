@@ -1,5 +1,7 @@
 //! Rounds of several programs, each beginning with another one.
 
+use super::Row;
+
 /// Runs every program once a round; `measured[p][r]` is what program `p` gave in round `r`.
 ///
 /// # Errors
@@ -20,14 +22,14 @@ pub(super) fn rotate<T>(
 }
 
 /// Median, smallest and largest.
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
 }
 
 /// The spread of at least one value.
-pub(super) fn spread(values: impl IntoIterator<Item = f64>) -> Spread {
+fn spread(values: impl IntoIterator<Item = f64>) -> Spread {
     let mut sorted: Vec<f64> = values.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
@@ -36,12 +38,55 @@ pub(super) fn spread(values: impl IntoIterator<Item = f64>) -> Spread {
 }
 
 /// Theirs ÷ ours, round by round.
-pub(super) fn ratios(theirs: &[f64], ours: &[f64]) -> Spread {
+fn ratios(theirs: &[f64], ours: &[f64]) -> Spread {
     spread(theirs.iter().zip(ours).map(|(t, o)| t / o))
+}
+
+/// What two programs gave in the same rounds.
+pub(super) struct Figures<'a> {
+    pub(super) ours: &'a [f64],
+    pub(super) theirs: &'a [f64],
+    /// How the table shows one side.
+    pub(super) shown: fn(&[f64]) -> String,
+}
+
+impl Figures<'_> {
+    /// A row of the table; `goal` is what the ratio should be at least.
+    pub(super) fn row(&self, what: &str, peer: &str, goal: Option<f64>) -> Row {
+        let ratio = ratios(self.theirs, self.ours);
+        Row {
+            what: what.to_owned(),
+            ours: (self.shown)(self.ours),
+            theirs: format!("{peer} {}", (self.shown)(self.theirs)),
+            ratio: times(&ratio),
+            goal: goal.map_or_else(String::new, |goal| {
+                format!("{goal}{}", if ratio.median >= goal { "" } else { " **missed**" })
+            }),
+        }
+    }
 }
 
 /// Seconds as a table shows them.
 pub(super) fn seconds(values: &[f64]) -> String {
+    shown(values, "s")
+}
+
+/// Milliseconds, given in seconds.
+pub(super) fn milliseconds(values: &[f64]) -> String {
+    shown(&values.iter().map(|value| value * 1e3).collect::<Vec<_>>(), "ms")
+}
+
+/// Nanoseconds, given in seconds.
+pub(super) fn nanoseconds(values: &[f64]) -> String {
+    shown(&values.iter().map(|value| value * 1e9).collect::<Vec<_>>(), "ns")
+}
+
+/// Megabytes, given in bytes.
+pub(super) fn megabytes(values: &[f64]) -> String {
+    shown(&values.iter().map(|value| value / 1e6).collect::<Vec<_>>(), "MB")
+}
+
+fn shown(values: &[f64], unit: &str) -> String {
     let Spread { median, min, max } = spread(values.iter().copied());
     let digits = if median < 1.0 {
         3
@@ -50,11 +95,11 @@ pub(super) fn seconds(values: &[f64]) -> String {
     } else {
         1
     };
-    format!("{median:.digits$} s ({min:.digits$}–{max:.digits$})")
+    format!("{median:.digits$} {unit} ({min:.digits$}–{max:.digits$})")
 }
 
 /// A ratio as a table shows it.
-pub(super) fn times(ratio: &Spread) -> String {
+fn times(ratio: &Spread) -> String {
     let digits = if ratio.median < 10.0 { 2 } else { 0 };
     format!("{:.digits$} ({:.digits$}–{:.digits$})", ratio.median, ratio.min, ratio.max)
 }

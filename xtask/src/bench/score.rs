@@ -1,103 +1,109 @@
-//! Batch scoring as a whole process, beside PySpark.
+//! Batch scoring beside PySpark: small files as whole processes, a large one by CPU time on one warm core.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::rounds::{ratios, rotate, seconds, times};
+use super::peers::{self, measured, number, script};
+use super::rounds::{Figures, rotate, seconds};
 use super::{Row, loans};
 use crate::cache;
 use crate::json;
-use crate::program::{self, at_root, cargo, output};
+use crate::program::{self, output};
 use crate::spark;
 
-/// The size of the loan data that the job was made for, and a hundred megabytes.
-const SIZES: [usize; 2] = [9_578, 1_300_000];
-
-struct Run {
-    wall_seconds: f64,
-    cpu_seconds: f64,
-}
+/// The size of the loan data that the job was made for.
+const N_ROWS: usize = 9_578;
+/// A hundred megabytes.
+const N_ROWS_LARGE: usize = 1_300_000;
 
 /// Builds ognivo, lets Spark train a model, checks that all score the same, and measures.
 ///
 /// # Errors
 /// When a program fails, or the rows differ.
 pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
-    program::run(cargo().args(["build", "--release", "--package", "ognivo"]))?;
+    program::build_ognivo()?;
+    let model = peers::spark_model()?;
+    let mut rows = whole_processes(&model, n_rounds)?;
+    rows.push(large_file(&model, n_rounds)?);
+    Ok(rows)
+}
+
+fn whole_processes(model: &Path, n_rounds: usize) -> Result<Vec<Row>, String> {
     let pythons: Vec<PathBuf> =
         spark::VERSIONS.iter().map(|version| spark::environment(version)).collect::<Result<_, _>>()?;
+    let input = loans::file(N_ROWS)?;
     let folder = cache::folder("bench")?;
-    let model = folder.join("model");
-    let script = |python: &Path, verb: &str| {
-        let mut command = at_root(python);
-        command.arg("xtask/peers/score_spark.py").arg(verb);
-        command
+    let outputs =
+        ["scored-ognivo.parquet", "scored-3.5.9.parquet", "scored-4.3.0.parquet"].map(|name| folder.join(name));
+    let command = |program: usize| match program {
+        0 => score_command(model, &input, &outputs[0]),
+        _ => score_spark(&pythons[program - 1], "score", model, &input, &outputs[program]),
     };
-    program::run(script(&pythons[0], "train").arg(&model).arg(loans::file(SIZES[0])?).arg(loans::DDL))?;
+    let run = |program: usize| {
+        remove(&outputs[program])?;
+        measured(&pythons[0], &command(program))
+    };
+    let rounds = rotate(n_rounds, outputs.len(), run)?;
+    for other in &outputs[1..] {
+        check_equal(&outputs[0], other)?;
+    }
 
     let mut rows = Vec::new();
-    for n_rows in SIZES {
-        let input = loans::file(n_rows)?;
-        let outputs =
-            ["scored-ognivo.parquet", "scored-3.5.9.parquet", "scored-4.3.0.parquet"].map(|name| folder.join(name));
-        let command = |program: usize| {
-            let mut command;
-            if program == 0 {
-                command = Command::new(program::built("release", "ognivo"));
-                command.arg("score").arg(&model).arg(&input).args(["--schema", loans::DDL]).arg("-o").arg(&outputs[0]);
-            } else {
-                command = script(&pythons[program - 1], "score");
-                command.arg(&model).arg(&input).arg(loans::DDL).arg(&outputs[program]);
-            }
-            command
+    for (program, version) in spark::VERSIONS.iter().enumerate() {
+        let mut add = |what: &str, of: fn(&peers::Taken) -> f64, goal: Option<f64>| {
+            let values = |program: usize| rounds[program].iter().map(of).collect::<Vec<f64>>();
+            let (ours, theirs) = (values(0), values(program + 1));
+            let what = format!("score {N_ROWS} rows, CSV to Parquet, whole process, {what}");
+            let figures = Figures { ours: &ours, theirs: &theirs, shown: seconds };
+            rows.push(figures.row(&what, &format!("PySpark {version}"), goal));
         };
-        let run = |program: usize| {
-            remove(&outputs[program])?;
-            measured(&pythons[0], &command(program))
-        };
-
-        for program in 0..outputs.len() {
-            run(program)?;
-        }
-        for other in &outputs[1..] {
-            let told = output(script(&pythons[0], "compare").arg(&outputs[0]).arg(other))?;
-            println!("== score, ognivo and {}: {}", other.display(), told.trim());
-        }
-        let rounds = rotate(n_rounds, outputs.len(), run)?;
-        for (program, version) in spark::VERSIONS.iter().enumerate() {
-            for (what, number) in [("wall", wall as fn(&Run) -> f64), ("CPU", cpu)] {
-                let values = |program: usize| rounds[program].iter().map(number).collect::<Vec<f64>>();
-                let (ours, theirs) = (values(0), values(program + 1));
-                rows.push(Row {
-                    what: format!("score {n_rows} rows, whole process, {what}"),
-                    ours: seconds(&ours),
-                    theirs: format!("PySpark {version} {}", seconds(&theirs)),
-                    ratio: times(&ratios(&theirs, &ours)),
-                });
-            }
-        }
+        add("wall", |taken| taken.wall_seconds, Some(200.0));
+        add("CPU", |taken| taken.cpu_seconds, None);
     }
     Ok(rows)
 }
 
-fn wall(run: &Run) -> f64 {
-    run.wall_seconds
+/// Ours is the whole process with one thread to compute on; theirs the second time in a session of one core.
+fn large_file(model: &Path, n_rounds: usize) -> Result<Row, String> {
+    let python = spark::environment(spark::NEWEST)?;
+    let input = loans::file(N_ROWS_LARGE)?;
+    let folder = cache::folder("bench")?;
+    let outputs = ["scored-large-ognivo.parquet", "scored-large-spark.parquet"].map(|name| folder.join(name));
+    let run = |program: usize| {
+        remove(&outputs[program])?;
+        if program == 0 {
+            return Ok(measured(&python, &score_command(model, &input, &outputs[0]))?.cpu_seconds);
+        }
+        let told = output(&mut score_spark(&python, "warm", model, &input, &outputs[1]))?;
+        number(&json::parse(&told)?, "cpu_seconds")
+    };
+    let rounds = rotate(n_rounds, outputs.len(), run)?;
+    check_equal(&outputs[0], &outputs[1])?;
+    let what = format!("score {N_ROWS_LARGE} rows, CSV to snappy Parquet with vectors, CPU; ours the whole process");
+    let figures = Figures { ours: &rounds[0], theirs: &rounds[1], shown: seconds };
+    Ok(figures.row(&what, &format!("PySpark {} local[1], warm", spark::NEWEST), Some(8.0)))
 }
 
-fn cpu(run: &Run) -> f64 {
-    run.cpu_seconds
+fn score_command(model: &Path, input: &Path, target: &Path) -> Command {
+    let mut command = Command::new(program::built("release", "ognivo"));
+    command.arg("score").arg(model).arg(input).args(["--schema", loans::DDL]).arg("-o").arg(target);
+    command
+}
+
+fn score_spark(python: &Path, verb: &str, model: &Path, input: &Path, target: &Path) -> Command {
+    let mut command = script(python, "score_spark.py");
+    command.arg(verb).arg(model).arg(input).arg(loans::DDL).arg(target);
+    command
+}
+
+fn check_equal(ours: &Path, theirs: &Path) -> Result<(), String> {
+    let python = spark::environment(spark::NEWEST)?;
+    let told = output(script(&python, "score_spark.py").arg("compare").arg(ours).arg(theirs))?;
+    println!("== score, ognivo and {}: {}", theirs.display(), told.trim());
+    Ok(())
 }
 
 fn remove(path: &Path) -> Result<(), String> {
     let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     removed.or_else(|e| if path.exists() { Err(format!("{}: {e}", path.display())) } else { Ok(()) })
-}
-
-/// Runs a command with measure.py, which waits for everything that the command starts.
-fn measured(python: &Path, command: &Command) -> Result<Run, String> {
-    let mut outer = at_root(python);
-    outer.arg("xtask/peers/measure.py").arg(command.get_program()).args(command.get_args());
-    let told = json::parse(&output(&mut outer)?)?;
-    let number = |key: &str| told.get(key).number().ok_or_else(|| format!("measure.py told no {key}"));
-    Ok(Run { wall_seconds: number("wall_seconds")?, cpu_seconds: number("cpu_seconds")? })
 }
