@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use ognivo_data::schema::to_json;
+use ognivo_data::vector::is_vector;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
 use super::{ROW_METADATA_KEY, VERSION_KEY};
 
@@ -40,9 +42,13 @@ impl ParquetFile {
             .set_compression(compression)
             .set_created_by(concat!("ognivo ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_key_value_metadata(Some(entries))
-            .build();
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+            .set_key_value_metadata(Some(entries));
+        let properties = schema.fields().iter().fold(properties, |properties, field| match numbers_of_vector(field) {
+            // They hardly repeat: a dictionary would grow to its limit and be thrown away, for half of all the work.
+            Some(numbers) => properties.set_column_dictionary_enabled(numbers, false),
+            None => properties,
+        });
+        let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         // Metadata of fields is in Spark's schema; Arrow's writer has nothing to do with it.
         let bare: Vec<_> =
             schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(Default::default())).collect();
@@ -86,4 +92,13 @@ impl ParquetFile {
         self.writer.finish()?;
         Ok(self.take_bytes())
     }
+}
+
+/// The leaf that holds the numbers of a vector column: `name.values.list.element`.
+fn numbers_of_vector(field: &Field) -> Option<ColumnPath> {
+    let DataType::Struct(children) = field.data_type() else { return None };
+    let values = children.iter().find(|child| child.name() == "values").filter(|_| is_vector(field.data_type()))?;
+    let DataType::List(element) = values.data_type() else { return None };
+    let path = [field.name().as_str(), values.name(), "list", element.name()];
+    Some(ColumnPath::new(path.map(str::to_owned).into()))
 }
