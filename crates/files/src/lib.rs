@@ -34,6 +34,7 @@ pub mod source;
 mod bytes;
 mod file_error;
 mod glob;
+mod ordered_names;
 mod parquet;
 mod piece;
 mod text;

@@ -9,6 +9,8 @@
 //! 4  fsync of the folder   and, for a folder that was just made, of the one that holds it
 //! ```
 //!
+//! A store whose names are durable [in order](NamesDurable::InOrder) does the fourth step while its caller goes on.
+//!
 //! A temporary begins with a dot, so that neither Spark nor a plain `ls` takes it for data. Its lock ends with its writer,
 //! however that ends; [`Folders::sweep`] removes the temporaries that nobody holds any more.
 
@@ -34,6 +36,7 @@ use uuid::Uuid;
 
 use crate::listing::is_hidden;
 use crate::open::{FolderVersion, Folders};
+use crate::ordered_names::{sync_soon, wait_for_earlier};
 
 /// What the names of our temporaries begin with.
 const TEMPORARY_PREFIX: &str = ".ognivo-";
@@ -42,12 +45,24 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The local file system; a path is an absolute one without its leading slash.
 ///
-/// Beyond [`ObjectStore`]: `rename` also moves folders in one step, and every change is on disk before it returns.
+/// Beyond [`ObjectStore`]: `rename` also moves folders in one step, and every change is on disk before it returns, but for the
+/// names of a store that makes them durable in order.
 /// Runs on the blocking pool of tokio when called from there, on the caller's thread otherwise.
 #[derive(Debug, Default)]
 pub struct LocalStore {
     reads: LocalFileSystem,
     unnameable: Arc<Unnameable>,
+    names_durable: NamesDurable,
+}
+
+/// When the name of a file that was put is durable; its bytes are when the call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NamesDurable {
+    /// When the call returns, and so are all names before.
+    #[default]
+    AtOnce,
+    /// Before any store of this process gives another file its name.
+    InOrder,
 }
 
 /// Names on disk that no path of a store can have; listings pass over them, and each is told once.
@@ -84,6 +99,11 @@ impl LocalStore {
     pub fn new() -> LocalStore {
         LocalStore::default()
     }
+
+    /// The same, with names that become durable in order: for the steps of something that ends with a name made at once.
+    pub fn with_ordered_names() -> LocalStore {
+        LocalStore { names_durable: NamesDurable::InOrder, ..LocalStore::default() }
+    }
 }
 
 impl std::fmt::Display for LocalStore {
@@ -105,22 +125,22 @@ impl ObjectStore for LocalStore {
             PutMode::Create => true,
             PutMode::Update(_) => return Err(not_implemented("put with PutMode::Update")),
         };
-        let target = on_disk(location);
+        let (target, names_durable) = (on_disk(location), self.names_durable);
         blocking(move || {
             let temporary = Temporary::create_for(&target)?;
             for piece in payload.iter() {
                 (&temporary.file).write_all(piece).map_err(|error| disk_error(&target, error))?;
             }
-            temporary.publish(&target, is_create_only)
+            temporary.publish(&target, is_create_only, names_durable)
         })
         .await
     }
 
     async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        let target = on_disk(location);
+        let (target, names_durable) = (on_disk(location), self.names_durable);
         blocking(move || {
-            let temporary = Temporary::create_for(&target)?;
-            Ok(Box::new(LocalUpload { target, temporary: Some(Arc::new(temporary)), offset: 0 }) as _)
+            let temporary = Some(Arc::new(Temporary::create_for(&target)?));
+            Ok(Box::new(LocalUpload { target, temporary, offset: 0, names_durable }) as _)
         })
         .await
     }
@@ -178,7 +198,7 @@ impl ObjectStore for LocalStore {
             let mut original = File::open(&from).map_err(|error| disk_error(&from, error))?;
             let temporary = Temporary::create_for(&to)?;
             io::copy(&mut original, &mut &temporary.file).map_err(|error| disk_error(&to, error))?;
-            temporary.publish(&to, options.mode == CopyMode::Create).map(|_| ())
+            temporary.publish(&to, options.mode == CopyMode::Create, NamesDurable::AtOnce).map(|_| ())
         })
         .await
     }
@@ -279,9 +299,9 @@ impl Temporary {
         }
     }
 
-    /// Gives the file its name, durably.
-    fn publish(mut self, target: &DiskPath, is_create_only: bool) -> Result<PutResult> {
-        self.file.sync_all().map_err(|error| disk_error(target, error))?;
+    /// Gives the file its name, durably; no name appears before those made earlier are durable.
+    fn publish(mut self, target: &DiskPath, is_create_only: bool, durable: NamesDurable) -> Result<PutResult> {
+        self.file.sync_all().and_then(|()| wait_for_earlier()).map_err(|error| disk_error(target, error))?;
         if is_create_only {
             fs::hard_link(&self.path, target).map_err(|error| disk_error(target, error))?;
             fs::remove_file(&self.path).map_err(|error| disk_error(target, error))?;
@@ -289,7 +309,11 @@ impl Temporary {
             fs::rename(&self.path, target).map_err(|error| disk_error(target, error))?;
         }
         self.is_published = true;
-        sync_parent(target).map_err(|error| disk_error(target, error))?;
+        let synced = match durable {
+            NamesDurable::AtOnce => sync_parent(target),
+            NamesDurable::InOrder => sync_soon(target, sync_parent),
+        };
+        synced.map_err(|error| disk_error(target, error))?;
         Ok(PutResult { e_tag: None, version: None })
     }
 }
@@ -309,6 +333,7 @@ struct LocalUpload {
     target: PathBuf,
     temporary: Option<Arc<Temporary>>,
     offset: u64,
+    names_durable: NamesDurable,
 }
 
 #[async_trait]
@@ -333,7 +358,8 @@ impl MultipartUpload for LocalUpload {
         let target = self.target.clone();
         let temporary = self.temporary.take().ok_or_else(|| ended_upload(&target))?;
         let temporary = Arc::try_unwrap(temporary).map_err(|_| ended_upload(&target))?;
-        blocking(move || temporary.publish(&target, false)).await
+        let names_durable = self.names_durable;
+        blocking(move || temporary.publish(&target, false, names_durable)).await
     }
 
     async fn abort(&mut self) -> Result<()> {
@@ -420,6 +446,7 @@ fn is_hidden_on_disk(path: &DiskPath) -> bool {
 /// come between; for a folder the target is looked at first, and one that is made in between is replaced if it is empty.
 fn rename(from: &DiskPath, to: &DiskPath, is_create_only: bool) -> Result<()> {
     let is_folder = fs::metadata(from).map_err(|error| disk_error(from, error))?.is_dir();
+    wait_for_earlier().map_err(|error| disk_error(to, error))?;
     if let Some(folder) = to.parent() {
         create_folders(folder).map_err(|error| disk_error(folder, error))?;
     }
@@ -537,6 +564,24 @@ mod tests {
         store.put(&Path::parse(format!("{root}/a/b/f")).unwrap(), "two".into()).await.unwrap();
         assert_eq!(fs::read_to_string(disk.path().join("a/b/f")).unwrap(), "two");
         assert_eq!(names(&disk.path().join("a/b")), ["f"]);
+    }
+
+    #[tokio::test]
+    async fn names_that_are_durable_in_order_are_there_at_once() {
+        let (disk, root) = folder();
+        let (ordered, store) = (LocalStore::with_ordered_names(), LocalStore::new());
+        let path = |name: &str| Path::parse(format!("{root}/{name}")).unwrap();
+        for name in ["a/1", "b/2", "a/3"] {
+            ordered.put_opts(&path(name), name.into(), create_only()).await.unwrap();
+            assert_eq!(fs::read_to_string(disk.path().join(name)).unwrap(), name);
+        }
+        let error = ordered.put_opts(&path("b/2"), "other".into(), create_only()).await.unwrap_err();
+        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+        store.put(&path("c"), "end".into()).await.unwrap();
+        assert_eq!(
+            (names(&disk.path().join("a")), names(&disk.path().join("b"))),
+            (vec!["1".into(), "3".into()], vec!["2".into()])
+        );
     }
 
     #[tokio::test]

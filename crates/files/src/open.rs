@@ -120,6 +120,12 @@ impl Location {
         Location::new(Arc::clone(&store) as _, store, LOCAL_ROOT, path)
     }
 
+    /// The same place, whose files get names that are durable before the next file of this process gets its own, not at
+    /// once; None where the file system has no such promise.
+    pub fn with_ordered_names(&self) -> Option<Location> {
+        self.is_local().then(|| self.clone().with_store(Arc::new(LocalStore::with_ordered_names())))
+    }
+
     /// The same place in a store whose calls must be waited for on this runtime; the local one needs none.
     pub fn on_runtime(mut self, runtime: Handle) -> Location {
         self.runtime = Some(runtime);

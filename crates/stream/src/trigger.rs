@@ -25,6 +25,12 @@ pub enum Trigger {
 /// How long a query that takes rows as they arrive rests before it asks an empty source again (Spark's `pollingDelay`).
 pub const POLLING_DELAY: Duration = Duration::from_millis(10);
 
+/// The same in the [`BUSY_MS`] after a batch, when more rows are likely to come.
+pub const BUSY_POLLING_DELAY: Duration = Duration::from_millis(2);
+
+/// How long after its last batch a query counts as busy.
+pub const BUSY_MS: i64 = 1_000;
+
 /// Where a trigger stands in time.
 #[derive(Debug, Clone)]
 pub(crate) struct Pace {
@@ -32,11 +38,13 @@ pub(crate) struct Pace {
     /// When the next batch may start; the first may at once.
     next_tick_ms: i64,
     n_batches: u64,
+    /// When the last batch ended.
+    ran_ms: Option<i64>,
 }
 
 impl Pace {
     pub(crate) fn new(trigger: Trigger) -> Pace {
-        Pace { trigger, next_tick_ms: i64::MIN, n_batches: 0 }
+        Pace { trigger, next_tick_ms: i64::MIN, n_batches: 0, ran_ms: None }
     }
 
     pub(crate) fn turn(&self, now_ms: i64) -> Turn {
@@ -52,6 +60,7 @@ impl Pace {
     /// A batch has ended, at this time.
     pub(crate) fn ran(&mut self, now_ms: i64) {
         self.n_batches += 1;
+        self.ran_ms = Some(now_ms);
         self.asked(now_ms);
     }
 
@@ -66,6 +75,7 @@ impl Pace {
     pub(crate) fn rest(&self, now_ms: i64) -> Duration {
         match self.trigger {
             Trigger::ProcessingTime(_) => Duration::from_millis(self.next_tick_ms.saturating_sub(now_ms).max(0) as u64),
+            _ if self.ran_ms.is_some_and(|ran_ms| (0..BUSY_MS).contains(&(now_ms - ran_ms))) => BUSY_POLLING_DELAY,
             _ => POLLING_DELAY,
         }
     }
@@ -98,6 +108,14 @@ mod tests {
         assert_eq!(pace.turn(41_000), Turn::Later);
         assert_eq!(pace.rest(41_000), Duration::from_secs(9));
         assert_eq!(pace.turn(50_000), Turn::Now { finish_when_empty: false });
+    }
+
+    #[test]
+    fn rows_are_looked_for_more_often_soon_after_a_batch() {
+        let mut pace = Pace::new(Trigger::AsRowsArrive);
+        assert_eq!(pace.rest(5_000), POLLING_DELAY);
+        pace.ran(5_000);
+        assert_eq!([5_000, 5_999, 6_000, 4_999].map(|now_ms| pace.rest(now_ms).as_millis()), [2, 2, 10, 10]);
     }
 
     #[test]

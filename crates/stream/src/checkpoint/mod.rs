@@ -57,6 +57,13 @@ impl Checkpoint {
         Checkpoint { store, root, offsets, commits }
     }
 
+    /// Writes plans through another store of the same files, whose names may become durable only before the next name appears,
+    /// be it in the target or here. Only for a target of which this is true; `commits/<n>` ends the batch, durably at once.
+    pub fn with_plans_through(mut self, store: Arc<dyn ObjectStore>) -> Checkpoint {
+        self.offsets = OffsetLog::new(store, self.root.clone().join("offsets"));
+        self
+    }
+
     /// What each batch is.
     pub fn offsets(&self) -> &OffsetLog {
         &self.offsets
