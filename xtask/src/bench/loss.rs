@@ -11,6 +11,8 @@ use crate::program::{self, output};
 
 const N_ROWS: usize = 1_000_000;
 const N_FEATURES: usize = 20;
+/// Passes of which a program tells the mean.
+const N_PASSES: usize = 20;
 /// How far loss and gradient may be off, relative to their size: sums of a million terms in another order.
 const TOLERANCE: f64 = 1e-12;
 
@@ -30,17 +32,16 @@ pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let file = cache::folder("bench")?.join(format!("loss-{N_ROWS}x{N_FEATURES}.f64"));
     let sizes = [N_ROWS.to_string(), N_FEATURES.to_string()];
     if !file.exists() {
-        program::run(peers::script(&python, "loss_sklearn.py").arg("data").arg(&file).args(&sizes))?;
+        program::run(peers::script(&python, "loss_sklearn.py").arg("make").arg(&file).args(&sizes))?;
     }
     let run = |program: usize| {
         let mut command = match program {
             0 => Command::new(folder.join("loss_ognivo")),
             _ => peers::script(&python, "loss_sklearn.py"),
         };
-        if program == 1 {
-            command.arg("measure");
-        }
-        let told = json::parse(&output(without_processor_settings(command.arg(&file).args(&sizes)))?)?;
+        command.arg(&file).args(&sizes).arg(N_PASSES.to_string());
+        command.env("OMP_NUM_THREADS", "1").env("OPENBLAS_NUM_THREADS", "1");
+        let told = json::parse(&output(without_processor_settings(&mut command))?)?;
         let gradient = told.get("gradient").items().iter().filter_map(Json::number);
         let values = std::iter::once(number(&told, "loss")?).chain(gradient).collect();
         Ok::<_, String>(Pass { cpu_seconds: number(&told, "cpu_seconds")?, values })
