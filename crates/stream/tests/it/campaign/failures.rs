@@ -9,6 +9,7 @@ use ognivo_stream::query::{QueryEvent, QueryOptions, RunSummary, StreamingQuery}
 use ognivo_stream::query_error::QueryError;
 use ognivo_stream::stop::stop_pair;
 use ognivo_stream::trigger::Trigger;
+use serde_json::json;
 
 use crate::run;
 
@@ -22,6 +23,10 @@ fn worlds() -> Vec<WorldOptions> {
     worlds
 }
 
+fn tell(what: &str, n_failed: u64) {
+    println!("campaign: {}", json!({"what": what, "unit": "failed calls", "n": n_failed}));
+}
+
 async fn run_available(query: &mut StreamingQuery) -> Result<RunSummary, QueryError> {
     let (_handle, stop) = stop_pair();
     query.run(&stop).await
@@ -30,6 +35,7 @@ async fn run_available(query: &mut StreamingQuery) -> Result<RunSummary, QueryEr
 #[test]
 fn any_call_may_fail_once_and_the_query_goes_on() {
     run(async {
+        let mut n_failed = 0;
         for options in worlds() {
             for nth in 1.. {
                 let mut world = MemoryWorld::new(options);
@@ -42,14 +48,17 @@ fn any_call_may_fail_once_and_the_query_goes_on() {
                     assert!(nth > 40, "three batches make more calls than {nth}");
                     break;
                 }
+                n_failed += 1;
             }
         }
+        tell("the nth call to the outside fails once, for every n, in memory", n_failed);
     });
 }
 
 #[test]
 fn rows_that_come_after_a_failed_call_neither_hide_nor_join_the_batch_before() {
     run(async {
+        let mut n_failed = 0;
         for options in worlds() {
             for nth in 1.. {
                 let mut world = MemoryWorld::new(options);
@@ -64,14 +73,17 @@ fn rows_that_come_after_a_failed_call_neither_hide_nor_join_the_batch_before() {
                 if ended.is_ok() {
                     break;
                 }
+                n_failed += 1;
             }
         }
+        tell("the nth call fails once, and more rows come before the query looks again, in memory", n_failed);
     });
 }
 
 #[test]
 fn after_any_call_fails_for_good_the_query_gives_up_and_a_later_one_finishes() {
     run(async {
+        let mut n_failed = 0;
         for options in worlds() {
             for nth in 1.. {
                 let mut world = MemoryWorld::new(options);
@@ -88,8 +100,10 @@ fn after_any_call_fails_for_good_the_query_gives_up_and_a_later_one_finishes() {
                 assert_eq!((error.fault(), error.retry()), (Fault::Remote, Retry::Never));
                 run_available(&mut world.start_with(0, Trigger::AvailableNow, "model")).await.unwrap();
                 assert_eq!(world.check_at_the_end(), Ok(()), "{options:?}: call {nth}");
+                n_failed += 1;
             }
         }
+        tell("every call from the nth on fails, for every n; a later process finishes, in memory", n_failed);
     });
 }
 

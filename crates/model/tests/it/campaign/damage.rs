@@ -14,6 +14,7 @@ use ognivo_ml::stage::Stage;
 use ognivo_model::{
     CopiedDirectories, Limits, LoadError, Registry, SaveMode, load, read_saved, read_saved_within, write_saved,
 };
+use serde_json::json;
 
 use crate::stores::{fixtures, local};
 
@@ -27,8 +28,16 @@ const CASES: [&str; 6] = [
     "4.3/pipeline/model",
 ];
 
-/// Every how many bytes a file is cut or changed; 1 takes minutes.
-const STRIDE: usize = 37;
+/// Every how many bytes a file is cut or changed; `OGNIVO_CAMPAIGN_SCALE=<n>` makes it smaller. 1 takes minutes.
+fn stride() -> usize {
+    let scale = std::env::var("OGNIVO_CAMPAIGN_SCALE").map_or(1, |scale| scale.parse().expect("a number"));
+    (37 / scale).max(1)
+}
+
+fn tell(what: &str, n: usize, n_models: usize) {
+    let ended = json!({"refused": n - n_models, "loaded, not told from a right one": n_models});
+    println!("campaign: {}", json!({"what": what, "unit": "damaged files", "n": n, "ended": ended}));
+}
 
 fn root() -> Path {
     Path::from("m")
@@ -65,6 +74,7 @@ async fn try_load(store: &InMemory, what: &str) -> Option<Stage> {
 
 #[tokio::test]
 async fn a_missing_file_is_an_error_unless_it_is_a_mark_of_success() {
+    let (mut n, mut n_models) = (0, 0);
     for case in CASES {
         let (store, files) = in_memory(case).await;
         for (path, content) in files {
@@ -73,47 +83,68 @@ async fn a_missing_file_is_an_error_unless_it_is_a_mark_of_success() {
             let loads = try_load(&store, &what).await.is_some();
             assert_eq!(loads, path.filename() == Some("_SUCCESS"), "{what}");
             store.put(&path, content.into()).await.unwrap();
+            n += 1;
+            n_models += usize::from(loads);
         }
     }
+    let what = "a file of a model directory is missing (a `_SUCCESS` may be)";
+    tell(what, n, n_models);
 }
 
 #[tokio::test]
 async fn a_file_cut_at_any_length_is_an_error() {
+    let mut n = 0;
     for case in CASES {
         let (store, files) = in_memory(case).await;
         for (path, content) in files {
             // The last byte of a metadata file is its line end, which nobody needs.
             let n_needed = content.len().saturating_sub(usize::from(content.ends_with(b"\n")));
-            for length in (0..n_needed).step_by(STRIDE) {
+            for length in (0..n_needed).step_by(stride()) {
                 store.put(&path, content.slice(..length).into()).await.unwrap();
                 let what = format!("{case}: {path} cut to {length}");
                 assert!(try_load(&store, &what).await.is_none(), "{what}");
+                n += 1;
             }
             store.put(&path, content.into()).await.unwrap();
         }
     }
+    tell("a file of a model directory is cut", n, 0);
 }
 
 #[tokio::test]
 async fn a_file_with_a_changed_byte_is_an_error_or_a_model() {
     for case in CASES {
         let (store, files) = in_memory(case).await;
-        check_changed_bytes(&store, case, &files).await;
+        check_changed_bytes(&store, case, &files, "a byte of a file of Spark's model directories is changed").await;
     }
 }
 
-#[allow(clippy::print_stdout, reason = "seen only when the test fails: a panic inside does not say where it came from")]
-async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes)]) {
+async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes)], told: &str) {
+    let (mut n, mut n_models) = (0, 0);
     for (path, content) in files {
-        for (count, position) in (0..content.len()).step_by(STRIDE).enumerate() {
+        for (count, position) in (0..content.len()).step_by(stride()).enumerate() {
             let mut changed = content.to_vec();
             changed[position] ^= [0xff, 0x01, 0x80, 0x10, 0x04][count % 5];
             store.put(path, changed.into()).await.unwrap();
             let what = format!("{case}: {path} with byte {position} changed");
-            println!("{what}");
-            try_load(store, &what).await;
+            // A panic inside does not say where it came from.
+            let _place = Place(&what);
+            n_models += usize::from(try_load(store, &what).await.is_some());
+            n += 1;
         }
         store.put(path, content.clone().into()).await.unwrap();
+    }
+    tell(told, n, n_models);
+}
+
+/// Prints what was tried when the test panics.
+struct Place<'a>(&'a str);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("this was {}", self.0);
+        }
     }
 }
 
@@ -129,7 +160,8 @@ async fn a_file_without_checksums_with_a_changed_byte_is_an_error_or_a_model() {
             files.push((file.location.clone(), store.get(&file.location).await.unwrap().bytes().await.unwrap()));
         }
         files.retain(|(path, _)| path.as_ref().ends_with(".parquet"));
-        check_changed_bytes(&store, case, &files).await;
+        let told = "a byte of the tables of model directories without checksums, such as ours, is changed";
+        check_changed_bytes(&store, case, &files, told).await;
     }
 }
 
