@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, PutPayload};
 use ognivo_stream::checkpoint::{CompactibleLog, CompactibleLogOptions};
 use ognivo_stream::plan::BatchId;
@@ -10,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::open::Location;
 use crate::sink::lane::FinishedFile;
-use crate::sink::{CommitLog, FileSinkError, query_of};
+use crate::sink::{CommitLog, FileSinkError, origin_of};
 
 /// Spark's name for the log of its file sink.
 pub(crate) const SPARK_METADATA: &str = "_spark_metadata";
@@ -120,12 +121,43 @@ impl SinkLog {
     async fn newest_logged(&self, log: &mut CompactibleLog<SinkFile>) -> Result<Option<BatchId>, FileSinkError> {
         let Some(batch) = log.newest_id().await? else { return Ok(None) };
         let files = log.get(batch).await?.unwrap_or_default();
-        match files.last().and_then(|file| query_of(&file.path)).filter(|query| *query != self.query_id) {
+        let location = || self.location.uri();
+        let origin = files.last().and_then(|file| origin_of(&file.path));
+        if let Some((query, _)) = origin.filter(|(query, _)| *query != self.query_id) {
+            return Err(FileSinkError::AnotherQuery { batch, query: query.to_owned(), location: location() });
+        }
+        let is_compacted = log.is_compacted(batch).await?;
+        match self.what_is_wrong(batch, &files, is_compacted).await? {
+            Some(reason) => Err(FileSinkError::WrongEntry { batch, reason, location: location() }),
             None => Ok(Some(BatchId(batch))),
-            Some(query) => {
-                Err(FileSinkError::AnotherQuery { batch, query: query.to_owned(), location: self.location.uri() })
+        }
+    }
+
+    /// What shows that the newest entry is not the one that was written: an entry that is a copy of another one would make a
+    /// planned batch count as done, and one that lost its lines would hide a batch from readers.
+    ///
+    /// An entry that lost some of its lines cannot be told, since the log does not say how many there were.
+    async fn what_is_wrong(
+        &self,
+        batch: u64,
+        files: &[SinkFile],
+        is_compacted: bool,
+    ) -> Result<Option<String>, FileSinkError> {
+        let belongs = |of: u64| of == batch || (is_compacted && of < batch);
+        let mut batches = files.iter().filter_map(|file| Some(origin_of(&file.path)?.1));
+        if let Some(other) = batches.find(|of| !belongs(*of)) {
+            return Ok(Some(format!("names files of batch {other}")));
+        }
+        if !files.is_empty() {
+            return Ok(None);
+        }
+        let mut on_disk = self.location.store().list(Some(self.location.path()));
+        while let Some(file) = on_disk.try_next().await.map_err(|source| self.error("list", source))? {
+            if origin_of(file.location.as_ref()).is_some_and(|(query, of)| query == self.query_id && belongs(of)) {
+                return Ok(Some(format!("names no file, but there is {}", self.location.uri_of(&file.location))));
             }
         }
+        Ok(None)
     }
 
     async fn newest_success(&self) -> Result<Option<BatchId>, FileSinkError> {

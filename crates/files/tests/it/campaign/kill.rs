@@ -275,7 +275,11 @@ async fn no_row_is_lost_or_repeated_when_any_call_of_the_store_fails_once() {
     for is_done in [false, true] {
         let n = fail_everywhere(CommitLog::Spark, false, is_done).await;
         assert!(n > 20, "only {n} calls were tried");
-        tell("the nth call of the file system fails once, for every n, before and after its work was done", "failed calls", n);
+        tell(
+            "the nth call of the file system fails once, for every n, before and after its work was done",
+            "failed calls",
+            n,
+        );
     }
 }
 
@@ -316,7 +320,11 @@ async fn no_row_is_lost_or_repeated_when_the_process_dies_at_any_kill_point() {
             }
         }
     }
-    tell("the query dies at every named place, in its first three passes, and files come while it is down", "kills", n_kills);
+    tell(
+        "the query dies at every named place, in its first three passes, and files come while it is down",
+        "kills",
+        n_kills,
+    );
     for point in [KillPoint::SourceLogged, KillPoint::SinkStaged, KillPoint::SinkPartVisible, KillPoint::SinkLogged] {
         assert!(kill_point::passed(point) > 0, "{} was never reached", point.name());
     }
