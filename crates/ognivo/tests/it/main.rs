@@ -16,6 +16,9 @@ mod binary;
 mod campaign {
     mod counts; // how a test tells what it tried
 
+    #[cfg(debug_assertions)]
+    mod damaged_progress; // the newest record of a log is gone, cut or there twice
+
     mod job_files; // what is said about job files that are wrong
     #[cfg(debug_assertions)]
     mod kill_points; // a stream that is killed at every named place loses and repeats no row

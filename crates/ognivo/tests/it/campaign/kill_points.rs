@@ -99,7 +99,8 @@ fn small() -> Trial {
 
 #[test]
 fn a_kill_at_any_point_of_the_first_batch_loses_and_repeats_nothing() {
-    let n_points = small().at_every_point("at every named place of its first batch", StreamForm::default(), |_| vec![1]);
+    let n_points =
+        small().at_every_point("at every named place of its first batch", StreamForm::default(), |_| vec![1]);
     assert_eq!(n_points, KillPoint::ALL.len() - 2);
 }
 

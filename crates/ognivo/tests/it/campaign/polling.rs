@@ -88,10 +88,14 @@ impl Reader {
         visible.extend(plain(&self.run.join("dead")));
         for path in self.seen.keys() {
             assert!(path.exists(), "{} has vanished", path.display());
-            assert!(self.kind == LogKind::Success || is_letter(path) || visible.contains(path), "the log lost {path:?}");
+            assert!(
+                self.kind == LogKind::Success || is_letter(path) || visible.contains(path),
+                "the log lost {path:?}"
+            );
         }
         for path in visible {
-            let content = Bytes::from(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+            let content =
+                Bytes::from(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
             match self.seen.get(&path) {
                 Some(file) => assert!(file.content == content, "{} has changed", path.display()),
                 None => {

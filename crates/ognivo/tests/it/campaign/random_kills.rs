@@ -28,7 +28,6 @@ fn seed(test: &str) -> u64 {
 }
 
 impl Random {
-
     /// A number below `n`.
     fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -128,7 +127,12 @@ fn survives_random_kills(test: &str, form: StreamForm, kind: LogKind) {
         let what = format!("the process of a stream is killed with SIGKILL at random moments, {test}");
         tell(&what, "kills", runs.kills as usize, rows);
         let what = format!("a reader looks all the time while the process is killed at random moments, {test}");
-        tell(&what, "looks", seen.n_looks, json!({"ended": {"files seen, each whole, unchanged, never gone": seen.n_files}}));
+        tell(
+            &what,
+            "looks",
+            seen.n_looks,
+            json!({"ended": {"files seen, each whole, unchanged, never gone": seen.n_files}}),
+        );
     }
 }
 
