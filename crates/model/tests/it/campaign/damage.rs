@@ -62,7 +62,7 @@ async fn try_load(store: &InMemory, what: &str) -> Option<Stage> {
         Ok(stage) => Some(stage),
         Err(error) => {
             let text = error.to_string();
-            assert!(text.contains("`m") || text.contains("m/") || text.ends_with(": m"), "{what}: {text}");
+            assert!(text.contains("`/m") || text.contains("/m/") || text.ends_with(": /m"), "{what}: {text}");
             let is_recognised = !matches!(error, LoadError::NotAModel { .. } | LoadError::NotFound { .. });
             assert_eq!(error.fault(), if is_recognised { Fault::Model } else { Fault::Job }, "{what}: {text}");
             let needs_hint = !matches!(error, LoadError::Stage { .. } | LoadError::TooLarge { .. });
@@ -188,7 +188,7 @@ async fn an_unknown_class_is_named_with_what_can_be_loaded() {
     let folder = "stages/2_VectorAssembler_d92a8000d1e1/";
     let change = |line: &str| line.replace("feature.VectorAssembler", "feature.VectorSlicer");
     let error = with_metadata("3.5/pipeline/model", folder, change).await;
-    let expect = "stage `VectorAssembler_d92a8000d1e1`, `m/stages/2_VectorAssembler_d92a8000d1e1`: \
+    let expect = "stage `VectorAssembler_d92a8000d1e1`, `/m/stages/2_VectorAssembler_d92a8000d1e1`: \
                   class not supported: org.apache.spark.ml.feature.VectorSlicer";
     assert_eq!((error.to_string().as_str(), error.fault()), (expect, Fault::Model));
     let known = "stages that can be loaded: IndexToString, LogisticRegression, LogisticRegressionModel, Pipeline, \
@@ -203,7 +203,7 @@ async fn an_unknown_parameter_is_named_with_its_stage_and_folder() {
     let error = with_metadata("3.5/pipeline/model", folder, change).await;
     let text = error.to_string();
     assert!(
-        text.starts_with("`m/stages/2_VectorAssembler_d92a8000d1e1`, stage `VectorAssembler_d92a8000d1e1`"),
+        text.starts_with("`/m/stages/2_VectorAssembler_d92a8000d1e1`, stage `VectorAssembler_d92a8000d1e1`"),
         "{text}"
     );
     assert!(text.contains("field `pruneTree`"), "{text}");
@@ -216,7 +216,7 @@ async fn a_uid_that_leads_elsewhere_is_refused() {
         let error = with_metadata("3.5/pipeline/model", "", change).await;
         assert_eq!(
             error.to_string(),
-            format!("stage `PipelineModel_660ac92f6440`, `m`, field `stageUids`: not a uid: {uid:?}")
+            format!("stage `PipelineModel_660ac92f6440`, `/m`, field `stageUids`: not a uid: {uid:?}")
         );
     }
 }
@@ -227,7 +227,7 @@ async fn a_pipeline_that_names_more_stages_than_there_are_is_refused() {
     let change =
         |line: &str| line.replace(r#""stageUids":["StringIndexer_9a2a536f0b1e""#, &format!("{many},\"paramX\":[\"y\""));
     let error = with_metadata("3.5/pipeline/model", "", change).await;
-    assert_eq!(error.to_string(), "stage `PipelineModel_660ac92f6440`, `m`: the stage is missing: stages/00000_x");
+    assert_eq!(error.to_string(), "stage `PipelineModel_660ac92f6440`, `/m`: the stage is missing: stages/00000_x");
 }
 
 #[tokio::test]
