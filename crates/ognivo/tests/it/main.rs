@@ -19,6 +19,7 @@ mod campaign {
     #[cfg(debug_assertions)]
     mod damaged_progress; // the newest record of a log is gone, cut or there twice
 
+    mod damaged_models; // a model directory is damaged in every single file
     mod job_files; // what is said about job files that are wrong
     #[cfg(debug_assertions)]
     mod kill_points; // a stream that is killed at every named place loses and repeats no row
