@@ -20,6 +20,7 @@ mod campaign {
     mod damaged_progress; // the newest record of a log is gone, cut or there twice
 
     mod damaged_models; // a model directory is damaged in every single file
+    mod full_disk; // a disk that is full while a stream writes
     mod job_files; // what is said about job files that are wrong
     #[cfg(debug_assertions)]
     mod kill_points; // a stream that is killed at every named place loses and repeats no row
