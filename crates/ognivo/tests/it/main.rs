@@ -26,6 +26,8 @@ mod campaign {
     mod kill_points; // a stream that is killed at every named place loses and repeats no row
     mod polling; // readers that look all the time
     mod random_kills; // a stream that is killed at random moments loses and repeats no row
+    mod read_only; // an output folder that may not be written
+    mod small_disk; // disks that a test fills or closes
 }
 mod live;
 mod loan_job;

@@ -14,38 +14,9 @@ use serde_json::json;
 use crate::binary::Ran;
 use crate::campaign::counts::tell;
 use crate::campaign::polling::Polling;
+use crate::campaign::small_disk::{SmallDisk, run};
 use crate::loans::{Loans, StreamForm};
 use crate::stream_oracle::{LogKind, batch_scores, check, files_below};
-
-/// A small disk in memory, unmounted at the end.
-struct SmallDisk {
-    at: PathBuf,
-}
-
-impl SmallDisk {
-    /// Mounts one; none where we may not.
-    fn mount(at: PathBuf, size: &str) -> Option<SmallDisk> {
-        std::fs::create_dir_all(&at).unwrap();
-        let options = format!("size={size},mode=755");
-        run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs", at.to_str().unwrap()]).then_some(SmallDisk { at })
-    }
-
-    fn resize(&self, size: &str) {
-        let options = format!("remount,size={size}");
-        assert!(run("mount", &["-o", &options, self.at.to_str().unwrap()]), "cannot resize {}", self.at.display());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        run("umount", &["--lazy", self.at.to_str().unwrap()]);
-    }
-}
-
-fn run(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
 
 /// Waits until the process has said `text`; the rest of what it says goes on to be read.
 fn wait_until_it_says(child: &mut Child, text: &str) -> String {
