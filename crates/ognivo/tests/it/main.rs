@@ -24,10 +24,14 @@ mod campaign {
     mod job_files; // what is said about job files that are wrong
     #[cfg(debug_assertions)]
     mod kill_points; // a stream that is killed at every named place loses and repeats no row
+    mod other_query; // a checkpoint and an output of two queries
     mod polling; // readers that look all the time
     mod random_kills; // a stream that is killed at random moments loses and repeats no row
     mod read_only; // an output folder that may not be written
     mod small_disk; // disks that a test fills or closes
+    mod two_drivers; // two processes that start one stream at the same instant
+    #[cfg(debug_assertions)]
+    mod vanished_input; // an input file that is planned and gone when it is to be read
 }
 mod live;
 mod loan_job;

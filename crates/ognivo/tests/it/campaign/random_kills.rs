@@ -69,6 +69,7 @@ fn run_and_kill(place: &Workplace, job: &str, random: &mut Random, most_batches:
         let n_reported = runs.count(&text);
         if ran.code.is_some() {
             assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+            check_summary(&ran.stderr, &text);
             return runs;
         }
         runs.kills += 1;
@@ -93,6 +94,17 @@ impl Runs {
         }
         n
     }
+}
+
+/// The summary of a run says of all its batches what each progress line says of one.
+fn check_summary(stderr: &str, progress: &str) {
+    let progress: Vec<Value> = progress.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows = |name: &str| -> u64 {
+        progress.iter().map(|line| line["observedMetrics"]["rows"][name].as_u64().unwrap()).sum()
+    };
+    let (read, written, skipped, dead_letters) = (rows("read"), rows("written"), rows("skipped"), rows("deadLetters"));
+    let told = format!("{read} rows read = {written} written + {skipped} skipped + {dead_letters} dead letters");
+    assert!(stderr.contains(&told), "{told}: {stderr}");
 }
 
 /// What must be there at the end, whatever happened on the way.
