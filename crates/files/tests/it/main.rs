@@ -11,6 +11,8 @@
 
 /// What the fault campaign repeats and counts.
 mod campaign {
+    #[path = "../../../../stream/tests/it/campaign/counts.rs"]
+    mod counts; // how a test tells what it tried
     mod damage; // damaged files
     pub(crate) mod kill; // queries from folder to folder, killed everywhere
 }

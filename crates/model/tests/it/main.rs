@@ -4,6 +4,8 @@
 
 /// What the fault campaign repeats and counts.
 mod campaign {
+    #[path = "../../../../stream/tests/it/campaign/counts.rs"]
+    mod counts; // how a test tells what it tried
     mod damage; // every file of a directory cut, missing, and with flipped bits
 }
 mod golden; // directories that real Spark wrote

@@ -14,6 +14,7 @@
 mod binary;
 /// What the fault campaign repeats and counts.
 mod campaign {
+    #[path = "../../../../stream/tests/it/campaign/counts.rs"]
     mod counts; // how a test tells what it tried
 
     #[cfg(debug_assertions)]

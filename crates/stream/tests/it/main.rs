@@ -6,6 +6,7 @@
 
 /// What the fault campaign repeats and counts.
 mod campaign {
+    mod counts; // how a test tells what it tried
     mod crashes; // every named place at which a process may die, and every two of them
     mod failures; // calls to the outside that fail, every one
     mod simulation; // random lives with crashes and failures

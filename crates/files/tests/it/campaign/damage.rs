@@ -8,6 +8,7 @@ use ognivo_files::open::open;
 use ognivo_files::read::{FileFormat, ReadRequest, read};
 use serde_json::json;
 
+use crate::campaign::counts::tell;
 use crate::fixtures::spark;
 
 fn parquet_file(set: &str) -> Vec<u8> {
@@ -42,11 +43,7 @@ fn a_parquet_file_cut_short_is_refused_by_name() {
         let error = outcome(&whole[..length]).unwrap_err();
         assert!(error.contains("a.parquet"), "{error}");
     }
-    tell("a Parquet file that is read is cut short", n, json!({"refused by name": n}));
-}
-
-fn tell(what: &str, n: usize, ended: serde_json::Value) {
-    println!("campaign: {}", json!({"what": what, "unit": "damaged files", "n": n, "ended": ended}));
+    tell("a Parquet file that is read is cut short", "damaged files", n, json!({"ended": {"refused by name": n}}));
 }
 
 #[test]
@@ -62,5 +59,5 @@ fn a_parquet_file_with_wrong_bytes_is_read_or_refused_but_never_breaks_the_proce
     }
     assert!(n_refused > 50, "only {n_refused} were refused");
     let ended = json!({"refused": n_refused, "read, not told from a right one": n - n_refused});
-    tell("a byte of a Parquet file that is read is changed", n, ended);
+    tell("a byte of a Parquet file that is read is changed", "damaged files", n, json!({"ended": ended}));
 }

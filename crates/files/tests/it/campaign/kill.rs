@@ -45,6 +45,8 @@ use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 use serde_json::json;
 
+use crate::campaign::counts::tell;
+
 /// Rows pass as they are.
 pub(crate) struct Relay(pub(crate) ModelId, pub(crate) SchemaRef);
 
@@ -279,12 +281,9 @@ async fn no_row_is_lost_or_repeated_when_any_call_of_the_store_fails_once() {
             "the nth call of the file system fails once, for every n, before and after its work was done",
             "failed calls",
             n,
+            json!({}),
         );
     }
-}
-
-fn tell(what: &str, unit: &str, n: usize) {
-    println!("campaign: {}", json!({"what": what, "unit": unit, "n": n}));
 }
 
 #[tokio::test]
@@ -294,7 +293,7 @@ async fn no_row_is_lost_or_repeated_when_the_store_fails_from_any_call_on() {
             let n = fail_everywhere(commit_log, true, is_done).await;
             assert!(n > 20, "only {n} calls were tried");
             let what = "every call of the file system from the nth on fails, for every n; a new process finishes";
-            tell(what, "failed calls", n);
+            tell(what, "failed calls", n, json!({}));
         }
     }
 }
@@ -324,6 +323,7 @@ async fn no_row_is_lost_or_repeated_when_the_process_dies_at_any_kill_point() {
         "the query dies at every named place, in its first three passes, and files come while it is down",
         "kills",
         n_kills,
+        json!({}),
     );
     for point in [KillPoint::SourceLogged, KillPoint::SinkStaged, KillPoint::SinkPartVisible, KillPoint::SinkLogged] {
         assert!(kill_point::passed(point) > 0, "{} was never reached", point.name());

@@ -12,10 +12,12 @@ use ognivo_data::fault::{Explain, Fault};
 use ognivo_ml::saved::SavedStage;
 use ognivo_ml::stage::Stage;
 use ognivo_model::{
-    CopiedDirectories, Limits, LoadError, Registry, SaveMode, load, read_saved, read_saved_within, write_saved,
+    CopiedDirectories, Limits, LoadError, Registry, SaveMode, load, model_id, read_saved, read_saved_within,
+    write_saved,
 };
 use serde_json::json;
 
+use crate::campaign::counts::{scale, tell};
 use crate::stores::{fixtures, local};
 
 /// Directories of every kind of file: two layouts of metadata, vectors, matrices, sparse ones, texts, nested stages.
@@ -28,15 +30,43 @@ const CASES: [&str; 6] = [
     "4.3/pipeline/model",
 ];
 
-/// Every how many bytes a file is cut or changed; `OGNIVO_CAMPAIGN_SCALE=<n>` makes it smaller. 1 takes minutes.
+/// Every how many bytes a file is cut or changed; a larger scale makes it smaller. 1 takes minutes.
 fn stride() -> usize {
-    let scale = std::env::var("OGNIVO_CAMPAIGN_SCALE").map_or(1, |scale| scale.parse().expect("a number"));
-    (37 / scale).max(1)
+    (37 / scale() as usize).max(1)
 }
 
-fn tell(what: &str, n: usize, n_models: usize) {
-    let ended = json!({"refused": n - n_models, "loaded, not told from a right one": n_models});
-    println!("campaign: {}", json!({"what": what, "unit": "damaged files", "n": n, "ended": ended}));
+/// What became of damaged directories.
+#[derive(Default)]
+struct Outcomes {
+    n_refused: usize,
+    /// What was damaged says nothing about the model.
+    n_same: usize,
+    /// Another number or text, which nothing in the directory contradicts.
+    n_other: usize,
+}
+
+impl Outcomes {
+    /// Loads the directory, whose undamaged form has the fingerprint `right`.
+    async fn try_one(&mut self, store: &InMemory, right: &str, what: &str) {
+        if try_load(store, what).await.is_none() {
+            self.n_refused += 1;
+        } else if fingerprint(store).await == right {
+            self.n_same += 1;
+        } else {
+            self.n_other += 1;
+        }
+    }
+
+    fn tell(&self, what: &str) {
+        let Outcomes { n_refused, n_same, n_other } = self;
+        let ended =
+            json!({"refused": n_refused, "loaded as it was": n_same, "loaded as another model, not told": n_other});
+        tell(what, "damaged files", n_refused + n_same + n_other, json!({"ended": ended}));
+    }
+}
+
+async fn fingerprint(store: &InMemory) -> String {
+    model_id(&read_saved(store, &root()).await.unwrap())
 }
 
 fn root() -> Path {
@@ -74,53 +104,55 @@ async fn try_load(store: &InMemory, what: &str) -> Option<Stage> {
 
 #[tokio::test]
 async fn a_missing_file_is_an_error_unless_it_is_a_mark_of_success() {
-    let (mut n, mut n_models) = (0, 0);
+    let mut outcomes = Outcomes::default();
     for case in CASES {
         let (store, files) = in_memory(case).await;
+        let right = fingerprint(&store).await;
         for (path, content) in files {
             store.delete(&path).await.unwrap();
             let what = format!("{case} without {path}");
-            let loads = try_load(&store, &what).await.is_some();
-            assert_eq!(loads, path.filename() == Some("_SUCCESS"), "{what}");
+            let n_refused = outcomes.n_refused;
+            outcomes.try_one(&store, &right, &what).await;
+            assert_eq!(outcomes.n_refused == n_refused, path.filename() == Some("_SUCCESS"), "{what}");
             store.put(&path, content.into()).await.unwrap();
-            n += 1;
-            n_models += usize::from(loads);
         }
     }
-    let what = "a file of a model directory is missing (a `_SUCCESS` may be)";
-    tell(what, n, n_models);
+    assert_eq!(outcomes.n_other, 0);
+    outcomes.tell("a file of a model directory is missing; a `_SUCCESS` may be");
 }
 
 #[tokio::test]
 async fn a_file_cut_at_any_length_is_an_error() {
-    let mut n = 0;
+    let mut outcomes = Outcomes::default();
     for case in CASES {
         let (store, files) = in_memory(case).await;
+        let right = fingerprint(&store).await;
         for (path, content) in files {
             // The last byte of a metadata file is its line end, which nobody needs.
             let n_needed = content.len().saturating_sub(usize::from(content.ends_with(b"\n")));
             for length in (0..n_needed).step_by(stride()) {
                 store.put(&path, content.slice(..length).into()).await.unwrap();
-                let what = format!("{case}: {path} cut to {length}");
-                assert!(try_load(&store, &what).await.is_none(), "{what}");
-                n += 1;
+                outcomes.try_one(&store, &right, &format!("{case}: {path} cut to {length}")).await;
+                assert_eq!(outcomes.n_same + outcomes.n_other, 0, "{case}: {path} cut to {length}");
             }
             store.put(&path, content.into()).await.unwrap();
         }
     }
-    tell("a file of a model directory is cut", n, 0);
+    outcomes.tell("a file of a model directory is cut");
 }
 
 #[tokio::test]
 async fn a_file_with_a_changed_byte_is_an_error_or_a_model() {
+    let mut outcomes = Outcomes::default();
     for case in CASES {
         let (store, files) = in_memory(case).await;
-        check_changed_bytes(&store, case, &files, "a byte of a file of Spark's model directories is changed").await;
+        check_changed_bytes(&store, case, &files, &mut outcomes).await;
     }
+    outcomes.tell("a byte of a file of Spark's model directories is changed");
 }
 
-async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes)], told: &str) {
-    let (mut n, mut n_models) = (0, 0);
+async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes)], outcomes: &mut Outcomes) {
+    let right = fingerprint(store).await;
     for (path, content) in files {
         for (count, position) in (0..content.len()).step_by(stride()).enumerate() {
             let mut changed = content.to_vec();
@@ -129,12 +161,10 @@ async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes
             let what = format!("{case}: {path} with byte {position} changed");
             // A panic inside does not say where it came from.
             let _place = Place(&what);
-            n_models += usize::from(try_load(store, &what).await.is_some());
-            n += 1;
+            outcomes.try_one(store, &right, &what).await;
         }
         store.put(path, content.clone().into()).await.unwrap();
     }
-    tell(told, n, n_models);
 }
 
 /// Prints what was tried when the test panics.
@@ -151,6 +181,7 @@ impl Drop for Place<'_> {
 /// Without page checksums every changed byte comes to the decoder; Spark's files have them, ours do not.
 #[tokio::test]
 async fn a_file_without_checksums_with_a_changed_byte_is_an_error_or_a_model() {
+    let mut outcomes = Outcomes::default();
     for case in CASES {
         let (store, _) = in_memory(case).await;
         let saved = read_saved(&store, &root()).await.unwrap();
@@ -160,9 +191,9 @@ async fn a_file_without_checksums_with_a_changed_byte_is_an_error_or_a_model() {
             files.push((file.location.clone(), store.get(&file.location).await.unwrap().bytes().await.unwrap()));
         }
         files.retain(|(path, _)| path.as_ref().ends_with(".parquet"));
-        let told = "a byte of the tables of model directories without checksums, such as ours, is changed";
-        check_changed_bytes(&store, case, &files, told).await;
+        check_changed_bytes(&store, case, &files, &mut outcomes).await;
     }
+    outcomes.tell("a byte of the tables of model directories without checksums, such as ours, is changed");
 }
 
 async fn saved_again(saved: &SavedStage) -> Arc<InMemory> {

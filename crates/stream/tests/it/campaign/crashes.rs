@@ -6,6 +6,7 @@ use ognivo_stream::script::Action::{Add, Crash, Expect, Restart};
 use ognivo_stream::script::StreamScript;
 use serde_json::json;
 
+use crate::campaign::counts::tell;
 use crate::run;
 
 /// Those that this world passes in every batch.
@@ -68,8 +69,8 @@ fn a_second_crash_while_recovering_loses_and_repeats_nothing() {
                 }
             }
         }
-        let what = "a process dies at every named place, and at every named place again while it recovers, in memory";
-        println!("campaign: {}", json!({"what": what, "unit": "kills", "n": n_kills}));
+        let what = "a process dies at every named place, and at every named place again while it recovers";
+        tell(what, "kills", n_kills, json!({}));
     });
 }
 

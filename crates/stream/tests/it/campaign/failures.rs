@@ -11,6 +11,7 @@ use ognivo_stream::stop::stop_pair;
 use ognivo_stream::trigger::Trigger;
 use serde_json::json;
 
+use crate::campaign::counts::tell;
 use crate::run;
 
 fn worlds() -> Vec<WorldOptions> {
@@ -21,10 +22,6 @@ fn worlds() -> Vec<WorldOptions> {
         }
     }
     worlds
-}
-
-fn tell(what: &str, n_failed: u64) {
-    println!("campaign: {}", json!({"what": what, "unit": "failed calls", "n": n_failed}));
 }
 
 async fn run_available(query: &mut StreamingQuery) -> Result<RunSummary, QueryError> {
@@ -51,7 +48,7 @@ fn any_call_may_fail_once_and_the_query_goes_on() {
                 n_failed += 1;
             }
         }
-        tell("the nth call to the outside fails once, for every n, in memory", n_failed);
+        tell("the nth call to the outside fails once, for every n", "failed calls", n_failed, json!({}));
     });
 }
 
@@ -76,7 +73,12 @@ fn rows_that_come_after_a_failed_call_neither_hide_nor_join_the_batch_before() {
                 n_failed += 1;
             }
         }
-        tell("the nth call fails once, and more rows come before the query looks again, in memory", n_failed);
+        tell(
+            "the nth call fails once, and more rows come before the query looks again",
+            "failed calls",
+            n_failed,
+            json!({}),
+        );
     });
 }
 
@@ -103,7 +105,12 @@ fn after_any_call_fails_for_good_the_query_gives_up_and_a_later_one_finishes() {
                 n_failed += 1;
             }
         }
-        tell("every call from the nth on fails, for every n; a later process finishes, in memory", n_failed);
+        tell(
+            "every call from the nth on fails, for every n; a later process finishes",
+            "failed calls",
+            n_failed,
+            json!({}),
+        );
     });
 }
 

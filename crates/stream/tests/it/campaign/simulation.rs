@@ -12,6 +12,7 @@ use ognivo_stream::stop::stop_pair;
 use ognivo_stream::trigger::Trigger;
 use serde_json::json;
 
+use crate::campaign::counts::{scale, tell};
 use crate::run;
 
 const SCHEDULES: u64 = 2000;
@@ -184,7 +185,7 @@ fn no_random_life_loses_or_repeats_a_row() {
     let seeds: Vec<u64> = match number("OGNIVO_SIMULATION_SEED") {
         Some(seed) => vec![seed],
         None => {
-            let n_schedules = SCHEDULES * number("OGNIVO_CAMPAIGN_SCALE").unwrap_or(1);
+            let n_schedules = SCHEDULES * scale();
             KEPT_SEEDS.into_iter().filter(|seed| *seed >= n_schedules).chain(0..n_schedules).collect()
         }
     };
@@ -199,13 +200,14 @@ fn no_random_life_loses_or_repeats_a_row() {
         eprintln!("passed {} {} times", point.name(), counts.iter().map(|counts| counts.passes[i]).sum::<u64>());
     }
     let sum = |count: fn(&Counts) -> u64| counts.iter().map(count).sum::<u64>();
+    let what =
+        "random lives: rows come, processes die anywhere and again while they recover, calls fail, partitions move";
     let told = json!({
-        "what": "random lives in memory: rows come, processes die anywhere and again while they recover, calls fail, partitions move",
-        "unit": "schedules", "n": seeds.len(), "rows": sum(|counts| counts.n_rows),
+        "rows": sum(|counts| counts.n_rows),
         "seeds": format!("0 to {}", seeds[seeds.len() - 1]),
-        "ended": {"processes killed": sum(|counts| counts.n_kills), "times calls failed": sum(|counts| counts.n_failures)},
+        "ended": {"processes killed": sum(|counts| counts.n_kills), "lives with failed calls": sum(|counts| counts.n_failures)},
     });
-    println!("campaign: {told}");
+    tell(what, "schedules", seeds.len(), told);
 }
 
 /// What lives came to.
