@@ -26,11 +26,12 @@ const PACKAGES: [(&str, &str); 4] = [
 pub(super) fn text(tally: &Tally, scale: u64, seconds: u64) -> Result<String, String> {
     let sections: Vec<String> = PACKAGES.iter().map(|(package, title)| section(tally, package, title)).collect();
     Ok(format!(
-        "# Reliability\n\n{}\n\n## What is promised\n\n{}\n\n## What was tried\n\n{}\n\n{}\n\n{}\n\n{}\n\n{}",
+        "# Reliability\n\n{}\n\n## What is promised\n\n{}\n\n## What was tried\n\n{}\n\n{}{}\n\n{}\n\n{}\n\n{}",
         written(scale, seconds)?,
         promises()?,
         summary(tally),
         sections.join("\n\n"),
+        unchecked(tally),
         LIMITS.trim_end(),
         FOUND.trim_end(),
         again(tally),
@@ -95,6 +96,12 @@ fn section(tally: &Tally, package: &str, title: &str) -> String {
         text.push_str(&format!("\n| {what} | {} {unit} | {rows} | {} |", thousands(*n), trial.endings()));
     }
     text
+}
+
+/// What this machine, or this user, did not let us try.
+fn unchecked(tally: &Tally) -> String {
+    let told: Vec<String> = tally.unchecked.iter().map(|what| format!("\n- {what}")).collect();
+    if told.is_empty() { String::new() } else { format!("\n\n### Not checked on this machine\n{}", told.join("")) }
 }
 
 /// How each is tried again.

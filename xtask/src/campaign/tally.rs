@@ -67,12 +67,14 @@ impl Trial {
 /// All trials, one for each thing that was tried.
 pub(super) struct Tally {
     pub(super) trials: Vec<Trial>,
+    /// What could not be tried on this machine, and why.
+    pub(super) unchecked: Vec<String>,
 }
 
 impl Tally {
     /// # Errors
     /// When nothing was tried: then the tests were not those of the campaign.
-    pub(super) fn of(told: Vec<Trial>) -> Result<Tally, String> {
+    pub(super) fn of(told: Vec<Trial>, unchecked: Vec<String>) -> Result<Tally, String> {
         let mut trials: Vec<Trial> = Vec::new();
         for trial in told {
             let same = |known: &&mut Trial| (&known.package, &known.what) == (&trial.package, &trial.what);
@@ -81,7 +83,10 @@ impl Tally {
                 None => trials.push(trial),
             }
         }
-        if trials.is_empty() { Err("campaign: no test told what it tried".to_owned()) } else { Ok(Tally { trials }) }
+        match trials.is_empty() {
+            true => Err("campaign: no test told what it tried".to_owned()),
+            false => Ok(Tally { trials, unchecked }),
+        }
     }
 
     /// How many there are of a unit, in the packages that `is_meant`.
@@ -100,6 +105,9 @@ impl Tally {
         for Trial { package, what, unit, n, rows, .. } in &self.trials {
             let rows = if *rows > 0 { format!(", {} rows each once", thousands(*rows)) } else { String::new() };
             writeln!(text, "{:>9} {unit:<14} {package}: {what}{rows}", thousands(*n)).expect("a text takes every line");
+        }
+        for what in &self.unchecked {
+            writeln!(text, "NOT CHECKED {what}").expect("a text takes every line");
         }
         write!(text, "0 rows lost and 0 twice of {}", thousands(self.rows())).expect("a text takes every line");
         text
@@ -131,7 +139,7 @@ mod tests {
             );
             Trial::parse(&text).unwrap()
         };
-        let tally = Tally::of(vec![line(1200, "5"), line(1, "5"), line(2, "6")]).unwrap();
+        let tally = Tally::of(vec![line(1200, "5"), line(1, "5"), line(2, "6")], Vec::new()).unwrap();
         assert_eq!(tally.trials.len(), 1);
         let trial = &tally.trials[0];
         assert_eq!((trial.n, trial.rows, trial.seeds.join(",").as_str()), (1203, 21, "5,6"));
@@ -142,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_campaign_that_tried_nothing_is_none() {
-        assert!(Tally::of(Vec::new()).is_err());
+        assert!(Tally::of(Vec::new(), Vec::new()).is_err());
         assert!(Trial::parse(r#"{"what":"w"}"#).is_err());
     }
 }
