@@ -111,8 +111,8 @@ fn a_model_that_is_damaged_in_any_file_is_refused_by_score_and_stream_and_nothin
 }
 
 fn check_nothing_was_written(run: &Path, what: &str) {
-    assert_eq!(files_below(&run.join("output")), [PathBuf::new(); 0], "{what}");
-    assert_eq!(files_below(&run.join("dead")), [PathBuf::new(); 0], "{what}");
+    assert_eq!(files_below(&run.join("output")), Vec::<PathBuf>::new(), "{what}");
+    assert_eq!(files_below(&run.join("dead")), Vec::<PathBuf>::new(), "{what}");
     // Who the checkpoint belongs to may be noted; no batch is.
     let checkpoint = run.join("checkpoint");
     let noted = if checkpoint.exists() { names_in(&checkpoint) } else { Vec::new() };

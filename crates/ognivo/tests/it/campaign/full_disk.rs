@@ -130,7 +130,7 @@ fn a_stream_that_starts_on_a_full_disk_says_that_it_should_be_tried_again() {
         let ran = loans.place.run(&["stream", &job, "--quiet"]);
         assert_eq!(ran.code, Some(TRY_AGAIN_LATER), "{ran:?}");
         assert!(ran.stderr.contains(FULL) && ran.stderr.contains("/run/checkpoint"), "{}", ran.stderr);
-        assert_eq!(files_below(&loans.place.at("run/output")), [PathBuf::new(); 0]);
+        assert_eq!(files_below(&loans.place.at("run/output")), Vec::<PathBuf>::new());
         std::fs::remove_file(&filler).unwrap();
     }
     drop(disk);
@@ -154,8 +154,8 @@ fn a_stream_whose_files_may_not_grow_waits_shows_nothing_and_a_process_without_t
     assert!(told.contains("waiting "), "{told}");
     let ran = ask_to_end(child);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(files_below(&loans.place.at("run/output")), [PathBuf::new(); 0]);
-    assert_eq!(files_below(&loans.place.at("run/dead")), [PathBuf::new(); 0]);
+    assert_eq!(files_below(&loans.place.at("run/output")), Vec::<PathBuf>::new());
+    assert_eq!(files_below(&loans.place.at("run/dead")), Vec::<PathBuf>::new());
 
     loans.place.run(&["stream", &job, "--quiet"]).ok();
     check(&loans, "run", LogKind::Spark, &scores);
