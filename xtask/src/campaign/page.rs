@@ -2,11 +2,14 @@
 
 use std::process::Command;
 
-use super::tally::{Tally, Trial, thousands};
+use super::tally::{Tally, thousands};
 use crate::program::{at_root, output, root};
 
 /// What earlier campaigns found, and what they taught; written by hand.
 const FOUND: &str = include_str!("found.md");
+
+/// What is tried beside real Spark, by another command; written by hand.
+const SPARK: &str = include_str!("spark.md");
 
 /// What a campaign cannot show; written by hand.
 const LIMITS: &str = include_str!("limits.md");
@@ -26,12 +29,13 @@ const PACKAGES: [(&str, &str); 4] = [
 pub(super) fn text(tally: &Tally, scale: u64, seconds: u64) -> Result<String, String> {
     let sections: Vec<String> = PACKAGES.iter().map(|(package, title)| section(tally, package, title)).collect();
     Ok(format!(
-        "# Reliability\n\n{}\n\n## What is promised\n\n{}\n\n## What was tried\n\n{}\n\n{}{}\n\n{}\n\n{}\n\n{}",
+        "# Reliability\n\n{}\n\n## What is promised\n\n{}\n\n## What was tried\n\n{}\n\n{}{}\n\n{}\n\n{}\n\n{}\n\n{}",
         written(scale, seconds)?,
         promises()?,
         summary(tally),
         sections.join("\n\n"),
         unchecked(tally),
+        SPARK.trim_end(),
         LIMITS.trim_end(),
         FOUND.trim_end(),
         again(tally),
@@ -91,9 +95,8 @@ fn summary(tally: &Tally) -> String {
 fn section(tally: &Tally, package: &str, title: &str) -> String {
     let mut text = format!("### {title}\n\n| what | how often | rows, each once | how it ended |\n|---|---|---|---|");
     for trial in tally.trials.iter().filter(|trial| trial.package == package) {
-        let Trial { what, unit, n, rows, .. } = trial;
-        let rows = if *rows > 0 { thousands(*rows) } else { String::new() };
-        text.push_str(&format!("\n| {what} | {} {unit} | {rows} | {} |", thousands(*n), trial.endings()));
+        let rows = if trial.rows > 0 { thousands(trial.rows) } else { String::new() };
+        text.push_str(&format!("\n| {} | {} | {rows} | {} |", trial.what, trial.how_often(), trial.endings()));
     }
     text
 }

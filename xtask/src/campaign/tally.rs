@@ -57,8 +57,17 @@ impl Trial {
         }
     }
 
-    /// How it ended, in words.
+    /// `28 kills`.
+    pub(super) fn how_often(&self) -> String {
+        let unit = if self.n == 1 { self.unit.trim_end_matches('s') } else { &self.unit };
+        format!("{} {unit}", thousands(self.n))
+    }
+
+    /// How it ended, in words. Where a test tells no more, it has compared all rows with those that must be there.
     pub(super) fn endings(&self) -> String {
+        if self.ended.is_empty() {
+            return "no row lost, none twice".to_owned();
+        }
         let told = self.ended.iter().filter(|(_, n)| **n > 0).map(|(how, n)| format!("{}: {how}", thousands(*n)));
         told.collect::<Vec<_>>().join("; ")
     }
@@ -143,7 +152,7 @@ mod tests {
         assert_eq!(tally.trials.len(), 1);
         let trial = &tally.trials[0];
         assert_eq!((trial.n, trial.rows, trial.seeds.join(",").as_str()), (1203, 21, "5,6"));
-        assert_eq!(trial.endings(), "3: ok");
+        assert_eq!((trial.endings().as_str(), trial.how_often().as_str()), ("3: ok", "1,203 kills"));
         assert_eq!((tally.sum("kills", |_| true), tally.sum("kills", |package| package == "q")), (1203, 0));
         assert!(tally.as_text().starts_with("    1,203 kills          p: w, 21 rows each once\n"));
     }

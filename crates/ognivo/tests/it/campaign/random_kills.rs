@@ -166,7 +166,7 @@ fn the_second_third_and_hundredth_batch_work_and_old_entries_go() {
     let loans = Loans::new(125, 4);
     let expected = batch_scores(&loans);
     let job = loans.write_job("long", StreamForm::default());
-    let runs = run_and_kill(&loans.place, &job, &mut Random(seed), 90);
+    let runs = run_and_kill(&loans.place, &job, &mut Random(seed), 25);
     let counts = check(&loans, "long", LogKind::Spark, &expected);
     println!("{test}: {runs:?} {counts:?}");
     assert_complete(&loans, &counts);
