@@ -106,7 +106,9 @@ impl SinkLog {
     }
 
     async fn entry(&self, file: &FinishedFile) -> Result<SinkFile, FileSinkError> {
-        let meta = self.location.store().head(&file.path).await.map_err(|source| self.error("look at", source))?;
+        let name = file.path.filename().unwrap_or_default();
+        let meta =
+            self.location.store().head(&file.path).await.map_err(|source| self.error("look at", name, source))?;
         Ok(SinkFile {
             path: self.location.uri_of(&file.path),
             size: meta.size,
@@ -152,7 +154,7 @@ impl SinkLog {
             return Ok(None);
         }
         let mut on_disk = self.location.store().list(Some(self.location.path()));
-        while let Some(file) = on_disk.try_next().await.map_err(|source| self.error("list", source))? {
+        while let Some(file) = on_disk.try_next().await.map_err(|source| self.error("list", "the files", source))? {
             if origin_of(file.location.as_ref()).is_some_and(|(query, of)| query == self.query_id && belongs(of)) {
                 return Ok(Some(format!("names no file, but there is {}", self.location.uri_of(&file.location))));
             }
@@ -163,14 +165,14 @@ impl SinkLog {
     async fn newest_success(&self) -> Result<Option<BatchId>, FileSinkError> {
         let spark_log = self.location.child(SPARK_METADATA);
         let has_spark_log = spark_log.folders().folder_exists(spark_log.path()).await;
-        if has_spark_log.map_err(|source| self.error("look at", source))? {
+        if has_spark_log.map_err(|source| self.error("look at", SPARK_METADATA, source))? {
             return Err(FileSinkError::SparkLogInTheWay { location: self.location.uri() });
         }
         let path = self.location.child(SUCCESS);
         let bytes = match path.store().get(path.path()).await {
-            Ok(found) => found.bytes().await.map_err(|source| self.error("read", source))?,
+            Ok(found) => found.bytes().await.map_err(|source| self.error("read", SUCCESS, source))?,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(source) => return Err(self.error("read", source)),
+            Err(source) => return Err(self.error("read", SUCCESS, source)),
         };
         // An empty `_SUCCESS`, such as Spark's, says nothing.
         let Ok(success) = serde_json::from_slice::<Success>(&bytes) else { return Ok(None) };
@@ -188,17 +190,17 @@ impl SinkLog {
         for file in files.iter().filter(|file| !file.folder.is_empty()) {
             let path = self.location.child(&format!("{}/{SUCCESS}", file.folder));
             let put = path.store().put(path.path(), PutPayload::new()).await;
-            put.map_err(|source| self.error("write", source))?;
+            put.map_err(|source| self.error("write", SUCCESS, source))?;
         }
         let success = Success { query: self.query_id.clone(), batch: batch.0 };
         let bytes = serde_json::to_vec(&success).expect("two plain fields are always JSON");
         let path = self.location.child(SUCCESS);
-        path.store().put(path.path(), bytes.into()).await.map_err(|source| self.error("write", source))?;
+        path.store().put(path.path(), bytes.into()).await.map_err(|source| self.error("write", SUCCESS, source))?;
         Ok(())
     }
 
-    fn error(&self, action: &'static str, source: object_store::Error) -> FileSinkError {
-        let (name, location) = (SUCCESS.to_owned(), self.location.uri());
+    fn error(&self, action: &'static str, name: &str, source: object_store::Error) -> FileSinkError {
+        let (name, location) = (name.to_owned(), self.location.uri());
         FileSinkError::Store { action, name, location, source: Box::new(source) }
     }
 }
