@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask ci | fixtures | spark | bench`.
+//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | bench`.
 //!
 //! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
 
@@ -6,6 +6,7 @@
 
 mod bench;
 mod cache;
+mod campaign;
 mod ci;
 mod fixtures;
 mod json;
@@ -19,10 +20,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  ci                      format, lints, all tests, the house's rules: what CI runs
+  ci                      format, lints, all tests, the house's rules, a short campaign, both Sparks: what CI runs
   fixtures [PART …]       write fixtures/spark again with real Spark 3.5.9 and 4.3.0 (all parts when none is named)
-  spark [models] [streams]
-                          let both Sparks open models and carry on streams of ognivo
+  spark [models] [theirs] [margins] [streams]
+                          let both Sparks open models of ognivo and the other way round, and carry on each other's streams
+  campaign [--quick | --scale N]
+                          inject faults, count, and write docs/reliability.md (not with --quick)
   bench [--rounds N] [csv] [loss] [row] [fit] [score] [stream]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
 
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Some("ci") => ci::run(),
         Some("fixtures") => fixtures::run(rest),
         Some("spark") => spark::run(rest),
+        Some("campaign") => campaign::run(rest),
         Some("bench") => bench::run(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

@@ -42,9 +42,14 @@ pub fn lock_checkpoint(folder: &Location) -> Result<Option<CheckpointLock>, Lock
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
-    let owner = std::process::id().to_string();
-    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(owner.as_bytes())).map_err(failed)?;
+    name_owner(&mut file);
     Ok(Some(CheckpointLock { _file: file }))
+}
+
+/// Only for the message that another process gets: the lock holds without it, on a full disk too.
+fn name_owner(file: &mut File) {
+    let owner = std::process::id().to_string();
+    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(owner.as_bytes()));
 }
 
 fn held(folder: &Path, file: &mut File) -> LockError {
@@ -76,6 +81,12 @@ pub enum LockError {
     },
 }
 
+/// Waiting does not help.
+fn may_never_be_written(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | NotADirectory | AlreadyExists | IsADirectory)
+}
+
 fn named(process: &Option<u32>) -> String {
     process.map_or_else(String::new, |process| format!(" ({process})"))
 }
@@ -84,12 +95,16 @@ impl Explain for LockError {
     fn fault(&self) -> Fault {
         match self {
             LockError::Held { .. } => Fault::Job,
+            LockError::Disk { source, .. } if may_never_be_written(source) => Fault::Job,
             LockError::Disk { .. } => Fault::Remote,
         }
     }
 
     fn retry(&self) -> Retry {
-        Retry::Never
+        match self.fault() {
+            Fault::Remote => Retry::Backoff,
+            _ => Retry::Never,
+        }
     }
 
     fn hint(&self) -> Option<String> {

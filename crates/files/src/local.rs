@@ -529,7 +529,10 @@ fn disk_error(path: &DiskPath, error: io::Error) -> Error {
     match error.kind() {
         ErrorKind::NotFound => Error::NotFound { path, source: error.into() },
         ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: error.into() },
-        ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: error.into() },
+        // A disk that is mounted read-only stays so until a person does something, as a folder without rights does.
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Error::PermissionDenied { path, source: error.into() }
+        }
         kind => Error::Generic { store: "LocalStore", source: io::Error::new(kind, format!("{error}: {path}")).into() },
     }
 }
@@ -554,6 +557,13 @@ mod tests {
 
     fn create_only() -> PutOptions {
         PutOptions { mode: PutMode::Create, ..PutOptions::default() }
+    }
+
+    #[test]
+    fn a_disk_that_is_mounted_read_only_gives_no_permission() {
+        const EROFS: i32 = 30;
+        let error = disk_error(DiskPath::new("/out/f"), io::Error::from_raw_os_error(EROFS));
+        assert!(matches!(&error, Error::PermissionDenied { path, .. } if path == "/out/f"), "{error}");
     }
 
     #[tokio::test]

@@ -109,12 +109,13 @@ fn file_name(query_id: &str, batch: BatchId, extension: &str) -> String {
     format!("part-00000-{query_id}-b{:010}-c000{extension}", batch.0)
 }
 
-/// The query that a file of ours is named after; None for another writer's.
-fn query_of(path: &str) -> Option<&str> {
+/// The query and the batch that a file of ours is named after; None for another writer's.
+fn origin_of(path: &str) -> Option<(&str, u64)> {
     let name = path.rsplit('/').next()?.strip_prefix("part-00000-")?;
     let (query, rest) = name.rsplit_once("-b")?;
     let (batch, _) = rest.split_once("-c000")?;
-    (batch.len() == 10 && batch.bytes().all(|digit| digit.is_ascii_digit())).then_some(query)
+    let is_ours = batch.len() == 10 && batch.bytes().all(|digit| digit.is_ascii_digit());
+    is_ours.then(|| batch.parse().ok().map(|batch| (query, batch)))?
 }
 
 #[async_trait]
@@ -259,6 +260,16 @@ pub enum FileSinkError {
     /// The log of committed batches failed.
     #[error("log of committed batches: {0}")]
     Log(#[from] CheckpointError),
+    /// The newest entry of Spark's log does not name the batch's files.
+    #[error("entry {batch} of the log in {location} {reason}")]
+    WrongEntry {
+        /// The entry.
+        batch: u64,
+        /// What is wrong with it.
+        reason: String,
+        /// The folder.
+        location: String,
+    },
     /// Rows cannot be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeFileError),
@@ -315,6 +326,7 @@ impl Explain for FileSinkError {
                 _ => Fault::Remote,
             },
             FileSinkError::Log(cause) => cause.fault(),
+            FileSinkError::WrongEntry { .. } => Fault::Data,
             FileSinkError::Encode(cause) => cause.fault(),
             FileSinkError::PartitionBy(cause) => cause.fault(),
             FileSinkError::AlreadyHeld { .. }
@@ -333,6 +345,10 @@ impl Explain for FileSinkError {
     fn hint(&self) -> Option<String> {
         match self {
             FileSinkError::Log(cause) => cause.hint(),
+            FileSinkError::WrongEntry { .. } => Some(
+                "restore its `_spark_metadata` from a copy, or start with a new checkpoint and an empty folder"
+                    .to_owned(),
+            ),
             FileSinkError::Encode(cause) => cause.hint(),
             FileSinkError::PartitionBy(cause) => cause.hint(),
             FileSinkError::AlreadyHeld { .. } => {
@@ -376,15 +392,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_ours_tells_its_query_and_sparks_tell_none() {
+    fn a_file_of_ours_tells_its_query_and_batch_and_sparks_tell_none() {
         let ours = file_name("6f1c3d52-0a1b-4c5d-8e9f-b00000000001", BatchId(7), ".snappy.parquet");
         assert_eq!(ours, "part-00000-6f1c3d52-0a1b-4c5d-8e9f-b00000000001-b0000000007-c000.snappy.parquet");
-        assert_eq!(query_of(&format!("file:///out/p=1/{ours}")), Some("6f1c3d52-0a1b-4c5d-8e9f-b00000000001"));
+        assert_eq!(origin_of(&format!("file:///out/p=1/{ours}")), Some(("6f1c3d52-0a1b-4c5d-8e9f-b00000000001", 7)));
         for spark in [
             "file:///out/part-00000-c663c7be-542d-4eb2-afa0-b82c53236a04-c000.snappy.parquet",
             "file:///out/part-00000-c663c7be-542d-4eb2-afa0-b82053236004-c000.snappy.parquet",
         ] {
-            assert_eq!(query_of(spark), None);
+            assert_eq!(origin_of(spark), None);
         }
     }
 }

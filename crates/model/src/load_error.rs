@@ -124,8 +124,8 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.uid {
-            Some(uid) => write!(f, "stage `{uid}`, `{}`", self.path),
-            None => write!(f, "`{}`", self.path),
+            Some(uid) => write!(f, "stage `{uid}`, `/{}`", self.path),
+            None => write!(f, "`/{}`", self.path),
         }
     }
 }
@@ -144,7 +144,7 @@ impl fmt::Display for DirectoryNote<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_deref() {
             None | Some("") => Ok(()),
-            Some(directory) => write!(f, "`{directory}`, "),
+            Some(directory) => write!(f, "`/{directory}`, "),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, PutPayload};
 use ognivo_stream::checkpoint::{CompactibleLog, CompactibleLogOptions};
 use ognivo_stream::plan::BatchId;
@@ -10,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::open::Location;
 use crate::sink::lane::FinishedFile;
-use crate::sink::{CommitLog, FileSinkError, query_of};
+use crate::sink::{CommitLog, FileSinkError, origin_of};
 
 /// Spark's name for the log of its file sink.
 pub(crate) const SPARK_METADATA: &str = "_spark_metadata";
@@ -105,7 +106,9 @@ impl SinkLog {
     }
 
     async fn entry(&self, file: &FinishedFile) -> Result<SinkFile, FileSinkError> {
-        let meta = self.location.store().head(&file.path).await.map_err(|source| self.error("look at", source))?;
+        let name = file.path.filename().unwrap_or_default();
+        let meta =
+            self.location.store().head(&file.path).await.map_err(|source| self.error("look at", name, source))?;
         Ok(SinkFile {
             path: self.location.uri_of(&file.path),
             size: meta.size,
@@ -120,25 +123,56 @@ impl SinkLog {
     async fn newest_logged(&self, log: &mut CompactibleLog<SinkFile>) -> Result<Option<BatchId>, FileSinkError> {
         let Some(batch) = log.newest_id().await? else { return Ok(None) };
         let files = log.get(batch).await?.unwrap_or_default();
-        match files.last().and_then(|file| query_of(&file.path)).filter(|query| *query != self.query_id) {
+        let location = || self.location.uri();
+        let origin = files.last().and_then(|file| origin_of(&file.path));
+        if let Some((query, _)) = origin.filter(|(query, _)| *query != self.query_id) {
+            return Err(FileSinkError::AnotherQuery { batch, query: query.to_owned(), location: location() });
+        }
+        let is_compacted = log.is_compacted(batch).await?;
+        match self.what_is_wrong(batch, &files, is_compacted).await? {
+            Some(reason) => Err(FileSinkError::WrongEntry { batch, reason, location: location() }),
             None => Ok(Some(BatchId(batch))),
-            Some(query) => {
-                Err(FileSinkError::AnotherQuery { batch, query: query.to_owned(), location: self.location.uri() })
+        }
+    }
+
+    /// What shows that the newest entry is not the one that was written: an entry that is a copy of another one would make a
+    /// planned batch count as done, and one that lost its lines would hide a batch from readers.
+    ///
+    /// An entry that lost some of its lines cannot be told, since the log does not say how many there were.
+    async fn what_is_wrong(
+        &self,
+        batch: u64,
+        files: &[SinkFile],
+        is_compacted: bool,
+    ) -> Result<Option<String>, FileSinkError> {
+        let belongs = |of: u64| of == batch || (is_compacted && of < batch);
+        let mut batches = files.iter().filter_map(|file| Some(origin_of(&file.path)?.1));
+        if let Some(other) = batches.find(|of| !belongs(*of)) {
+            return Ok(Some(format!("names files of batch {other}")));
+        }
+        if !files.is_empty() {
+            return Ok(None);
+        }
+        let mut on_disk = self.location.store().list(Some(self.location.path()));
+        while let Some(file) = on_disk.try_next().await.map_err(|source| self.error("list", "the files", source))? {
+            if origin_of(file.location.as_ref()).is_some_and(|(query, of)| query == self.query_id && belongs(of)) {
+                return Ok(Some(format!("names no file, but there is {}", self.location.uri_of(&file.location))));
             }
         }
+        Ok(None)
     }
 
     async fn newest_success(&self) -> Result<Option<BatchId>, FileSinkError> {
         let spark_log = self.location.child(SPARK_METADATA);
         let has_spark_log = spark_log.folders().folder_exists(spark_log.path()).await;
-        if has_spark_log.map_err(|source| self.error("look at", source))? {
+        if has_spark_log.map_err(|source| self.error("look at", SPARK_METADATA, source))? {
             return Err(FileSinkError::SparkLogInTheWay { location: self.location.uri() });
         }
         let path = self.location.child(SUCCESS);
         let bytes = match path.store().get(path.path()).await {
-            Ok(found) => found.bytes().await.map_err(|source| self.error("read", source))?,
+            Ok(found) => found.bytes().await.map_err(|source| self.error("read", SUCCESS, source))?,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(source) => return Err(self.error("read", source)),
+            Err(source) => return Err(self.error("read", SUCCESS, source)),
         };
         // An empty `_SUCCESS`, such as Spark's, says nothing.
         let Ok(success) = serde_json::from_slice::<Success>(&bytes) else { return Ok(None) };
@@ -156,17 +190,17 @@ impl SinkLog {
         for file in files.iter().filter(|file| !file.folder.is_empty()) {
             let path = self.location.child(&format!("{}/{SUCCESS}", file.folder));
             let put = path.store().put(path.path(), PutPayload::new()).await;
-            put.map_err(|source| self.error("write", source))?;
+            put.map_err(|source| self.error("write", SUCCESS, source))?;
         }
         let success = Success { query: self.query_id.clone(), batch: batch.0 };
         let bytes = serde_json::to_vec(&success).expect("two plain fields are always JSON");
         let path = self.location.child(SUCCESS);
-        path.store().put(path.path(), bytes.into()).await.map_err(|source| self.error("write", source))?;
+        path.store().put(path.path(), bytes.into()).await.map_err(|source| self.error("write", SUCCESS, source))?;
         Ok(())
     }
 
-    fn error(&self, action: &'static str, source: object_store::Error) -> FileSinkError {
-        let (name, location) = (SUCCESS.to_owned(), self.location.uri());
+    fn error(&self, action: &'static str, name: &str, source: object_store::Error) -> FileSinkError {
+        let (name, location) = (name.to_owned(), self.location.uri());
         FileSinkError::Store { action, name, location, source: Box::new(source) }
     }
 }

@@ -20,8 +20,8 @@ use ognivo_stream::plan::ModelId;
 use ognivo_stream::query::{QueryOptions, QueryParts, StreamingQuery};
 use ognivo_stream::trigger::Trigger;
 
+use crate::campaign::kill::Relay;
 use crate::fixtures::{set_time, spark_query};
-use crate::kill::Relay;
 
 /// Runs the fixture's query until nothing is left; returns how many batches it took.
 async fn run(folder: &std::path::Path) -> u64 {

@@ -12,8 +12,9 @@ use ognivo_files::open::open;
 use ognivo_files::sink::{CommitLog, FileSink, FileSinkConfig, LaneTarget};
 use ognivo_stream::clock::SystemClock;
 use ognivo_stream::laws::{SinkBench, sink_laws};
-use ognivo_stream::plan::BatchId;
-use ognivo_stream::sink::{Committed, Lane, Sink};
+use ognivo_stream::offset::{Offset, OffsetRange};
+use ognivo_stream::plan::{BatchId, BatchPlan};
+use ognivo_stream::sink::{Committed, Lane, Sink, SinkError};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -133,6 +134,57 @@ async fn text_sinks_keep_the_laws() {
         check(format, &[], CommitLog::Spark).await;
         check(format, &["day"], CommitLog::Success).await;
     }
+}
+
+/// Two batches of one row in `out/`, and the text of their log entries.
+async fn two_batches(bench: &mut Bench) -> [String; 2] {
+    let mut sink = bench.open().await;
+    sink.prepare(&bench.rows(0, 1).schema()).await.unwrap();
+    for batch in 0..2 {
+        let range = OffsetRange { start: None, end: Offset::new(serde_json::json!(batch)) };
+        let mut writer = sink.begin(&BatchPlan::new(BatchId(batch), range, 0, None)).await.unwrap();
+        writer.write(Lane::Scored, bench.rows(batch, 1)).await.unwrap();
+        writer.commit().await.unwrap();
+    }
+    [0, 1]
+        .map(|batch| std::fs::read_to_string(bench.folder.path().join(format!("out/_spark_metadata/{batch}"))).unwrap())
+}
+
+/// Writes an entry of the log, and asks a new sink what the folder holds.
+async fn held_with(bench: &mut Bench, entry: &str, content: &str) -> Result<Committed, SinkError> {
+    std::fs::write(bench.folder.path().join(format!("out/_spark_metadata/{entry}")), content).unwrap();
+    bench.open().await.last_committed(&[]).await
+}
+
+#[tokio::test]
+async fn a_newest_log_entry_that_lost_its_lines_is_no_empty_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench { folder, format: "json", partition_by: &["day"], commit_log: CommitLog::Spark };
+    let [_, entry] = two_batches(&mut bench).await;
+    assert_eq!(held_with(&mut bench, "1", &entry).await.unwrap(), Committed::Batch(BatchId(1)));
+    for cut in ["v1", "v1\n"] {
+        let error = held_with(&mut bench, "1", cut).await.expect_err("readers would miss the batch's file");
+        assert_eq!(error.fault(), Fault::Data);
+        assert!(
+            error.to_string().contains("entry 1 of the log in") && error.to_string().contains("names no file"),
+            "{error}"
+        );
+    }
+    held_with(&mut bench, "1", &entry).await.unwrap();
+    assert_eq!(held_with(&mut bench, "2", "v1").await.unwrap(), Committed::Batch(BatchId(2)), "a batch without rows");
+}
+
+#[tokio::test]
+async fn a_log_entry_that_is_a_copy_of_the_one_before_is_no_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench { folder, format: "json", partition_by: &[], commit_log: CommitLog::Spark };
+    let [_, entry] = two_batches(&mut bench).await;
+    let error = held_with(&mut bench, "2", &entry).await.expect_err("a planned batch 2 would count as done");
+    assert_eq!(error.fault(), Fault::Data);
+    assert!(
+        error.to_string().contains("entry 2 of the log in") && error.to_string().contains("files of batch 1"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

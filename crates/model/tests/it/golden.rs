@@ -176,7 +176,7 @@ async fn a_model_with_a_stage_that_we_lack_is_described_and_not_loaded() {
         assert_eq!((description.is_loadable(), obstacles), (false, vec!["class not supported"; 2]));
         let error = build(&saved, &Path::from("m"), &Registry::default()).unwrap_err().to_string();
         assert!(error.ends_with("class not supported: org.apache.spark.ml.feature.StandardScalerModel"), "{error}");
-        assert!(error.contains("`m/stages/"), "{error}");
+        assert!(error.contains("`/m/stages/"), "{error}");
     }
 }
 

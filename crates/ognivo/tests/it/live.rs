@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::binary::Ran;
 use crate::loans::{Fate, Loans, StreamForm};
-use crate::stream_oracle::{LogKind, batch_scores, check, newest_id};
+use crate::stream_oracle::{LogKind, batch_scores, check, check_nothing_is_left_over, newest_id};
 
 /// A stream that runs, and the progress that it prints.
 struct Live {
@@ -56,6 +56,8 @@ fn ends_gracefully(signal: &str) {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("stopping") && ran.stderr.contains("stopped after"), "{}", ran.stderr);
     assert!(took < GRACEFUL_END, "{took:?}");
+
+    check_nothing_is_left_over(&loans.place.at("run"));
 
     // What it did is whole: the next start replays nothing that is there, and leaves nothing out.
     let committed = newest_id(&loans.place.at("run/output/_spark_metadata"));

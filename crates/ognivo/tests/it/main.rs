@@ -1,10 +1,8 @@
 //! The binary as a user runs it.
 //!
-//! - `job_files`: what is said about job files that are wrong;
-//! - `kill_points`: a stream that is killed at every named place loses and repeats no row;
+//! - `campaign`: what the fault campaign repeats and counts;
 //! - `live`: a stream while it runs: signals, a second one, too many bad rows;
 //! - `loan_job`: the original project's job gives real Spark's numbers, for each version;
-//! - `random_kills`: a stream that is killed at random moments loses and repeats no row;
 //! - `verbs`: what each verb prints and how it ends.
 
 #![allow(
@@ -14,11 +12,30 @@
 )]
 
 mod binary;
-mod job_files;
-mod kill_points;
+/// What the fault campaign repeats and counts.
+mod campaign {
+    #[path = "../../../../stream/tests/it/campaign/counts.rs"]
+    mod counts; // how a test tells what it tried
+
+    #[cfg(debug_assertions)]
+    mod damaged_progress; // the newest record of a log is gone, cut or there twice
+
+    mod damaged_models; // a model directory is damaged in every single file
+    mod full_disk; // a disk that is full while a stream writes
+    mod job_files; // what is said about job files that are wrong
+    #[cfg(debug_assertions)]
+    mod kill_points; // a stream that is killed at every named place loses and repeats no row
+    mod other_query; // a checkpoint and an output of two queries
+    mod polling; // readers that look all the time
+    mod random_kills; // a stream that is killed at random moments loses and repeats no row
+    mod read_only; // an output folder that may not be written
+    mod small_disk; // disks that a test fills or closes
+    mod two_drivers; // two processes that start one stream at the same instant
+    #[cfg(debug_assertions)]
+    mod vanished_input; // an input file that is planned and gone when it is to be read
+}
 mod live;
 mod loan_job;
 mod loans;
-mod random_kills;
 mod stream_oracle;
 mod verbs;

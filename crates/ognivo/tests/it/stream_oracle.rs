@@ -193,7 +193,7 @@ fn dead_letters(folder: &Path) -> Vec<(i64, Fate)> {
 }
 
 /// Nothing but what belongs there: no half-written file, no temporary name.
-fn check_nothing_is_left_over(folder: &Path) {
+pub(crate) fn check_nothing_is_left_over(folder: &Path) {
     for path in files_below(folder) {
         let name = path.file_name().unwrap().to_str().unwrap();
         let below = path.strip_prefix(folder).unwrap().to_str().unwrap();

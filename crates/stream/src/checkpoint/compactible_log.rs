@@ -98,6 +98,14 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
         parse(&self.files.path(id, compact), &bytes).map(Some)
     }
 
+    /// Whether the file of batch `id` holds all entries so far.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub async fn is_compacted(&mut self, id: u64) -> Result<bool, CheckpointError> {
+        Ok(is_compaction(id, self.interval().await?))
+    }
+
     /// All entries of the log, oldest first, and the newest batch; None for an empty log.
     ///
     /// # Errors

@@ -1,13 +1,18 @@
 //! Tests of the driver over a world in memory, and of the laws.
 
 #![cfg(debug_assertions)]
-// A simulation tells its seeds.
-#![allow(clippy::print_stderr)]
+// The campaign reads what was tried and with which seeds.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
+/// What the fault campaign repeats and counts.
+mod campaign {
+    mod counts; // how a test tells what it tried
+    mod crashes; // every named place at which a process may die, and every two of them
+    mod failures; // calls to the outside that fail, every one
+    mod simulation; // random lives with crashes and failures
+}
 /// Scripts of ordinary life: batches, limits, triggers, policies, the end.
 mod scripts {
-    mod crashes;
-    mod failures;
     mod life;
     mod limits;
     mod moving_partitions;
@@ -22,8 +27,6 @@ mod kill;
 mod laws;
 /// The table of the planner.
 mod plan;
-/// Random scripts with crashes and failures.
-mod simulation;
 /// Checkpoints that Spark wrote.
 mod spark_checkpoint;
 

@@ -12,9 +12,12 @@ use ognivo_data::fault::{Explain, Fault};
 use ognivo_ml::saved::SavedStage;
 use ognivo_ml::stage::Stage;
 use ognivo_model::{
-    CopiedDirectories, Limits, LoadError, Registry, SaveMode, load, read_saved, read_saved_within, write_saved,
+    CopiedDirectories, Limits, LoadError, Registry, SaveMode, load, model_id, read_saved, read_saved_within,
+    write_saved,
 };
+use serde_json::json;
 
+use crate::campaign::counts::{scale, tell};
 use crate::stores::{fixtures, local};
 
 /// Directories of every kind of file: two layouts of metadata, vectors, matrices, sparse ones, texts, nested stages.
@@ -27,8 +30,44 @@ const CASES: [&str; 6] = [
     "4.3/pipeline/model",
 ];
 
-/// Every how many bytes a file is cut or changed; 1 takes minutes.
-const STRIDE: usize = 37;
+/// Every how many bytes a file is cut or changed; a larger scale makes it smaller. 1 takes minutes.
+fn stride() -> usize {
+    (37 / scale() as usize).max(1)
+}
+
+/// What became of damaged directories.
+#[derive(Default)]
+struct Outcomes {
+    n_refused: usize,
+    /// What was damaged says nothing about the model.
+    n_same: usize,
+    /// Another number or text, which nothing in the directory contradicts.
+    n_other: usize,
+}
+
+impl Outcomes {
+    /// Loads the directory, whose undamaged form has the fingerprint `right`.
+    async fn try_one(&mut self, store: &InMemory, right: &str, what: &str) {
+        if try_load(store, what).await.is_none() {
+            self.n_refused += 1;
+        } else if fingerprint(store).await == right {
+            self.n_same += 1;
+        } else {
+            self.n_other += 1;
+        }
+    }
+
+    fn tell(&self, what: &str) {
+        let Outcomes { n_refused, n_same, n_other } = self;
+        let ended =
+            json!({"refused": n_refused, "loaded as it was": n_same, "loaded as another model, not told": n_other});
+        tell(what, "damaged files", n_refused + n_same + n_other, json!({"ended": ended}));
+    }
+}
+
+async fn fingerprint(store: &InMemory) -> String {
+    model_id(&read_saved(store, &root()).await.unwrap())
+}
 
 fn root() -> Path {
     Path::from("m")
@@ -53,7 +92,7 @@ async fn try_load(store: &InMemory, what: &str) -> Option<Stage> {
         Ok(stage) => Some(stage),
         Err(error) => {
             let text = error.to_string();
-            assert!(text.contains("`m") || text.contains("m/") || text.ends_with(": m"), "{what}: {text}");
+            assert!(text.contains("`/m") || text.contains("/m/") || text.ends_with(": /m"), "{what}: {text}");
             let is_recognised = !matches!(error, LoadError::NotAModel { .. } | LoadError::NotFound { .. });
             assert_eq!(error.fault(), if is_recognised { Fault::Model } else { Fault::Job }, "{what}: {text}");
             let needs_hint = !matches!(error, LoadError::Stage { .. } | LoadError::TooLarge { .. });
@@ -65,61 +104,84 @@ async fn try_load(store: &InMemory, what: &str) -> Option<Stage> {
 
 #[tokio::test]
 async fn a_missing_file_is_an_error_unless_it_is_a_mark_of_success() {
+    let mut outcomes = Outcomes::default();
     for case in CASES {
         let (store, files) = in_memory(case).await;
+        let right = fingerprint(&store).await;
         for (path, content) in files {
             store.delete(&path).await.unwrap();
             let what = format!("{case} without {path}");
-            let loads = try_load(&store, &what).await.is_some();
-            assert_eq!(loads, path.filename() == Some("_SUCCESS"), "{what}");
+            let n_refused = outcomes.n_refused;
+            outcomes.try_one(&store, &right, &what).await;
+            assert_eq!(outcomes.n_refused == n_refused, path.filename() == Some("_SUCCESS"), "{what}");
             store.put(&path, content.into()).await.unwrap();
         }
     }
+    assert_eq!(outcomes.n_other, 0);
+    outcomes.tell("a file of a model directory is missing; a `_SUCCESS` may be");
 }
 
 #[tokio::test]
 async fn a_file_cut_at_any_length_is_an_error() {
+    let mut outcomes = Outcomes::default();
     for case in CASES {
         let (store, files) = in_memory(case).await;
+        let right = fingerprint(&store).await;
         for (path, content) in files {
             // The last byte of a metadata file is its line end, which nobody needs.
             let n_needed = content.len().saturating_sub(usize::from(content.ends_with(b"\n")));
-            for length in (0..n_needed).step_by(STRIDE) {
+            for length in (0..n_needed).step_by(stride()) {
                 store.put(&path, content.slice(..length).into()).await.unwrap();
-                let what = format!("{case}: {path} cut to {length}");
-                assert!(try_load(&store, &what).await.is_none(), "{what}");
+                outcomes.try_one(&store, &right, &format!("{case}: {path} cut to {length}")).await;
+                assert_eq!(outcomes.n_same + outcomes.n_other, 0, "{case}: {path} cut to {length}");
             }
             store.put(&path, content.into()).await.unwrap();
         }
     }
+    outcomes.tell("a file of a model directory is cut");
 }
 
 #[tokio::test]
 async fn a_file_with_a_changed_byte_is_an_error_or_a_model() {
+    let mut outcomes = Outcomes::default();
     for case in CASES {
         let (store, files) = in_memory(case).await;
-        check_changed_bytes(&store, case, &files).await;
+        check_changed_bytes(&store, case, &files, &mut outcomes).await;
     }
+    outcomes.tell("a byte of a file of Spark's model directories is changed");
 }
 
-#[allow(clippy::print_stdout, reason = "seen only when the test fails: a panic inside does not say where it came from")]
-async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes)]) {
+async fn check_changed_bytes(store: &InMemory, case: &str, files: &[(Path, Bytes)], outcomes: &mut Outcomes) {
+    let right = fingerprint(store).await;
     for (path, content) in files {
-        for (count, position) in (0..content.len()).step_by(STRIDE).enumerate() {
+        for (count, position) in (0..content.len()).step_by(stride()).enumerate() {
             let mut changed = content.to_vec();
             changed[position] ^= [0xff, 0x01, 0x80, 0x10, 0x04][count % 5];
             store.put(path, changed.into()).await.unwrap();
             let what = format!("{case}: {path} with byte {position} changed");
-            println!("{what}");
-            try_load(store, &what).await;
+            // A panic inside does not say where it came from.
+            let _place = Place(&what);
+            outcomes.try_one(store, &right, &what).await;
         }
         store.put(path, content.clone().into()).await.unwrap();
+    }
+}
+
+/// Prints what was tried when the test panics.
+struct Place<'a>(&'a str);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("this was {}", self.0);
+        }
     }
 }
 
 /// Without page checksums every changed byte comes to the decoder; Spark's files have them, ours do not.
 #[tokio::test]
 async fn a_file_without_checksums_with_a_changed_byte_is_an_error_or_a_model() {
+    let mut outcomes = Outcomes::default();
     for case in CASES {
         let (store, _) = in_memory(case).await;
         let saved = read_saved(&store, &root()).await.unwrap();
@@ -129,8 +191,9 @@ async fn a_file_without_checksums_with_a_changed_byte_is_an_error_or_a_model() {
             files.push((file.location.clone(), store.get(&file.location).await.unwrap().bytes().await.unwrap()));
         }
         files.retain(|(path, _)| path.as_ref().ends_with(".parquet"));
-        check_changed_bytes(&store, case, &files).await;
+        check_changed_bytes(&store, case, &files, &mut outcomes).await;
     }
+    outcomes.tell("a byte of the tables of model directories without checksums, such as ours, is changed");
 }
 
 async fn saved_again(saved: &SavedStage) -> Arc<InMemory> {
@@ -156,7 +219,7 @@ async fn an_unknown_class_is_named_with_what_can_be_loaded() {
     let folder = "stages/2_VectorAssembler_d92a8000d1e1/";
     let change = |line: &str| line.replace("feature.VectorAssembler", "feature.VectorSlicer");
     let error = with_metadata("3.5/pipeline/model", folder, change).await;
-    let expect = "stage `VectorAssembler_d92a8000d1e1`, `m/stages/2_VectorAssembler_d92a8000d1e1`: \
+    let expect = "stage `VectorAssembler_d92a8000d1e1`, `/m/stages/2_VectorAssembler_d92a8000d1e1`: \
                   class not supported: org.apache.spark.ml.feature.VectorSlicer";
     assert_eq!((error.to_string().as_str(), error.fault()), (expect, Fault::Model));
     let known = "stages that can be loaded: IndexToString, LogisticRegression, LogisticRegressionModel, Pipeline, \
@@ -171,7 +234,7 @@ async fn an_unknown_parameter_is_named_with_its_stage_and_folder() {
     let error = with_metadata("3.5/pipeline/model", folder, change).await;
     let text = error.to_string();
     assert!(
-        text.starts_with("`m/stages/2_VectorAssembler_d92a8000d1e1`, stage `VectorAssembler_d92a8000d1e1`"),
+        text.starts_with("`/m/stages/2_VectorAssembler_d92a8000d1e1`, stage `VectorAssembler_d92a8000d1e1`"),
         "{text}"
     );
     assert!(text.contains("field `pruneTree`"), "{text}");
@@ -184,7 +247,7 @@ async fn a_uid_that_leads_elsewhere_is_refused() {
         let error = with_metadata("3.5/pipeline/model", "", change).await;
         assert_eq!(
             error.to_string(),
-            format!("stage `PipelineModel_660ac92f6440`, `m`, field `stageUids`: not a uid: {uid:?}")
+            format!("stage `PipelineModel_660ac92f6440`, `/m`, field `stageUids`: not a uid: {uid:?}")
         );
     }
 }
@@ -195,7 +258,7 @@ async fn a_pipeline_that_names_more_stages_than_there_are_is_refused() {
     let change =
         |line: &str| line.replace(r#""stageUids":["StringIndexer_9a2a536f0b1e""#, &format!("{many},\"paramX\":[\"y\""));
     let error = with_metadata("3.5/pipeline/model", "", change).await;
-    assert_eq!(error.to_string(), "stage `PipelineModel_660ac92f6440`, `m`: the stage is missing: stages/00000_x");
+    assert_eq!(error.to_string(), "stage `PipelineModel_660ac92f6440`, `/m`: the stage is missing: stages/00000_x");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use crate::binary::Workplace;
+use crate::campaign::counts::tell;
 use crate::stream_oracle::names_in;
 
 /// A job that is right.
@@ -78,8 +79,12 @@ fn check_text(job: &str, expected: Expect) {
     place.write("loans.yaml", job);
     let ran = place.run(&["validate", "loans.yaml"]);
     expected.assert_eq(&steady(&ran.stdout, &place));
-    assert_eq!(ran.code, Some(if ran.stdout == "ok\n" { 0 } else { 2 }), "{}", ran.stderr);
+    let is_right = ran.stdout == "ok\n";
+    assert_eq!(ran.code, Some(if is_right { 0 } else { 2 }), "{}", ran.stderr);
     assert_eq!(names_in(place.path()), ["loans.yaml"], "nothing is made by looking");
+    if !is_right {
+        tell("a job file is wrong", "job files", 1, json!({"ended": {"refused with the exact message": 1}}));
+    }
 }
 
 #[test]

@@ -9,7 +9,9 @@ use ognivo_stream::query::{QueryEvent, QueryOptions, RunSummary, StreamingQuery}
 use ognivo_stream::query_error::QueryError;
 use ognivo_stream::stop::stop_pair;
 use ognivo_stream::trigger::Trigger;
+use serde_json::json;
 
+use crate::campaign::counts::tell;
 use crate::run;
 
 fn worlds() -> Vec<WorldOptions> {
@@ -30,6 +32,7 @@ async fn run_available(query: &mut StreamingQuery) -> Result<RunSummary, QueryEr
 #[test]
 fn any_call_may_fail_once_and_the_query_goes_on() {
     run(async {
+        let mut n_failed = 0;
         for options in worlds() {
             for nth in 1.. {
                 let mut world = MemoryWorld::new(options);
@@ -42,14 +45,17 @@ fn any_call_may_fail_once_and_the_query_goes_on() {
                     assert!(nth > 40, "three batches make more calls than {nth}");
                     break;
                 }
+                n_failed += 1;
             }
         }
+        tell("the nth call to the outside fails once, for every n", "failed calls", n_failed, json!({}));
     });
 }
 
 #[test]
 fn rows_that_come_after_a_failed_call_neither_hide_nor_join_the_batch_before() {
     run(async {
+        let mut n_failed = 0;
         for options in worlds() {
             for nth in 1.. {
                 let mut world = MemoryWorld::new(options);
@@ -64,14 +70,22 @@ fn rows_that_come_after_a_failed_call_neither_hide_nor_join_the_batch_before() {
                 if ended.is_ok() {
                     break;
                 }
+                n_failed += 1;
             }
         }
+        tell(
+            "the nth call fails once, and more rows come before the query looks again",
+            "failed calls",
+            n_failed,
+            json!({}),
+        );
     });
 }
 
 #[test]
 fn after_any_call_fails_for_good_the_query_gives_up_and_a_later_one_finishes() {
     run(async {
+        let mut n_failed = 0;
         for options in worlds() {
             for nth in 1.. {
                 let mut world = MemoryWorld::new(options);
@@ -88,8 +102,15 @@ fn after_any_call_fails_for_good_the_query_gives_up_and_a_later_one_finishes() {
                 assert_eq!((error.fault(), error.retry()), (Fault::Remote, Retry::Never));
                 run_available(&mut world.start_with(0, Trigger::AvailableNow, "model")).await.unwrap();
                 assert_eq!(world.check_at_the_end(), Ok(()), "{options:?}: call {nth}");
+                n_failed += 1;
             }
         }
+        tell(
+            "every call from the nth on fails, for every n; a later process finishes",
+            "failed calls",
+            n_failed,
+            json!({}),
+        );
     });
 }
 

@@ -6,7 +6,9 @@ use ognivo_data::dataset::LocalExecutor;
 use ognivo_data::fault::{Explain as _, Fault};
 use ognivo_files::open::open;
 use ognivo_files::read::{FileFormat, ReadRequest, read};
+use serde_json::json;
 
+use crate::campaign::counts::tell;
 use crate::fixtures::spark;
 
 fn parquet_file(set: &str) -> Vec<u8> {
@@ -35,20 +37,27 @@ fn outcome(bytes: &[u8]) -> Result<usize, String> {
 fn a_parquet_file_cut_short_is_refused_by_name() {
     let whole = parquet_file("vectors");
     assert_eq!(outcome(&whole), Ok(7));
-    for n in (1..whole.len()).step_by(whole.len() / 40) {
-        let error = outcome(&whole[..n]).unwrap_err();
+    let lengths = (1..whole.len()).step_by(whole.len() / 40);
+    let n = lengths.len();
+    for length in lengths {
+        let error = outcome(&whole[..length]).unwrap_err();
         assert!(error.contains("a.parquet"), "{error}");
     }
+    tell("a Parquet file that is read is cut short", "damaged files", n, json!({"ended": {"refused by name": n}}));
 }
 
 #[test]
 fn a_parquet_file_with_wrong_bytes_is_read_or_refused_but_never_breaks_the_process() {
     let whole = parquet_file("kinds");
     let mut n_refused = 0;
-    for position in (0..whole.len()).step_by(11) {
+    let positions = (0..whole.len()).step_by(11);
+    let n = positions.len();
+    for position in positions {
         let mut damaged = whole.clone();
         damaged[position] ^= 0x5a;
         n_refused += usize::from(outcome(&damaged).is_err());
     }
     assert!(n_refused > 50, "only {n_refused} were refused");
+    let ended = json!({"refused": n_refused, "read, not told from a right one": n - n_refused});
+    tell("a byte of a Parquet file that is read is changed", "damaged files", n, json!({"ended": ended}));
 }

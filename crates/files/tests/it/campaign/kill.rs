@@ -43,6 +43,9 @@ use ognivo_stream::query_error::QueryError;
 use ognivo_stream::score::{ScoreError, Scorer};
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
+use serde_json::json;
+
+use crate::campaign::counts::tell;
 
 /// Rows pass as they are.
 pub(crate) struct Relay(pub(crate) ModelId, pub(crate) SchemaRef);
@@ -274,6 +277,12 @@ async fn no_row_is_lost_or_repeated_when_any_call_of_the_store_fails_once() {
     for is_done in [false, true] {
         let n = fail_everywhere(CommitLog::Spark, false, is_done).await;
         assert!(n > 20, "only {n} calls were tried");
+        tell(
+            "the nth call of the file system fails once, for every n, before and after its work was done",
+            "failed calls",
+            n,
+            json!({}),
+        );
     }
 }
 
@@ -283,12 +292,15 @@ async fn no_row_is_lost_or_repeated_when_the_store_fails_from_any_call_on() {
         for is_done in [false, true] {
             let n = fail_everywhere(commit_log, true, is_done).await;
             assert!(n > 20, "only {n} calls were tried");
+            let what = "every call of the file system from the nth on fails, for every n; a new process finishes";
+            tell(what, "failed calls", n, json!({}));
         }
     }
 }
 
 #[tokio::test]
 async fn no_row_is_lost_or_repeated_when_the_process_dies_at_any_kill_point() {
+    let mut n_kills = 0;
     for commit_log in [CommitLog::Spark, CommitLog::Success] {
         for &point in KillPoint::ALL {
             for nth in 1..=3 {
@@ -297,6 +309,7 @@ async fn no_row_is_lost_or_repeated_when_the_process_dies_at_any_kill_point() {
                 let died = world.run(&healthy()).await;
                 let what = format!("{commit_log:?}, {}@{nth}", point.name());
                 if !kill_point::spare() {
+                    n_kills += 1;
                     assert!(died.is_err_and(|error| error.is_killed()), "{what}");
                 }
                 // What comes while the process is down must not disturb what was planned.
@@ -306,6 +319,12 @@ async fn no_row_is_lost_or_repeated_when_the_process_dies_at_any_kill_point() {
             }
         }
     }
+    tell(
+        "the query dies at every named place, in its first three passes, and files come while it is down",
+        "kills",
+        n_kills,
+        json!({}),
+    );
     for point in [KillPoint::SourceLogged, KillPoint::SinkStaged, KillPoint::SinkPartVisible, KillPoint::SinkLogged] {
         assert!(kill_point::passed(point) > 0, "{} was never reached", point.name());
     }

@@ -5,13 +5,14 @@
 //! builds. Two places are reached by no plain stream and have tests of their own: the tidying of the source, and the purge of
 //! old entries.
 
-#![cfg(debug_assertions)]
-
 use std::collections::BTreeMap;
+
+use serde_json::json;
 
 use ognivo_stream::kill_point::KillPoint;
 
 use crate::binary::Ran;
+use crate::campaign::counts::tell;
 use crate::loans::{Loans, StreamForm};
 use crate::stream_oracle::{Counts, LogKind, Score, batch_scores, check, files_below};
 
@@ -70,14 +71,25 @@ impl Trial {
     }
 
     /// Every point that a plain stream passes; gives how many there are.
-    fn at_every_point(&self, form: StreamForm, nths_of: impl Fn(u64) -> Vec<u64>) -> usize {
+    fn at_every_point(&self, when: &str, form: StreamForm, nths_of: impl Fn(u64) -> Vec<u64>) -> usize {
         let passed = KillPoint::ALL.iter().map(|point| (*point, self.n_passes(*point))).filter(|(_, n)| *n > 0);
         let passed: Vec<_> = passed.collect();
+        let mut n_kills = 0;
         for (point, n_passes) in &passed {
-            self.kill_and_start_again(form, *point, &nths_of(*n_passes));
+            let nths = nths_of(*n_passes);
+            self.kill_and_start_again(form, *point, &nths);
+            n_kills += nths.len();
         }
-        println!("{} points, {} batches, {} rows", passed.len(), self.clean.batches, self.loans.fates.len());
+        self.tell(when, n_kills, passed.len());
         passed.len()
+    }
+}
+
+impl Trial {
+    /// Tells the campaign how many kills, in how many lives of the stream, which have all the same rows.
+    fn tell(&self, when: &str, n_kills: usize, n_lives: usize) {
+        let what = format!("the process of a stream is killed with SIGKILL {when}");
+        tell(&what, "kills", n_kills, json!({"rows": n_lives * self.loans.fates.len()}));
     }
 }
 
@@ -87,24 +99,27 @@ fn small() -> Trial {
 
 #[test]
 fn a_kill_at_any_point_of_the_first_batch_loses_and_repeats_nothing() {
-    let n_points = small().at_every_point(StreamForm::default(), |_| vec![1]);
+    let n_points =
+        small().at_every_point("at every named place of its first batch", StreamForm::default(), |_| vec![1]);
     assert_eq!(n_points, KillPoint::ALL.len() - 2);
 }
 
 #[test]
 fn a_kill_at_any_point_of_a_middle_batch_and_again_of_its_replay_loses_and_repeats_nothing() {
-    small().at_every_point(StreamForm::default(), |n_passes| vec![n_passes / 2, 1]);
+    let when = "at every named place of a middle batch, and there again in the replay";
+    small().at_every_point(when, StreamForm::default(), |n_passes| vec![n_passes / 2, 1]);
 }
 
 #[test]
 fn a_kill_at_any_point_of_the_last_batch_loses_and_repeats_nothing() {
-    small().at_every_point(StreamForm::default(), |n_passes| vec![n_passes]);
+    small().at_every_point("at every named place of its last batch", StreamForm::default(), |n_passes| vec![n_passes]);
 }
 
 #[test]
 fn a_kill_at_any_point_of_a_middle_batch_for_plain_readers_loses_and_repeats_nothing() {
     let form = StreamForm { write: "    options: {commitLog: none}\n", ..StreamForm::default() };
-    small().at_every_point(form, |n_passes| vec![n_passes / 2, 1]);
+    let when = "at every named place of a middle batch, and there again in the replay, for plain readers";
+    small().at_every_point(when, form, |n_passes| vec![n_passes / 2, 1]);
 }
 
 #[test]
@@ -121,6 +136,7 @@ fn a_kill_while_files_that_are_done_are_moved_away_loses_nothing() {
         let left = files_below(&trial.loans.place.at(input)).len();
         assert_eq!(left, 0, "files left in {input}");
     }
+    trial.tell("while files that are done are moved away", 3, 3);
 }
 
 #[test]
@@ -130,4 +146,5 @@ fn a_kill_while_old_entries_are_purged_loses_nothing() {
     for nth in [1, 2] {
         trial.kill_and_start_again(StreamForm::default(), KillPoint::Purging, &[nth]);
     }
+    trial.tell("while old entries of its checkpoint are removed", 2, 2);
 }

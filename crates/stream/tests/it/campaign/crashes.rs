@@ -4,7 +4,9 @@ use ognivo_stream::kill_point::KillPoint;
 use ognivo_stream::memory::{SourceKind, TargetKind, WorldOptions};
 use ognivo_stream::script::Action::{Add, Crash, Expect, Restart};
 use ognivo_stream::script::StreamScript;
+use serde_json::json;
 
+use crate::campaign::counts::tell;
 use crate::run;
 
 /// Those that this world passes in every batch.
@@ -55,6 +57,7 @@ fn a_crash_in_a_later_batch_loses_and_repeats_nothing() {
 #[test]
 fn a_second_crash_while_recovering_loses_and_repeats_nothing() {
     run(async {
+        let mut n_kills = 0;
         for world in worlds() {
             for first in points(world) {
                 for second in points(world) {
@@ -62,9 +65,12 @@ fn a_second_crash_while_recovering_loses_and_repeats_nothing() {
                     script.run(&[Add(4), Crash(first), Restart, Add(9)]).await;
                     script.run(&[Crash(second), Restart, Expect(10)]).await;
                     assert_eq!(script.world.check_at_the_end(), Ok(()), "{world:?}: {first:?}, then {second:?}");
+                    n_kills += 2;
                 }
             }
         }
+        let what = "a process dies at every named place, and at every named place again while it recovers";
+        tell(what, "kills", n_kills, json!({}));
     });
 }
 
