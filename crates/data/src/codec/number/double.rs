@@ -9,20 +9,27 @@ const POW10: [f64; 23] = [
 ];
 
 /// Largest integer below which every integer is a double.
-const MAX_EXACT: u64 = 1 << 53;
+pub(super) const MAX_EXACT: u64 = 1 << 53;
+
+/// A double as the quotient of two: the same bits when it is divided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quotient {
+    pub(crate) dividend: f64,
+    pub(crate) divisor: f64,
+}
 
 /// Reads the double in `input[start..start + len]`; the same answer as [`parse_double`] on that slice.
 #[inline]
-pub(crate) fn parse_double_at(input: &[u8], start: usize, len: usize) -> Option<f64> {
+pub(crate) fn quotient_at(input: &[u8], start: usize, len: usize) -> Option<Quotient> {
     if len == 0 {
         return None;
     }
     let negative = input[start] == b'-';
     let skip = usize::from(negative);
-    if let Some(value) = short_decimal(input, start + skip, len - skip) {
-        return Some(if negative { -value } else { value });
+    if let Some(Quotient { dividend, divisor }) = short_decimal(input, start + skip, len - skip) {
+        return Some(Quotient { dividend: if negative { -dividend } else { dividend }, divisor });
     }
-    parse_double(&input[start..start + len])
+    Some(Quotient { dividend: parse_double(&input[start..start + len])?, divisor: 1.0 })
 }
 
 /// Digits with at most one point among them, up to sixteen bytes; `None` for anything else.
@@ -30,7 +37,7 @@ pub(crate) fn parse_double_at(input: &[u8], start: usize, len: usize) -> Option<
 /// The digits without the point are an integer below 10^16, checked to be exact; the power of ten is exact as well;
 /// so one division rounds correctly.
 #[inline]
-fn short_decimal(input: &[u8], start: usize, len: usize) -> Option<f64> {
+fn short_decimal(input: &[u8], start: usize, len: usize) -> Option<Quotient> {
     if len == 0 || len > 16 {
         return None;
     }
@@ -39,7 +46,8 @@ fn short_decimal(input: &[u8], start: usize, len: usize) -> Option<f64> {
         let word = u64::from_le_bytes(bytes);
         let points = bytes_equal(word, b'.') & low_bytes(len);
         if points == 0 {
-            return eight_digits(left_padded(word, len)).map(f64::from);
+            let dividend = f64::from(eight_digits(left_padded(word, len))?);
+            return Some(Quotient { dividend, divisor: 1.0 });
         }
         if len == 1 {
             return None;
@@ -50,7 +58,7 @@ fn short_decimal(input: &[u8], start: usize, len: usize) -> Option<f64> {
         let after = (word >> 8) & !((1u64 << (8 * point)) - 1);
         let mantissa = eight_digits(left_padded(before | after, len - 1))?;
         let decimals = len - 1 - point as usize;
-        return Some(f64::from(mantissa) / POW10[decimals]);
+        return Some(Quotient { dividend: f64::from(mantissa), divisor: POW10[decimals] });
     }
     let bytes: [u8; 16] = input.get(start..start + 16)?.try_into().ok()?;
     let word = u128::from_le_bytes(bytes);
@@ -73,7 +81,7 @@ fn short_decimal(input: &[u8], start: usize, len: usize) -> Option<f64> {
     if mantissa > MAX_EXACT {
         return None;
     }
-    Some(mantissa as f64 / POW10[decimals])
+    Some(Quotient { dividend: mantissa as f64, divisor: POW10[decimals] })
 }
 
 /// A word whose bytes have their top bit set where `word` holds `byte`.
@@ -368,6 +376,10 @@ mod tests {
         }
     }
 
+    fn read_at(input: &[u8], start: usize, len: usize) -> Option<f64> {
+        quotient_at(input, start, len).map(|q| q.dividend / q.divisor)
+    }
+
     /// Reads through both entrances, the slice and the position within a longer input.
     #[track_caller]
     fn check_double(text: &str, expected: Option<f64>) {
@@ -376,7 +388,7 @@ mod tests {
         assert!(same(alone), "{text:?}: expected {expected:?}, got {alone:?}");
         for tail in ["", ",", ".5,678901234567890", "99999999999999999999"] {
             let input = format!("7.{text}{tail}");
-            let within = parse_double_at(input.as_bytes(), 2, text.len());
+            let within = read_at(input.as_bytes(), 2, text.len());
             assert!(same(within), "{text:?} before {tail:?}: expected {expected:?}, got {within:?}");
         }
     }
@@ -400,7 +412,7 @@ mod tests {
                 .map(f64::to_bits);
             assert!(strict.is_none() || strict == expected, "{}", String::from_utf8_lossy(&text));
             text.extend_from_slice(b",1234567890123456");
-            let got = parse_double_at(&text, 0, len).map(f64::to_bits);
+            let got = read_at(&text, 0, len).map(f64::to_bits);
             assert_eq!(got, expected, "{}", String::from_utf8_lossy(&text[..len]));
             assert_eq!(
                 parse_long_at(&text, 0, len),
