@@ -17,7 +17,7 @@ pub(crate) mod sixteen;
 
 pub use decimal::parse_decimal;
 pub(crate) use decimal::{decimal_digits, decimal_parts_of};
-pub(crate) use double::{Quotient, quotient_at, trim_java};
+pub(crate) use double::{ShortDecimal, short_decimal_at, trim_java};
 pub use double::{parse_double, parse_float};
 pub(crate) use integer::parse_long_at;
 pub use integer::{parse_int, parse_long};

@@ -14,7 +14,7 @@ use crate::codec::field::{BadCell, Block, Span};
 #[cfg(target_arch = "x86_64")]
 use crate::codec::number::sixteen;
 use crate::codec::number::{
-    Quotient, parse_decimal, parse_double, parse_float, parse_long, parse_long_at, quotient_at,
+    ShortDecimal, parse_decimal, parse_double, parse_float, parse_long, parse_long_at, short_decimal_at,
 };
 use crate::schema::type_name;
 
@@ -122,7 +122,7 @@ impl Column {
     pub(super) fn read(&mut self, located: &Located<'_>, rules: &Rules, bad: &mut Vec<BadCell>) {
         let Column { file_column, builder } = self;
         let mut cells = Cells {
-            block: located.block,
+            located,
             input: located.input,
             rules,
             file_column: *file_column,
@@ -177,7 +177,7 @@ fn parse_boolean(text: &[u8]) -> Option<bool> {
 
 /// The cells of one column in one block.
 struct Cells<'a> {
-    block: &'a Block<Oddity>,
+    located: &'a Located<'a>,
     input: &'a [u8],
     rules: &'a Rules,
     file_column: usize,
@@ -222,8 +222,8 @@ impl Cells<'_> {
     #[inline(never)]
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn doubles_by_avx2(&mut self, out: &mut Vec<f64>, borders: &Borders) {
-        let quotient = |input: &[u8], span: Span| sixteen::quotient(input, span.start(), span.len());
-        self.doubles(out, borders.column(self.file_column), quotient);
+        let short = |input: &[u8], span: Span| sixteen::short_decimal(input, span.start(), span.len());
+        self.doubles(out, borders.column(self.file_column), short);
     }
 
     fn read(&mut self, values: &mut Values, spans: impl ExactSizeIterator<Item = Span>) {
@@ -231,16 +231,16 @@ impl Cells<'_> {
             let (start, len) = span.in_input()?;
             parse_long_at(input, start, len)
         };
-        let quotient = |input: &[u8], span: Span| {
+        let short = |input: &[u8], span: Span| {
             let (start, len) = span.in_input()?;
-            quotient_at(input, start, len)
+            short_decimal_at(input, start, len)
         };
         match values {
             Values::Int8(out) => self.integers(out, spans, long),
             Values::Int16(out) => self.integers(out, spans, long),
             Values::Int32(out) => self.integers(out, spans, long),
             Values::Int64(out) => self.integers(out, spans, long),
-            Values::Float64(out) => self.doubles(out, spans, quotient),
+            Values::Float64(out) => self.doubles(out, spans, short),
             Values::Text { offsets, bytes, binary } => self.texts(spans, offsets, bytes, *binary),
             others => self.others(others, spans),
         }
@@ -271,15 +271,13 @@ impl Cells<'_> {
         }
     }
 
-    /// Doubles by `quotient` where it takes them, else by the slow path.
-    ///
-    /// They are divided some at a time, which processors do as fast as a single one.
+    /// Doubles by `short` where it takes them, else by the slow path.
     #[inline(always)]
     fn doubles(
         &mut self,
         out: &mut Vec<f64>,
         mut spans: impl ExactSizeIterator<Item = Span>,
-        quotient: impl Fn(&[u8], Span) -> Option<Quotient>,
+        short: impl Fn(&[u8], Span) -> Option<ShortDecimal>,
     ) {
         let slow = |text: &[u8], rules: &Rules| rules.special(text).or_else(|| parse_double(text));
         if !self.rules.numbers_are_numbers {
@@ -288,18 +286,24 @@ impl Cells<'_> {
         let input = self.input;
         let n_before = out.len();
         out.resize(n_before + spans.len(), 0.0);
-        let mut divisors = [1.0; 64];
-        let mut row = 0;
-        for values in out[n_before..].chunks_mut(divisors.len()) {
-            for ((value, divisor), span) in values.iter_mut().zip(&mut divisors).zip(&mut spans) {
-                (*value, *divisor) = match quotient(input, span) {
-                    Some(Quotient { dividend, divisor }) => (dividend, divisor),
-                    None => (self.cell(row, span, slow), 1.0),
+        let mut decimals = [ShortDecimal::ZERO; 64];
+        for (chunk, values) in out[n_before..].chunks_mut(decimals.len()).enumerate() {
+            let mut others = 0u64;
+            for (i, (decimal, span)) in decimals.iter_mut().zip(&mut spans).enumerate() {
+                *decimal = match short(input, span) {
+                    Some(decimal) => decimal,
+                    None => {
+                        others |= 1 << i;
+                        ShortDecimal::ZERO
+                    }
                 };
-                row += 1;
             }
-            for (value, divisor) in values.iter_mut().zip(&divisors) {
-                *value /= *divisor;
+            ShortDecimal::to_doubles(&decimals, values);
+            while others != 0 {
+                let i = others.trailing_zeros() as usize;
+                others &= others - 1;
+                let row = chunk * decimals.len() + i;
+                values[i] = self.cell(row, self.located.span(row, self.file_column), slow);
             }
         }
     }
@@ -343,7 +347,7 @@ impl Cells<'_> {
 
     #[inline(never)]
     fn cell<T: Default>(&mut self, row: usize, span: Span, slow: impl Fn(&[u8], &Rules) -> Option<T>) -> T {
-        match self.rules.token(span, self.block, self.input) {
+        match self.rules.token(span, self.located.block, self.input) {
             None => self.no_value(row, false),
             Some(text) => match slow(text, self.rules) {
                 Some(value) => value,
@@ -379,7 +383,7 @@ impl Cells<'_> {
 
     #[inline(never)]
     fn text(&mut self, row: usize, span: Span, bytes: &mut Vec<u8>, is_copied: bool) {
-        match self.rules.token(span, self.block, self.input) {
+        match self.rules.token(span, self.located.block, self.input) {
             None => self.nulls.push((self.first_row + row) as u32),
             Some(text) if is_copied || text.is_ascii() => bytes.extend_from_slice(text),
             Some(text) => bytes.extend_from_slice(self.rules.decode(text).as_bytes()),

@@ -36,7 +36,8 @@ impl Borders {
     /// The spans of one column, row by row.
     #[inline(always)]
     pub(super) fn column(&self, column: usize) -> impl ExactSizeIterator<Item = Span> {
-        let at = &self.at[column..];
+        // Without rows there may be fewer borders than columns.
+        let at = self.at.get(column..).unwrap_or_default();
         self.firsts.iter().map(move |first| {
             let first = *first as usize;
             let behind = at[first + 1];
@@ -64,6 +65,23 @@ pub(super) struct PlainScanner {
     needles: Needles,
     records: Records,
     avx2: Option<Avx2>,
+}
+
+/// A marked line.
+struct Line {
+    start: usize,
+    /// Its line end.
+    end: usize,
+    /// The places of the border before its first field and of its line end.
+    first: usize,
+    last: usize,
+}
+
+impl Line {
+    #[inline(always)]
+    fn record(&self, number: u64) -> Record {
+        Record { start: self.start as u32, len: (self.end - self.start) as u32, line: number }
+    }
 }
 
 /// Why marking ended.
@@ -133,18 +151,17 @@ impl PlainScanner {
         let n_cols = block.n_cols;
         borders.firsts.clear();
         let mut start = from;
-        for line in 0..n_lines {
-            let (first, last) = (borders.line_ends[line] as usize, borders.line_ends[line + 1] as usize);
-            let n_fields = last - first;
-            let end = borders.at[last] as usize;
-            if n_fields == n_cols && self.records.is_surely_one(input[start]) {
+        for i in 0..n_lines {
+            let (first, last) = (borders.line_ends[i] as usize, borders.line_ends[i + 1] as usize);
+            let line = Line { start, end: borders.at[last] as usize, first, last };
+            start = line.end + 1;
+            if last - first == n_cols && self.records.is_surely_one(input[line.start]) {
                 borders.firsts.push(first as u32);
-                block.end_row(Record { start: start as u32, len: (end - start) as u32, line: count.line });
+                block.end_row(line.record(count.line));
                 count.line += 1;
             } else {
-                self.add_odd_line(&input[..=end], start, first, last, block, borders, count);
+                self.add_odd_line(input, line, block, borders, count);
             }
-            start = end + 1;
             if block.n_rows() >= max_rows {
                 return (start, Stop::Full);
             }
@@ -160,33 +177,30 @@ impl PlainScanner {
         (start, stop)
     }
 
-    /// A line that is perhaps no record, or has too few or too many fields; its line end is the last byte of `input`.
+    /// A line that is perhaps no record, or has too few or too many fields.
     #[inline(never)]
     fn add_odd_line(
         &self,
         input: &[u8],
-        start: usize,
-        first: usize,
-        last: usize,
+        line: Line,
         block: &mut Block<Oddity>,
         borders: &mut Borders,
         count: &mut LineCount,
     ) {
-        let end = input.len() - 1;
-        let line = count.line;
-        count.line_end(input, start, end);
-        if !self.records.is_one(&input[start..end]) {
+        let record = line.record(count.line);
+        count.line_end(input, line.start, line.end);
+        if !self.records.is_one(&input[line.start..line.end]) {
             return;
         }
-        let n_fields = last - first;
+        let n_fields = line.last - line.first;
         match block.n_cols.checked_sub(n_fields) {
-            None | Some(0) => borders.firsts.push(first as u32),
-            Some(n_missing) => borders.push_short_row(first, last, n_missing),
+            None | Some(0) => borders.firsts.push(line.first as u32),
+            Some(n_missing) => borders.push_short_row(line.first, line.last, n_missing),
         }
         if n_fields != block.n_cols {
             block.note(Oddity::FieldCount(n_fields));
         }
-        block.end_row(Record { start: start as u32, len: (end - start) as u32, line });
+        block.end_row(record);
     }
 }
 
@@ -246,15 +260,15 @@ fn grow(places: &mut Vec<u32>, n: usize) {
     places.resize(n.max(2 * places.len()), 0);
 }
 
-/// The positions of the bits of each byte, in order.
-const BITS: [[u8; 8]; 256] = {
+/// The positions of the bits of each byte, in order; wide, because these are widened faster than bytes.
+static BITS: [[u16; 8]; 256] = {
     let mut bits = [[0; 8]; 256];
     let mut byte = 0;
     while byte < 256 {
         let (mut n, mut bit) = (0, 0);
         while bit < 8 {
             if byte >> bit & 1 == 1 {
-                bits[byte][n] = bit as u8;
+                bits[byte][n] = bit as u16;
                 n += 1;
             }
             bit += 1;
@@ -296,4 +310,105 @@ fn write_places(room: &mut [u32; ROOM], n: u32, borders: u64, mut line_ends: u64
 #[inline(always)]
 fn below_lowest(word: u64) -> u64 {
     word.wrapping_sub(1) & !word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::Scanner;
+    use super::*;
+
+    const N_COLS: usize = 3;
+
+    /// The rows found, then where and why the search stopped.
+    type Found = (Vec<String>, Vec<(u32, Oddity)>, (usize, Stop));
+
+    fn found(block: &Block<Oddity>, span: impl Fn(usize, usize) -> Span, input: &[u8], stop: (usize, Stop)) -> Found {
+        let text = |span: Span| span.text(input, b"", b"").map_or("-".into(), String::from_utf8_lossy);
+        let rows = block.records.iter().enumerate().map(|(row, record)| {
+            let fields: Vec<_> = (0..N_COLS).map(|column| text(span(row, column))).collect();
+            format!("{record:?} {}", fields.join("|"))
+        });
+        (rows.collect(), block.odd.clone(), stop)
+    }
+
+    fn plain(input: &[u8], max_rows: usize, last_start: usize, avx2: Option<Avx2>) -> Found {
+        let options = CsvOptions::parse([("comment", "#")]).unwrap();
+        let scanner = PlainScanner::new(&options, avx2).unwrap();
+        let (mut block, mut borders) = (Block::new(N_COLS), Borders::default());
+        let (block_, borders_, count) = (&mut block, &mut borders, &mut LineCount { line: 1, after_cr: false });
+        let task = Task { input, from: 0, last_start, max_rows, block: block_, borders: borders_, count };
+        let stop = scanner.scan(task);
+        for column in 0..N_COLS {
+            let expected: Vec<_> = (0..block.n_rows()).map(|row| borders.span(row, column)).collect();
+            assert_eq!(borders.column(column).collect::<Vec<_>>(), expected);
+        }
+        found(&block, |row, column| borders.span(row, column), input, stop)
+    }
+
+    fn simple(input: &[u8]) -> Found {
+        let options = CsvOptions::parse([("comment", "#")]).unwrap();
+        let (mut block, mut count) = (Block::new(N_COLS), LineCount { line: 1, after_cr: false });
+        let stop = Scanner::new(&options).scan(input, 0, usize::MAX, 200, &mut block, &mut count);
+        found(&block, |row, column| block.spans[row * N_COLS + column], input, stop)
+    }
+
+    #[track_caller]
+    fn check(input: &str, expected_rows: &[&str], expected_stop: (usize, Stop)) {
+        let (rows, _, stop) = plain(input.as_bytes(), 100, usize::MAX, Avx2::detect());
+        let fields: Vec<_> = rows.iter().map(|row| row.rsplit_once("} ").unwrap().1).collect();
+        assert_eq!((&fields[..], stop), (expected_rows, expected_stop));
+    }
+
+    #[test]
+    fn short_rows_are_filled_and_long_rows_cut() {
+        check("1\n1,2,3,4\n1,2\n1,2,3\n1,", &["1|-|-", "1|2|3", "1|2|-", "1|2|3"], (20, Stop::NeedMore));
+    }
+
+    #[test]
+    fn a_line_with_a_quote_anywhere_ends_the_search() {
+        check("1,2,3\n4,5,6\n7,x\"y,8\n9,9,9\n", &["1|2|3", "4|5|6"], (12, Stop::Quoted));
+    }
+
+    #[test]
+    fn a_line_of_far_too_many_fields_ends_the_search() {
+        check(&format!("1,2,3\n{}\n4,5,6\n", ",".repeat(200)), &["1|2|3"], (6, Stop::Quoted));
+    }
+
+    #[test]
+    fn the_lines_are_those_that_the_other_scanner_finds() {
+        let mut state = 0x9E37_79B9_7F4A_7C15u64;
+        let mut next = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let mut n_rows = 0;
+        for round in 0..20_000 {
+            let alphabet: &[u8] = if round % 4 == 0 { b",,,,xx1\n\r #\"" } else { b",,,,,xxxxxxxx111\n\r #" };
+            let input: Vec<u8> = (0..next(400)).map(|_| alphabet[next(alphabet.len() as u64) as usize]).collect();
+            let shown = String::from_utf8_lossy(&input);
+            let by_all = plain(&input, 200, usize::MAX, None);
+            let (rows, odd, stop) = plain(&input, 200, usize::MAX, Avx2::detect());
+            assert_eq!((&rows, &odd, &stop), (&by_all.0, &by_all.1, &by_all.2), "{shown:?}");
+            let (expected, expected_odd, expected_stop) = simple(&input);
+            assert_eq!(rows[..], expected[..rows.len()], "{shown:?}");
+            let expected_odd: Vec<_> = expected_odd.into_iter().filter(|(row, _)| *row < rows.len() as u32).collect();
+            assert_eq!(odd, expected_odd, "{shown:?}");
+            n_rows += rows.len();
+            if stop.1 == Stop::NeedMore {
+                assert_eq!(stop, expected_stop, "{shown:?}");
+                assert_eq!(rows.len(), expected.len(), "{shown:?}");
+            }
+        }
+        assert!(n_rows > 100_000, "{n_rows}");
+    }
+
+    #[test]
+    fn the_search_ends_with_the_rows_and_the_bytes_asked_for() {
+        let input = b"1,2,3\n4,5,6\n7,8,9\n";
+        assert_eq!(plain(input, 2, usize::MAX, Avx2::detect()).2, (12, Stop::Full));
+        assert_eq!(plain(input, 9, 5, Avx2::detect()).2, (6, Stop::BeyondEnd));
+        assert_eq!(plain(input, 9, 6, Avx2::detect()).2, (12, Stop::BeyondEnd));
+    }
 }

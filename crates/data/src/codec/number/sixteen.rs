@@ -13,10 +13,22 @@ use std::arch::x86_64::{
     _mm_subs_epu8, _mm_testz_si128,
 };
 
-use super::double::{MAX_EXACT, Quotient};
+use super::double::ShortDecimal;
 
-/// The last sixteen bytes of a window that begins at byte `n` keep the last `n` of sixteen bytes.
-const LAST: [u8; 32] = {
+/// What depends on where the digits and the point are; all in one place, so that one address is enough for all.
+struct Tables {
+    /// The sixteen bytes from byte `n` on keep the last `n` of sixteen characters.
+    last: [u8; 32],
+    /// Moves what is before the point at this place towards the end by one, over the point; 16 leaves all as it is.
+    over_point: [[u8; 16]; 17],
+    /// What the digits of a number with its point at this place are divided by; 16 is no point. The second are for
+    /// negative numbers.
+    divisors: [[f64; 17]; 2],
+}
+
+static TABLES: Tables = Tables { last: last(), over_point: over_point(), divisors: divisors() };
+
+const fn last() -> [u8; 32] {
     let mut mask = [0; 32];
     let mut i = 16;
     while i < 32 {
@@ -24,10 +36,9 @@ const LAST: [u8; 32] = {
         i += 1;
     }
     mask
-};
+}
 
-/// Moves what is before the point at this place towards the end by one, over the point; 16 leaves all as it is.
-const OVER_POINT: [[u8; 16]; 17] = {
+const fn over_point() -> [[u8; 16]; 17] {
     /// The index that makes a byte zero.
     const ZERO: u8 = 0x80;
     let mut moves = [[0; 16]; 17];
@@ -45,10 +56,24 @@ const OVER_POINT: [[u8; 16]; 17] = {
         point += 1;
     }
     moves
-};
+}
 
-/// What the digits of a number with its point at this place are divided by; 16 is no point.
-const DIVISORS: [f64; 17] = [1e15, 1e14, 1e13, 1e12, 1e11, 1e10, 1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1e0, 1e0];
+const fn divisors() -> [[f64; 17]; 2] {
+    let mut divisors = [[1.0; 17]; 2];
+    let mut point = 16;
+    let mut power = 1.0;
+    while point > 0 {
+        point -= 1;
+        divisors[0][point] = power;
+        power *= 10.0;
+    }
+    let mut i = 0;
+    while i < 17 {
+        divisors[1][i] = -divisors[0][i];
+        i += 1;
+    }
+    divisors
+}
 
 /// Reads the integer in `input[start..start + len]`.
 #[inline]
@@ -56,7 +81,7 @@ const DIVISORS: [f64; 17] = [1e15, 1e14, 1e13, 1e12, 1e11, 1e10, 1e9, 1e8, 1e7, 
 pub(crate) fn long(input: &[u8], start: usize, len: usize) -> Option<i64> {
     let characters = characters(input, start, len)?;
     match number_of(digits(characters, len)) {
-        Some(value) => Some(value as i64),
+        Some(value) => Some(value),
         None => negative_long(characters, len),
     }
 }
@@ -65,29 +90,27 @@ pub(crate) fn long(input: &[u8], start: usize, len: usize) -> Option<i64> {
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn negative_long(characters: &[u8; 16], len: usize) -> Option<i64> {
     match len > 1 && characters[16 - len] == b'-' {
-        true => Some(-(number_of(digits(characters, len - 1))? as i64)),
+        true => Some(-number_of(digits(characters, len - 1))?),
         false => None,
     }
 }
 
-/// Reads the double in `input[start..start + len]`.
+/// Reads the decimal in `input[start..start + len]`.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-pub(crate) fn quotient(input: &[u8], start: usize, len: usize) -> Option<Quotient> {
+pub(crate) fn short_decimal(input: &[u8], start: usize, len: usize) -> Option<ShortDecimal> {
     let characters = characters(input, start, len)?;
-    let is_negative = characters[16 - len] == b'-';
-    let n = len - usize::from(is_negative);
+    let is_negative = usize::from(characters[16 - len] == b'-');
+    let n = len - is_negative;
     let digits = digits(characters, n);
     let points = _mm_cmpeq_epi8(digits, _mm_set1_epi8(b'.'.wrapping_sub(b'0') as i8));
     let point = (_mm_movemask_epi8(points) as u32 | 1 << 16).trailing_zeros() as usize;
-    let value = number_of(_mm_shuffle_epi8(digits, vector(&OVER_POINT[point])))?;
+    let (high, low) = eights(_mm_shuffle_epi8(digits, vector(&TABLES.over_point[point])))?;
     let n_digits = n - usize::from(point < 16);
-    if n_digits == 0 || value > MAX_EXACT {
+    if n_digits == 0 || high >= ShortDecimal::HIGH_END {
         return None;
     }
-    let sign = u64::from(is_negative) << 63;
-    let dividend = f64::from_bits((value as i64 as f64).to_bits() ^ sign);
-    Some(Quotient { dividend, divisor: DIVISORS[point] })
+    Some(ShortDecimal { high, low, divisor: TABLES.divisors[is_negative][point] })
 }
 
 /// The sixteen characters that end with the `len` (1 to 16) from `start` on.
@@ -106,13 +129,21 @@ fn characters(input: &[u8], start: usize, len: usize) -> Option<&[u8; 16]> {
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn digits(characters: &[u8; 16], n: usize) -> __m128i {
     let values = _mm_sub_epi8(vector(characters), _mm_set1_epi8(b'0' as i8));
-    _mm_and_si128(values, vector(LAST[n..].first_chunk().expect("sixteen bytes behind the first sixteen")))
+    _mm_and_si128(values, vector(TABLES.last[n..].first_chunk().expect("sixteen bytes behind the first sixteen")))
 }
 
 /// The number that sixteen digits write; `None` when one is none.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn number_of(digits: __m128i) -> Option<u64> {
+fn number_of(digits: __m128i) -> Option<i64> {
+    let (high, low) = eights(digits)?;
+    Some(i64::from(high) * 100_000_000 + i64::from(low))
+}
+
+/// The numbers that the first and the last eight of sixteen digits write; `None` when one is none.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn eights(digits: __m128i) -> Option<(u32, u32)> {
     let others = _mm_subs_epu8(digits, _mm_set1_epi8(9));
     if _mm_testz_si128(others, others) == 0 {
         return None;
@@ -121,7 +152,7 @@ fn number_of(digits: __m128i) -> Option<u64> {
     let fours = _mm_madd_epi16(pairs, _mm_set1_epi32(100 | 1 << 16));
     let eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours), _mm_set1_epi32(10_000 | 1 << 16));
     let both = _mm_cvtsi128_si64(eights) as u64;
-    Some((both & u64::from(u32::MAX)) * 100_000_000 + (both >> 32))
+    Some((both as u32, (both >> 32) as u32))
 }
 
 #[inline]
@@ -136,6 +167,12 @@ mod tests {
     use super::*;
     use crate::codec::cpu::Avx2;
     use crate::codec::number::{parse_double, parse_long};
+
+    fn to_double(decimal: ShortDecimal) -> f64 {
+        let mut doubles = [0.0];
+        ShortDecimal::to_doubles(&[decimal], &mut doubles);
+        doubles[0]
+    }
 
     #[allow(unsafe_code, reason = "the processor has been asked")]
     #[test]
@@ -163,7 +200,7 @@ mod tests {
                 assert_eq!(Some(value), parse_long(text), "{shown}");
                 n_longs += 1;
             }
-            if let Some(value) = unsafe { quotient(&input, before, len) }.map(|q| q.dividend / q.divisor) {
+            if let Some(value) = unsafe { short_decimal(&input, before, len) }.map(to_double) {
                 assert_eq!(Some(value.to_bits()), parse_double(text).map(f64::to_bits), "{shown}");
                 n_doubles += 1;
             }
@@ -180,10 +217,10 @@ mod tests {
         let read = |text: &str| {
             let input = format!("................{text}");
             let at = (input.as_bytes(), 16, text.len());
-            unsafe { (long(at.0, at.1, at.2), quotient(at.0, at.1, at.2).map(|q| q.dividend / q.divisor)) }
+            unsafe { (long(at.0, at.1, at.2), short_decimal(at.0, at.1, at.2).map(to_double)) }
         };
         assert_eq!(read("9999999999999999"), (Some(9_999_999_999_999_999), None));
-        assert_eq!(read("9007199254740992"), (Some(9_007_199_254_740_992), Some(9_007_199_254_740_992.0)));
+        assert_eq!(read("9007199199999999"), (Some(9_007_199_199_999_999), Some(9_007_199_199_999_999.0)));
         assert_eq!(read("9007199254740993"), (Some(9_007_199_254_740_993), None));
         assert_eq!(read("00000000000000001"), (None, None));
         assert_eq!(read("-123456789012345"), (Some(-123_456_789_012_345), Some(-123_456_789_012_345.0)));
