@@ -26,6 +26,25 @@ impl Span {
         Span { start: start as u32, len: len as u32 }
     }
 
+    /// What stands between two borders, positions of one byte each in the input.
+    #[inline(always)]
+    pub(crate) fn between(before: u32, behind: u32) -> Span {
+        let start = before.wrapping_add(1);
+        Span { start, len: behind.wrapping_sub(start) }
+    }
+
+    /// Where the text begins, when there is some in the input.
+    #[inline(always)]
+    pub(crate) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The length of the text in the input; for all other fields 0 or beyond any length.
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.len as usize
+    }
+
     /// What stands between quotes in the input: a quoted nothing is not no text.
     #[inline]
     pub(crate) fn of_quoted(start: usize, len: usize) -> Span {
@@ -71,7 +90,7 @@ impl Span {
 }
 
 /// Rows that are located before their columns are read: few enough that text and spans stay in the cache.
-pub(crate) const CAPACITY: usize = 512;
+pub(crate) const CAPACITY: usize = 256;
 
 /// One record of a block.
 #[derive(Debug, Clone, Copy)]
@@ -116,10 +135,10 @@ impl<O> Block<O> {
         self.records.len()
     }
 
-    /// The spans of each row.
+    /// The spans of one column, row by row.
     #[inline]
-    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = &[Span]> {
-        self.spans.chunks_exact(self.n_cols.max(1)).take(self.records.len())
+    pub(crate) fn column(&self, column: usize) -> impl ExactSizeIterator<Item = Span> {
+        self.spans.chunks_exact(self.n_cols.max(1)).take(self.records.len()).map(move |row| row[column])
     }
 
     /// The spans of the row that has not been ended yet.

@@ -10,6 +10,7 @@
 mod batch;
 mod builder;
 mod cell;
+mod cpu;
 pub mod csv;
 pub mod datetime;
 mod error;

@@ -12,11 +12,13 @@ mod double;
 mod integer;
 mod java17;
 mod print;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod sixteen;
 
 pub use decimal::parse_decimal;
 pub(crate) use decimal::{decimal_digits, decimal_parts_of};
+pub(crate) use double::{ShortDecimal, short_decimal_at, trim_java};
 pub use double::{parse_double, parse_float};
-pub(crate) use double::{parse_double_at, trim_java};
 pub(crate) use integer::parse_long_at;
 pub use integer::{parse_int, parse_long};
 pub use print::{double_to_spark_string, float_to_spark_string, write_double, write_float, write_long};

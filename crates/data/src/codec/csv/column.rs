@@ -4,12 +4,18 @@ use arrow_array::ArrayRef;
 use arrow_schema::Field;
 
 use super::options::{CsvOptions, Encoding};
+use super::plain::Borders;
 use super::tokenizer::Oddity;
 use crate::codec::builder::{ColumnBuilder, Values, text_like_java};
+use crate::codec::cpu::Avx2;
 use crate::codec::datetime::TextTime;
 use crate::codec::error::DecodeError;
 use crate::codec::field::{BadCell, Block, Span};
-use crate::codec::number::{parse_decimal, parse_double, parse_double_at, parse_float, parse_long, parse_long_at};
+#[cfg(target_arch = "x86_64")]
+use crate::codec::number::sixteen;
+use crate::codec::number::{
+    ShortDecimal, parse_decimal, parse_double, parse_float, parse_long, parse_long_at, short_decimal_at,
+};
 use crate::schema::type_name;
 
 /// What texts mean beyond their type.
@@ -20,8 +26,11 @@ pub(super) struct Rules {
     nan_value: Vec<u8>,
     positive_inf: Vec<u8>,
     negative_inf: Vec<u8>,
+    /// A text of digits and signs means its number and nothing else.
+    numbers_are_numbers: bool,
     latin1: bool,
     time: TextTime,
+    avx2: Option<Avx2>,
 }
 
 impl Rules {
@@ -32,15 +41,21 @@ impl Rules {
             false => text.as_bytes().to_vec(),
             true => text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect(),
         };
-        Rules {
+        let mut rules = Rules {
             null_value: encoded(&options.null_value),
             empty_value: encoded(options.empty_value_in_read()),
             nan_value: encoded(&options.nan_value),
             positive_inf: encoded(&options.positive_inf),
             negative_inf: encoded(&options.negative_inf),
+            numbers_are_numbers: true,
             latin1,
             time: TextTime::of_csv(options),
-        }
+            avx2: Avx2::detect(),
+        };
+        let is_number = |text: &Vec<u8>| !text.is_empty() && parse_double(text).is_some_and(f64::is_finite);
+        let special = [&rules.null_value, &rules.nan_value, &rules.positive_inf, &rules.negative_inf];
+        rules.numbers_are_numbers = !special.into_iter().any(is_number);
+        rules
     }
 
     /// Text of the file's encoding as a string; what is no text becomes U+FFFD.
@@ -60,6 +75,23 @@ impl Rules {
     #[inline]
     pub(super) fn token<'a>(&'a self, span: Span, block: &'a Block<Oddity>, input: &'a [u8]) -> Option<&'a [u8]> {
         span.text(input, &block.scratch, &self.empty_value).filter(|text| *text != self.null_value)
+    }
+}
+
+/// Rows whose fields have been located.
+pub(super) struct Located<'a> {
+    pub(super) block: &'a Block<Oddity>,
+    /// Where the fields lie when it is not the block's spans that say so.
+    pub(super) borders: Option<&'a Borders>,
+    pub(super) input: &'a [u8],
+}
+
+impl Located<'_> {
+    pub(super) fn span(&self, row: usize, file_column: usize) -> Span {
+        match self.borders {
+            Some(borders) => borders.span(row, file_column),
+            None => self.block.spans[row * self.block.n_cols + file_column],
+        }
     }
 }
 
@@ -86,43 +118,23 @@ impl Column {
         }
     }
 
-    /// Appends the column's cells of all rows of `block`; a cell that cannot be read is null and listed in `bad`.
-    pub(super) fn read(&mut self, block: &Block<Oddity>, input: &[u8], rules: &Rules, bad: &mut Vec<BadCell>) {
-        let builder = &mut self.builder;
+    /// Appends the column's cells of all located rows; a cell that cannot be read is null and listed in `bad`.
+    pub(super) fn read(&mut self, located: &Located<'_>, rules: &Rules, bad: &mut Vec<BadCell>) {
+        let Column { file_column, builder } = self;
         let mut cells = Cells {
-            block,
-            input,
+            located,
+            input: located.input,
             rules,
-            file_column: self.file_column,
+            file_column: *file_column,
             first_row: builder.n_rows,
             nulls: &mut builder.nulls,
             bad,
         };
-        match &mut builder.values {
-            Values::Int8(out) => cells.integers(out),
-            Values::Int16(out) => cells.integers(out),
-            Values::Int32(out) => cells.integers(out),
-            Values::Int64(out) => cells.integers(out),
-            Values::Float64(out) => {
-                cells.numbers(out, parse_double_at, |text, rules| rules.special(text).or_else(|| parse_double(text)))
-            }
-            Values::Float32(out) => {
-                cells.parsed(out, |text, rules| rules.special(text).map(|v| v as f32).or_else(|| parse_float(text)))
-            }
-            Values::Boolean(out) => cells.parsed(out, |text, _| parse_boolean(text)),
-            Values::Date(out) => cells.parsed(out, |text, rules| rules.time.days(text)),
-            Values::Timestamp(out, Some(_)) => cells.parsed(out, |text, rules| rules.time.micros(text)),
-            Values::Timestamp(out, None) => cells.parsed(out, |text, rules| rules.time.micros_ntz(text)),
-            Values::Decimal(out, precision, scale) => {
-                let (precision, scale) = (*precision, *scale);
-                cells.parsed(out, move |text, _| parse_decimal(text, precision, scale));
-            }
-            Values::Text { offsets, bytes, binary } => cells.texts(offsets, bytes, *binary),
-            Values::Vector(_) | Values::Struct(..) | Values::List { .. } => {
-                unreachable!("nested types were refused when the column was made")
-            }
+        match located.borders {
+            Some(borders) => cells.read_plain(&mut builder.values, borders),
+            None => cells.read(&mut builder.values, located.block.column(*file_column)),
         }
-        builder.n_rows += block.n_rows();
+        builder.n_rows += located.block.n_rows();
     }
 
     /// The finished column; the next batch starts empty.
@@ -151,14 +163,6 @@ impl Rules {
     pub(super) fn is_special(&self, text: &[u8]) -> bool {
         self.special(text).is_some()
     }
-
-    /// Whether a text of digits and signs may mean something else than its number.
-    fn numbers_are_numbers(&self) -> bool {
-        let is_number = |text: &[u8]| !text.is_empty() && parse_double(text).is_some_and(f64::is_finite);
-        ![&self.null_value, &self.nan_value, &self.negative_inf, &self.positive_inf]
-            .into_iter()
-            .any(|text| is_number(text))
-    }
 }
 
 fn parse_boolean(text: &[u8]) -> Option<bool> {
@@ -173,7 +177,7 @@ fn parse_boolean(text: &[u8]) -> Option<bool> {
 
 /// The cells of one column in one block.
 struct Cells<'a> {
-    block: &'a Block<Oddity>,
+    located: &'a Located<'a>,
     input: &'a [u8],
     rules: &'a Rules,
     file_column: usize,
@@ -183,31 +187,83 @@ struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    fn integers<T: TryFrom<i64> + Default + Copy>(&mut self, out: &mut Vec<T>) {
-        self.numbers(
-            out,
-            |input, start, len| T::try_from(parse_long_at(input, start, len)?).ok(),
-            |text, _| T::try_from(parse_long(text)?).ok(),
-        );
+    fn read_plain(&mut self, values: &mut Values, borders: &Borders) {
+        #[cfg(target_arch = "x86_64")]
+        if self.rules.avx2.is_some() {
+            #[allow(
+                unsafe_code,
+                reason = "`Avx2` is the proof that the processor has what the function is compiled for"
+            )]
+            return unsafe { self.read_by_avx2(values, borders) };
+        }
+        self.read(values, borders.column(self.file_column));
     }
 
-    /// Numbers by the fast path where the text lies in the input, else by the slow one.
-    fn numbers<T: Default + Copy>(
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn read_by_avx2(&mut self, values: &mut Values, borders: &Borders) {
+        match values {
+            Values::Int32(out) => self.integers_by_avx2(out, borders),
+            Values::Int64(out) => self.integers_by_avx2(out, borders),
+            Values::Float64(out) => self.doubles_by_avx2(out, borders),
+            others => self.read(others, borders.column(self.file_column)),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn integers_by_avx2<T: TryFrom<i64> + Default + Copy>(&mut self, out: &mut Vec<T>, borders: &Borders) {
+        let long = |input: &[u8], span: Span| sixteen::long(input, span.start(), span.len());
+        self.integers(out, borders.column(self.file_column), long);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(never)]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+    fn doubles_by_avx2(&mut self, out: &mut Vec<f64>, borders: &Borders) {
+        let short = |input: &[u8], span: Span| sixteen::short_decimal(input, span.start(), span.len());
+        self.doubles(out, borders.column(self.file_column), short);
+    }
+
+    fn read(&mut self, values: &mut Values, spans: impl ExactSizeIterator<Item = Span>) {
+        let long = |input: &[u8], span: Span| {
+            let (start, len) = span.in_input()?;
+            parse_long_at(input, start, len)
+        };
+        let short = |input: &[u8], span: Span| {
+            let (start, len) = span.in_input()?;
+            short_decimal_at(input, start, len)
+        };
+        match values {
+            Values::Int8(out) => self.integers(out, spans, long),
+            Values::Int16(out) => self.integers(out, spans, long),
+            Values::Int32(out) => self.integers(out, spans, long),
+            Values::Int64(out) => self.integers(out, spans, long),
+            Values::Float64(out) => self.doubles(out, spans, short),
+            Values::Text { offsets, bytes, binary } => self.texts(spans, offsets, bytes, *binary),
+            others => self.others(others, spans),
+        }
+    }
+
+    /// Integers by `long` where it takes them, else by the slow path.
+    #[inline(always)]
+    fn integers<T: TryFrom<i64> + Default + Copy>(
         &mut self,
         out: &mut Vec<T>,
-        fast: impl Fn(&[u8], usize, usize) -> Option<T>,
-        slow: impl Fn(&[u8], &Rules) -> Option<T> + Copy,
+        spans: impl ExactSizeIterator<Item = Span>,
+        long: impl Fn(&[u8], Span) -> Option<i64>,
     ) {
-        if !self.rules.numbers_are_numbers() {
-            return self.parsed(out, slow);
+        let slow = |text: &[u8], _: &Rules| T::try_from(parse_long(text)?).ok();
+        if !self.rules.numbers_are_numbers {
+            return self.parsed(out, spans, slow);
         }
-        let (block, input, file_column) = (self.block, self.input, self.file_column);
-        let start = out.len();
-        out.resize(start + block.n_rows(), T::default());
-        // A plain loop over rows: a chain of iterators over the strided spans cost half as much again.
-        for (row, (value, spans)) in out[start..].iter_mut().zip(block.rows()).enumerate() {
-            let span = spans[file_column];
-            let read = span.in_input().and_then(|(start, len)| fast(input, start, len));
+        let input = self.input;
+        let n_before = out.len();
+        out.resize(n_before + spans.len(), T::default());
+        // A plain loop: chains of iterators are not inlined into code for more than the oldest processors.
+        for (row, (value, span)) in out[n_before..].iter_mut().zip(spans).enumerate() {
+            let read = long(input, span).and_then(|value| T::try_from(value).ok());
             *value = match read {
                 Some(read) => read,
                 None => self.cell(row, span, slow),
@@ -215,13 +271,68 @@ impl Cells<'_> {
         }
     }
 
-    fn parsed<T: Default + Copy>(&mut self, out: &mut Vec<T>, slow: impl Fn(&[u8], &Rules) -> Option<T> + Copy) {
-        let (block, file_column) = (self.block, self.file_column);
-        let start = out.len();
-        out.resize(start + block.n_rows(), T::default());
-        for (row, (value, spans)) in out[start..].iter_mut().zip(block.rows()).enumerate() {
-            *value = self.cell(row, spans[file_column], slow);
+    /// Doubles by `short` where it takes them, else by the slow path.
+    #[inline(always)]
+    fn doubles(
+        &mut self,
+        out: &mut Vec<f64>,
+        mut spans: impl ExactSizeIterator<Item = Span>,
+        short: impl Fn(&[u8], Span) -> Option<ShortDecimal>,
+    ) {
+        let slow = |text: &[u8], rules: &Rules| rules.special(text).or_else(|| parse_double(text));
+        if !self.rules.numbers_are_numbers {
+            return self.parsed(out, spans, slow);
         }
+        let input = self.input;
+        let n_before = out.len();
+        out.resize(n_before + spans.len(), 0.0);
+        let mut decimals = [ShortDecimal::ZERO; 64];
+        for (chunk, values) in out[n_before..].chunks_mut(decimals.len()).enumerate() {
+            let mut others = 0u64;
+            for (i, (decimal, span)) in decimals.iter_mut().zip(&mut spans).enumerate() {
+                *decimal = match short(input, span) {
+                    Some(decimal) => decimal,
+                    None => {
+                        others |= 1 << i;
+                        ShortDecimal::ZERO
+                    }
+                };
+            }
+            ShortDecimal::to_doubles(&decimals, values);
+            while others != 0 {
+                let i = others.trailing_zeros() as usize;
+                others &= others - 1;
+                let row = chunk * decimals.len() + i;
+                values[i] = self.cell(row, self.located.span(row, self.file_column), slow);
+            }
+        }
+    }
+
+    /// Columns whose cells take longer than finding them.
+    #[inline(never)]
+    fn others(&mut self, values: &mut Values, spans: impl ExactSizeIterator<Item = Span>) {
+        match values {
+            Values::Float32(out) => self
+                .parsed(out, spans, |text, rules| rules.special(text).map(|v| v as f32).or_else(|| parse_float(text))),
+            Values::Boolean(out) => self.parsed(out, spans, |text, _| parse_boolean(text)),
+            Values::Date(out) => self.parsed(out, spans, |text, rules| rules.time.days(text)),
+            Values::Timestamp(out, Some(_)) => self.parsed(out, spans, |text, rules| rules.time.micros(text)),
+            Values::Timestamp(out, None) => self.parsed(out, spans, |text, rules| rules.time.micros_ntz(text)),
+            Values::Decimal(out, precision, scale) => {
+                let (precision, scale) = (*precision, *scale);
+                self.parsed(out, spans, move |text, _| parse_decimal(text, precision, scale));
+            }
+            _ => unreachable!("numbers and texts have their own loops, nested types were refused"),
+        }
+    }
+
+    fn parsed<T: Default + Copy>(
+        &mut self,
+        out: &mut Vec<T>,
+        spans: impl ExactSizeIterator<Item = Span>,
+        slow: impl Fn(&[u8], &Rules) -> Option<T> + Copy,
+    ) {
+        out.extend(spans.enumerate().map(|(row, span)| self.cell(row, span, slow)));
     }
 
     #[cold]
@@ -234,8 +345,9 @@ impl Cells<'_> {
         T::default()
     }
 
+    #[inline(never)]
     fn cell<T: Default>(&mut self, row: usize, span: Span, slow: impl Fn(&[u8], &Rules) -> Option<T>) -> T {
-        match self.rules.token(span, self.block, self.input) {
+        match self.rules.token(span, self.located.block, self.input) {
             None => self.no_value(row, false),
             Some(text) => match slow(text, self.rules) {
                 Some(value) => value,
@@ -244,19 +356,71 @@ impl Cells<'_> {
         }
     }
 
-    fn texts(&mut self, offsets: &mut Vec<i32>, bytes: &mut Vec<u8>, binary: bool) {
-        let (block, file_column) = (self.block, self.file_column);
-        offsets.reserve(block.n_rows());
-        for (row, spans) in block.rows().enumerate() {
-            match self.rules.token(spans[file_column], block, self.input) {
-                None => self.nulls.push((self.first_row + row) as u32),
-                Some(text) if self.rules.latin1 && !binary && !text.is_ascii() => {
-                    bytes.extend_from_slice(self.rules.decode(text).as_bytes());
-                }
-                Some(text) => bytes.extend_from_slice(text),
+    #[inline(never)]
+    fn texts(
+        &mut self,
+        spans: impl ExactSizeIterator<Item = Span>,
+        offsets: &mut Vec<i32>,
+        bytes: &mut Vec<u8>,
+        binary: bool,
+    ) {
+        let (input, null_value) = (self.input, &self.rules.null_value[..]);
+        let is_copied = binary || !self.rules.latin1;
+        let mut staged = Staged { text: [0; STAGED_BYTES], n: 0 };
+        let n_before = offsets.len();
+        offsets.resize(n_before + spans.len(), 0);
+        for (row, (offset, span)) in offsets[n_before..].iter_mut().zip(spans).enumerate() {
+            let is_staged = is_copied && span.len() != null_value.len() && staged.push(input, span);
+            if !is_staged {
+                staged.append_to(bytes);
+                self.text(row, span, bytes, is_copied);
             }
             // An offset beyond 31 bits is found when the column is finished.
-            offsets.push(bytes.len() as i32);
+            *offset = (bytes.len() + staged.n) as i32;
         }
+        staged.append_to(bytes);
+    }
+
+    #[inline(never)]
+    fn text(&mut self, row: usize, span: Span, bytes: &mut Vec<u8>, is_copied: bool) {
+        match self.rules.token(span, self.located.block, self.input) {
+            None => self.nulls.push((self.first_row + row) as u32),
+            Some(text) if is_copied || text.is_ascii() => bytes.extend_from_slice(text),
+            Some(text) => bytes.extend_from_slice(self.rules.decode(text).as_bytes()),
+        }
+    }
+}
+
+/// Text that is taken to be short is copied with this many bytes, however short it is.
+const SHORT_TEXT_BYTES: usize = 32;
+
+/// How much short text is collected before it is appended to a column.
+const STAGED_BYTES: usize = 4096;
+
+/// Short texts, one behind the other: copying a fixed number of bytes is cheaper than calling for a copy of some.
+struct Staged {
+    text: [u8; STAGED_BYTES],
+    n: usize,
+}
+
+impl Staged {
+    /// Whether the text of the field was copied: not when it has none in the input, is long, or finds no room.
+    #[inline(always)]
+    fn push(&mut self, input: &[u8], span: Span) -> bool {
+        let source = input.get(span.start()..).and_then(|rest| rest.first_chunk::<SHORT_TEXT_BYTES>());
+        let target = self.text.get_mut(self.n..).and_then(|rest| rest.first_chunk_mut::<SHORT_TEXT_BYTES>());
+        match (source, target) {
+            (Some(source), Some(target)) if span.len().wrapping_sub(1) < SHORT_TEXT_BYTES => {
+                *target = *source;
+                self.n += span.len();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn append_to(&mut self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.text[..self.n]);
+        self.n = 0;
     }
 }

@@ -2,12 +2,14 @@
 
 use arrow_schema::{FieldRef, SchemaRef};
 
-use super::column::{Column, Rules};
+use super::column::{Column, Located, Rules};
 use super::options::CsvOptions;
-use super::scan::Scanner;
+use super::plain::{Borders, PlainScanner, Task};
+use super::scan::{Records, Scanner};
 use super::tokenizer::{Ended, Oddity, Tokenizer};
 use crate::codec::RowDecoder;
 use crate::codec::batch::{Layout, Rows};
+use crate::codec::cpu::Avx2;
 use crate::codec::error::DecodeError;
 use crate::codec::field::{BadCell, Block, CAPACITY, Record, Span};
 use crate::codec::lines::{detect_line_end, find_line, line_ends_in};
@@ -56,6 +58,9 @@ pub struct CsvDecoder {
     check_field_count: bool,
     max_columns: usize,
     block: Block<Oddity>,
+    /// The fields of the block when its rows are plain lines; else they are its spans.
+    borders: Borders,
+    is_plain: bool,
     fields: Vec<Span>,
     bad: Vec<BadCell>,
 }
@@ -65,12 +70,15 @@ pub struct CsvDecoder {
 enum Format {
     /// One line, one record.
     Lines {
+        records: Records,
         scanner: Scanner,
         tokenizer: Tokenizer,
         /// `None` for LF, CR and CRLF.
         line_sep: Option<Vec<u8>>,
         /// The scanner knows separator and line end, so that only lines with quotes need the tokenizer.
-        plain: bool,
+        simple: bool,
+        /// For lines without any quote, as long as there are some.
+        plain: Option<PlainScanner>,
     },
     /// Records may span lines; the line end is found out from the beginning of the file.
     MultiLine { tokenizer: Tokenizer, line_end: Option<[u8; 2]> },
@@ -85,11 +93,12 @@ impl Format {
             return Format::MultiLine { tokenizer, line_end };
         }
         let scanner = Scanner::new(options);
-        let plain = options.sep.len() == 1
+        let simple = options.sep.len() == 1
             && line_sep.as_deref().is_none_or(|sep| sep == b"\n")
             && options.max_chars_per_column.is_none()
             && n_columns <= options.max_columns;
-        Format::Lines { scanner, tokenizer, line_sep, plain }
+        let plain = PlainScanner::new(options, Avx2::detect()).filter(|_| simple);
+        Format::Lines { records: Records::new(options), scanner, tokenizer, line_sep, simple, plain }
     }
 }
 
@@ -127,6 +136,8 @@ impl CsvDecoder {
             check_field_count: layout.all_wanted || layout.has_corrupt_column() || options.mode == RowMode::Reject,
             max_columns: options.max_columns,
             block: Block::new(n_columns),
+            borders: Borders::default(),
+            is_plain: false,
             fields: Vec::new(),
             bad: Vec::new(),
             file_fields: layout.file_fields,
@@ -164,6 +175,20 @@ impl CsvDecoder {
         &self.rows.output
     }
 
+    /// Fills the block with the fields of up to `wanted` plain lines from `at` on; `None` when the first is not plain.
+    fn locate_plain(&mut self, window: &[u8], at: usize, last_start: usize, wanted: usize) -> Option<(usize, Stop)> {
+        let Self { format, block, borders, input: Input { count, .. }, .. } = self;
+        let Format::Lines { plain: Some(scanner), .. } = format else { return None };
+        let task = Task { input: window, from: at, last_start, max_rows: wanted, block, borders, count };
+        let (next, stop) = scanner.scan(task);
+        match stop {
+            Stop::Quoted if next == at => None,
+            // The lines before a quoted one are a block; the next block begins with that line.
+            Stop::Quoted => Some((next, Stop::Full)),
+            _ => Some((next, stop)),
+        }
+    }
+
     /// Fills the block with the fields of up to `wanted` records from `at` on; says where it ended and why.
     fn locate(
         &mut self,
@@ -175,8 +200,8 @@ impl CsvDecoder {
     ) -> (usize, Stop) {
         let Self { format, block, fields, input: Input { count, .. }, .. } = self;
         match format {
-            Format::Lines { scanner, tokenizer, line_sep, plain } => loop {
-                if *plain {
+            Format::Lines { scanner, records, tokenizer, line_sep, simple, .. } => loop {
+                if *simple {
                     let (next, stop) = scanner.scan(window, at, last_start, wanted, block, count);
                     at = next;
                     if stop != Stop::Quoted {
@@ -189,7 +214,7 @@ impl CsvDecoder {
                 let Some((end, next)) = find_line(window, at, line_sep.as_deref()) else {
                     return (at, Stop::NeedMore);
                 };
-                if scanner.is_record(&window[at..end]) {
+                if records.is_one(&window[at..end]) {
                     let record = Record { start: at as u32, len: (end - at) as u32, line: count.line };
                     let ended = tokenizer.line(&window[at..end], at, fields, &mut block.scratch);
                     add_row(block, record, fields, ended);
@@ -259,17 +284,20 @@ impl CsvDecoder {
     /// Reads the columns of the rows in the block, and deals with those that are malformed.
     fn read_block(&mut self, window: &[u8], position: u64) -> Result<(), DecodeError> {
         self.bad.clear();
+        let borders = self.is_plain.then_some(&self.borders);
+        let located = Located { block: &self.block, borders, input: window };
         for (_, column) in &mut self.columns {
-            column.read(&self.block, window, &self.rules, &mut self.bad);
+            column.read(&located, &self.rules, &mut self.bad);
         }
         let mut faults = self.faults();
         faults.sort_by_key(|(row, _)| *row);
         faults.dedup_by_key(|(row, _)| *row);
-        let Self { rows, rules, block, file_fields, .. } = self;
+        let Self { rows, rules, block, borders, is_plain, file_fields, .. } = self;
+        let located = Located { block, borders: is_plain.then_some(borders), input: window };
         for (row, fault) in faults {
             let record = block.records[row as usize];
             let text = |raw: &[u8]| rules.decode(raw);
-            let describe = || describe(fault, file_fields, rules, block, window);
+            let describe = || describe(fault, file_fields, rules, &located);
             rows.malformed(row, record, window, position, text, describe)?;
         }
         rows.add(&block.records, position);
@@ -322,7 +350,13 @@ impl WindowDecoder for CsvDecoder {
                 (false, false) => self.rows.n_free().min(CAPACITY),
             };
             self.block.clear();
-            let (next, stop) = self.locate(window, at, last_start, wanted, at_eof);
+            // The header is compared by its spans.
+            let plain = match self.skip_header {
+                true => None,
+                false => self.locate_plain(window, at, last_start, wanted),
+            };
+            self.is_plain = plain.is_some();
+            let (next, stop) = plain.unwrap_or_else(|| self.locate(window, at, last_start, wanted, at_eof));
             at = next;
             if self.block.n_rows() > 0 {
                 match std::mem::take(&mut self.skip_header) {
@@ -383,19 +417,12 @@ enum Fault {
 }
 
 /// The column and the sentence for a fault.
-fn describe(
-    fault: Fault,
-    file_fields: &[FieldRef],
-    rules: &Rules,
-    block: &Block<Oddity>,
-    window: &[u8],
-) -> (Option<String>, String) {
+fn describe(fault: Fault, file_fields: &[FieldRef], rules: &Rules, located: &Located<'_>) -> (Option<String>, String) {
     match fault {
         Fault::Cell(cell) => {
             let column = cell.file_column as usize;
             let field = &file_fields[column];
-            let span = block.spans[cell.row as usize * block.n_cols + column];
-            let text = rules.text(span, block, window);
+            let text = rules.text(located.span(cell.row as usize, column), located.block, located.input);
             let shown: String = text.chars().take(SHOWN_CHARS).collect();
             let more = if shown.len() < text.len() { "…" } else { "" };
             (Some(field.name().clone()), format!("not a {}: {shown}{more}", type_name(field.data_type())))
@@ -403,7 +430,7 @@ fn describe(
         Fault::Record(oddity) => (
             None,
             match oddity {
-                Oddity::FieldCount(n) => format!("expected {} fields, found: {n}", block.n_cols),
+                Oddity::FieldCount(n) => format!("expected {} fields, found: {n}", located.block.n_cols),
                 Oddity::TooManyColumns => "more fields than maxColumns".to_owned(),
                 Oddity::FieldTooLong => "a field is longer than maxCharsPerColumn".to_owned(),
                 Oddity::UnescapedQuote => "text after a closing quote".to_owned(),

@@ -6,7 +6,7 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::column::Rules;
 use super::options::CsvOptions;
-use super::scan::Scanner;
+use super::scan::Records;
 use super::tokenizer::{Ended, Oddity, Tokenizer};
 use crate::codec::datetime::{Pattern, TextTime};
 use crate::codec::field::{Block, Span};
@@ -69,7 +69,7 @@ impl<'o> Inference<'o> {
 
     /// One line, one record; a line that equals the header is a header wherever it stands, as in Spark.
     fn lines(&mut self, file: &[u8]) {
-        let scanner = Scanner::new(self.options);
+        let records = Records::new(self.options);
         let tokenizer = Tokenizer::new(self.options);
         let line_sep = self.options.line_sep.clone().map(String::into_bytes);
         let mut fields = Vec::new();
@@ -79,7 +79,7 @@ impl<'o> Inference<'o> {
             let line = &file[at..end];
             let from = at;
             at = next;
-            if !scanner.is_record(line) {
+            if !records.is_one(line) {
                 continue;
             }
             let first = self.first_line.get_or_insert_with(|| line.to_vec());

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   bytes ─▶ lines ─▶ fields (positions, no copies) ─▶ columns
-//!            scan: plain lines, 64 bytes at a time
-//!            tokenizer: lines with quotes, character by character
+//!            plain: lines without quotes, 64 bytes at a time
+//!            scan: lines of which no field needs unescaping
+//!            tokenizer: all other lines, character by character
 //! ```
 //! Spark reads CSV with the univocity parser; where it is peculiar, so are we, because models were trained on what it
 //! gave. The cases are in `tests/it/csv_like_spark.rs`, with the rows that real Sparks returned.
@@ -12,7 +13,9 @@ mod column;
 mod decoder;
 mod encoder;
 mod infer;
+mod marks;
 mod options;
+mod plain;
 mod scan;
 mod tokenizer;
 

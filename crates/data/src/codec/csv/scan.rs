@@ -1,32 +1,58 @@
-//! Finds the fields of plain lines, 64 bytes at a time.
+//! Finds the fields of simple lines.
 //!
-//! A plain line holds no quoted field, or only such as hold nothing but their text. Its fields are what lies between separators, and separators
-//! and line ends are found for 64 bytes at once as the bits of a word. CR and LF both end a line, so CRLF ends one and
-//! leaves an empty one behind, which is no record; bare CR costs what LF costs.
+//! A simple line holds no quoted field, or only such as hold nothing but their text. Its fields are what lies between
+//! separators. CR and LF both end a line, so CRLF ends one and leaves an empty one behind, which is no record; bare CR
+//! costs what LF costs. Lines without any quote are found faster by [`super::plain`], unless blanks are taken off fields.
 
 use memchr::memchr;
 
+use super::marks::{Needles, marks_at};
 use super::options::CsvOptions;
 use super::tokenizer::Oddity;
 use crate::codec::field::{Block, Record, Span};
 use crate::codec::lines::LineCount;
 use crate::codec::window::Stop;
 
-/// What a plain line consists of.
+/// Which lines are records.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Records {
+    comment: Option<u8>,
+}
+
+impl Records {
+    pub(super) fn new(options: &CsvOptions) -> Self {
+        Records { comment: options.comment.map(|c| c as u8) }
+    }
+
+    /// Whether a line is a record: neither blank nor a comment.
+    #[inline]
+    pub(super) fn is_one(&self, line: &[u8]) -> bool {
+        match line.first() {
+            None => false,
+            Some(first) if Some(*first) == self.comment => false,
+            Some(first) if *first <= b' ' => line.iter().any(|byte| *byte > b' '),
+            Some(_) => true,
+        }
+    }
+
+    /// Whether a line is a record whatever comes behind its first byte, which may be its line end.
+    #[inline(always)]
+    pub(super) fn is_surely_one(&self, first: u8) -> bool {
+        first > b' ' && Some(first) != self.comment
+    }
+}
+
+/// What a simple line consists of.
 #[derive(Debug, Clone)]
 pub(super) struct Scanner {
-    pub(super) sep: u8,
-    /// A field that begins with it is quoted; the separator itself when quoting is off.
-    pub(super) quote: u8,
+    needles: Needles,
+    records: Records,
     /// Makes a quoted field one for the tokenizer; the quote itself when there is none.
-    pub(super) escape: u8,
+    escape: u8,
     /// Quoted fields without escapes and line ends may be taken here; else every quoted field is the tokenizer's.
-    pub(super) simple_quotes: bool,
-    /// The two bytes that end a line; the same one twice when only one does.
-    pub(super) line_ends: [u8; 2],
-    pub(super) comment: Option<u8>,
-    pub(super) trim_leading: bool,
-    pub(super) trim_trailing: bool,
+    simple_quotes: bool,
+    trim_leading: bool,
+    trim_trailing: bool,
 }
 
 /// The line being scanned.
@@ -63,22 +89,19 @@ fn stop(row: &Row, block: &Block<Oddity>, max_rows: usize, last_start: usize) ->
 
 impl Scanner {
     pub(super) fn new(options: &CsvOptions) -> Self {
-        let sep = options.sep.as_bytes()[0];
-        let quote = options.quote.map_or(sep, |c| c as u8);
+        let needles = Needles::new(options);
         let trims = [options.ignore_leading_white_space, options.ignore_trailing_white_space].contains(&Some(true));
         Scanner {
-            sep,
-            quote,
-            escape: options.escape.map_or(quote, |c| c as u8),
+            needles,
+            records: Records::new(options),
+            escape: options.escape.map_or(needles.quote, |c| c as u8),
             simple_quotes: !trims && options.escape.is_some() && options.escape_escape.is_none(),
-            line_ends: if options.line_sep.is_some() { [b'\n'; 2] } else { [b'\n', b'\r'] },
-            comment: options.comment.map(|c| c as u8),
             trim_leading: options.ignore_leading_white_space.unwrap_or(false),
             trim_trailing: options.ignore_trailing_white_space.unwrap_or(false),
         }
     }
 
-    /// Adds the rows of whole plain lines in `input[from..]` to `block`, until it has `max_rows`.
+    /// Adds the rows of whole simple lines in `input[from..]` to `block`, until it has `max_rows`.
     ///
     /// Lines that begin behind `last_start` are left alone. Gives the position of the first line not taken and why.
     pub(super) fn scan(
@@ -95,18 +118,20 @@ impl Scanner {
         }
         let mut row = Row { start: from, field: from, n_fields: 0, slot: block.n_rows() * block.n_cols };
         let mut base = from;
+        let needles = self.needles;
         'blocks: while base < input.len() {
-            let mut marks = self.marks(input, base);
+            let found = marks_at(input, base, |chunk| needles.find(chunk));
+            let mut marks = found.borders | found.quotes;
             while marks != 0 {
                 let at = base + marks.trailing_zeros() as usize;
                 marks &= marks - 1;
                 let byte = input[at];
-                if byte == self.sep {
+                if byte == needles.sep {
                     row.push(block, Span::of_input(row.field, at - row.field));
                     row.field = at + 1;
                     continue;
                 }
-                if byte == self.quote {
+                if byte == needles.quote {
                     if at != row.field && !self.trim_leading {
                         continue;
                     }
@@ -115,7 +140,7 @@ impl Scanner {
                     // The separator or line end behind the quote is dealt with here, and marks are sought anew.
                     base = close + 2;
                     row.field = base;
-                    if input[close + 1] != self.sep {
+                    if input[close + 1] != needles.sep {
                         self.end_line(input, close + 1, &mut row, block, count);
                         if let Some(stop) = stop(&row, block, max_rows, last_start) {
                             return (row.start, stop);
@@ -140,7 +165,7 @@ impl Scanner {
         let line = count.line;
         let crlf = input[at] == b'\n' && if at > 0 { input[at - 1] == b'\r' } else { count.after_cr };
         count.line += u64::from(!crlf || at != row.start);
-        if self.is_record(&input[row.start..at]) {
+        if self.records.is_one(&input[row.start..at]) {
             let n_cols = block.n_cols;
             if self.trim_leading || self.trim_trailing {
                 self.trim(input, &mut block.spans[row.slot..row.slot + row.n_fields.min(n_cols)], row.n_fields - 1);
@@ -166,23 +191,13 @@ impl Scanner {
         if !self.simple_quotes {
             return None;
         }
-        let close = open + 1 + memchr(self.quote, &input[open + 1..])?;
+        let Needles { sep, quote, line_ends } = self.needles;
+        let close = open + 1 + memchr(quote, &input[open + 1..])?;
         let text = &input[open + 1..close];
         let next = *input.get(close + 1)?;
-        let ends = next == self.sep || next == self.line_ends[0] || next == self.line_ends[1];
-        let plain = |byte: &u8| *byte != self.escape && *byte != self.line_ends[0] && *byte != self.line_ends[1];
+        let ends = next == sep || line_ends.contains(&next);
+        let plain = |byte: &u8| *byte != self.escape && !line_ends.contains(byte);
         (ends && text.iter().all(plain)).then_some(close)
-    }
-
-    /// Whether a line is a record: neither blank nor a comment.
-    #[inline]
-    pub(super) fn is_record(&self, line: &[u8]) -> bool {
-        match line.first() {
-            None => false,
-            Some(first) if Some(*first) == self.comment => false,
-            Some(first) if *first <= b' ' => line.iter().any(|byte| *byte > b' '),
-            Some(_) => true,
-        }
     }
 
     /// Takes the blanks off unquoted fields.
@@ -206,38 +221,6 @@ impl Scanner {
             };
         }
     }
-
-    /// The bits of those of the 64 bytes from `base` on that are a separator, a quote or a line end.
-    #[inline]
-    fn marks(&self, input: &[u8], base: usize) -> u64 {
-        if let Some(chunk) = input.get(base..base + 64) {
-            return self.marks_of(chunk.try_into().expect("the slice has 64 bytes"));
-        }
-        let rest = &input[base..];
-        let mut chunk = [0u8; 64];
-        chunk[..rest.len()].copy_from_slice(rest);
-        self.marks_of(&chunk) & (u64::MAX >> (64 - rest.len()))
-    }
-
-    /// Compilers make vector instructions of the comparisons; the hits of eight bytes are gathered by a multiplication.
-    #[inline]
-    fn marks_of(&self, chunk: &[u8; 64]) -> u64 {
-        let mut hits = [0u8; 64];
-        for (hit, byte) in hits.iter_mut().zip(chunk) {
-            *hit = u8::from(
-                (*byte == self.sep)
-                    | (*byte == self.quote)
-                    | (*byte == self.line_ends[0])
-                    | (*byte == self.line_ends[1]),
-            );
-        }
-        let mut marks = 0;
-        for (i, eight) in hits.chunks_exact(8).enumerate() {
-            let word = u64::from_le_bytes(eight.try_into().expect("chunks of 8 bytes"));
-            marks |= (word.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
-        }
-        marks
-    }
 }
 
 #[cfg(test)]
@@ -246,12 +229,10 @@ mod tests {
 
     fn scanner() -> Scanner {
         Scanner {
-            sep: b',',
-            quote: b'"',
+            needles: Needles { sep: b',', quote: b'"', line_ends: [b'\n', b'\r'] },
+            records: Records { comment: Some(b'#') },
             escape: b'\\',
             simple_quotes: true,
-            line_ends: [b'\n', b'\r'],
-            comment: Some(b'#'),
             trim_leading: false,
             trim_trailing: false,
         }
@@ -303,15 +284,5 @@ mod tests {
         check(&format!("1,\"{long}\"\n2,\"{long}\""), 2, &format!("1: 1|{long}\n105 Quoted"));
         check("1,\"a\"b\n", 2, "0 Quoted");
         check("1,\"a\nb\"\n", 2, "0 Quoted");
-    }
-
-    #[test]
-    fn marks_are_the_bits_of_separators_quotes_and_line_ends() {
-        let mut chunk = [b'x'; 64];
-        for (i, byte) in [(0, b','), (7, b'\n'), (8, b'\r'), (31, b'"'), (63, b',')] {
-            chunk[i] = byte;
-        }
-        let expected = 1 | 1 << 7 | 1 << 8 | 1 << 31 | 1 << 63;
-        assert_eq!(scanner().marks_of(&chunk), expected);
     }
 }
