@@ -93,6 +93,19 @@ pub trait Partitions: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the partition cannot be opened; reading errors come from the iterator.
     fn scan(&self, partition: usize) -> Result<RowIter<'_>, DatasetError>;
+
+    /// Into how many parts a partition can be taken apart, for an executor that scans them side by side.
+    fn n_parts(&self, _partition: usize) -> usize {
+        1
+    }
+
+    /// The rows of one part; those of all parts, in order, are the rows of the partition.
+    ///
+    /// # Errors
+    /// As for [`scan`](Partitions::scan).
+    fn scan_part(&self, partition: usize, _part: usize) -> Result<RowIter<'_>, DatasetError> {
+        self.scan(partition)
+    }
 }
 
 /// A change to each batch: the same rows in give the same rows out. It may drop rows, it never reorders them.

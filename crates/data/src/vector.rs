@@ -299,6 +299,8 @@ pub struct VectorColumn<'a> {
     indices: &'a [i32],
     value_offsets: &'a [i32],
     values: &'a [f64],
+    /// No vector is null or sparse.
+    is_dense: bool,
 }
 
 impl<'a> VectorColumn<'a> {
@@ -319,7 +321,9 @@ impl<'a> VectorColumn<'a> {
         let value_lists: &ListArray = rows.column(3).as_any().downcast_ref().ok_or_else(not_a_vector)?;
         let indices: &Int32Array = index_lists.values().as_any().downcast_ref().ok_or_else(not_a_vector)?;
         let values: &Float64Array = value_lists.values().as_any().downcast_ref().ok_or_else(not_a_vector)?;
+        let is_dense = rows.null_count() == 0 && all(types.values(), |&kind| kind == DENSE);
         let column = VectorColumn {
+            is_dense,
             nulls: rows.nulls(),
             types: types.values(),
             sizes: sizes.values(),
@@ -328,6 +332,10 @@ impl<'a> VectorColumn<'a> {
             value_offsets: value_lists.offsets(),
             values: values.values(),
         };
+        let has_null_parts = value_lists.null_count() + values.null_count() + indices.null_count() > 0;
+        if is_dense && !has_null_parts {
+            return Ok(column);
+        }
         let has_no_values = |row_idx| value_lists.is_null(row_idx);
         let has_null = |row_idx| has_null(index_lists, row_idx) || has_null(value_lists, row_idx);
         for row_idx in 0..column.len() {
@@ -393,16 +401,23 @@ impl<'a> VectorColumn<'a> {
     /// `None` when there is no row, a vector is null or sparse, or the sizes differ.
     pub fn dense_block(&self) -> Option<DenseBlock<'a>> {
         let n_rows = self.len();
-        if n_rows == 0 || self.null_count() > 0 || self.types.iter().any(|&kind| kind != DENSE) {
+        if n_rows == 0 || !self.is_dense {
             return None;
         }
-        let n_features = (self.value_offsets[1] - self.value_offsets[0]) as usize;
-        if self.value_offsets.windows(2).any(|pair| (pair[1] - pair[0]) as usize != n_features) {
+        let size = self.value_offsets[1] - self.value_offsets[0];
+        let sizes = self.value_offsets[1..].iter().zip(self.value_offsets);
+        if !sizes.fold(true, |same, (end, start)| same & (end - start == size)) {
             return None;
         }
+        let n_features = size as usize;
         let start = self.value_offsets[0] as usize;
         Some(DenseBlock { values: &self.values[start..start + n_rows * n_features], n_rows, n_features })
     }
+}
+
+/// Whether all are so; without an early end, so that the processor tests several at a time.
+fn all<T>(items: &[T], is_so: impl Fn(&T) -> bool) -> bool {
+    items.iter().fold(true, |all, item| all & is_so(item))
 }
 
 /// Whether an item of the list in this row is null.

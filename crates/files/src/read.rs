@@ -3,9 +3,10 @@
 //! 1. list the files ([`listing`](crate::listing)), or take those that the folder's `_spark_metadata` names;
 //! 2. find the schema, given or inferred; partition folders add columns at the end;
 //! 3. plan the partitions ([`partition_plan`](ognivo_data::partition_plan));
-//! 4. decode lazily, piece by piece, each time a partition is scanned.
+//! 4. decode lazily, each time a partition is scanned; long pieces in parts, which an executor may scan side by side.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -82,7 +83,7 @@ pub struct FileDataset {
 }
 
 impl FileDataset {
-    /// What became of the records, over all partitions that were scanned to their end.
+    /// What became of the records, over all parts of partitions that were scanned to their end.
     ///
     /// Scanning again changes nothing; before the first pass all counts are 0.
     pub fn counts(&self) -> RecordCounts {
@@ -174,7 +175,8 @@ pub fn read(request: &ReadRequest, executor: Arc<dyn Executor>) -> Result<FileDa
     let lengths: Vec<FileLength> =
         files.iter().map(|file| FileLength { bytes: file.file.size_bytes, splittable }).collect();
     let plan = plan_partitions(&lengths, &request.partitions);
-    let counts = Arc::new(Counts(Mutex::new(vec![None; plan.len()])));
+    let plan: Vec<Vec<Piece>> = plan.into_iter().map(|pieces| parts(pieces, &lengths)).collect();
+    let counts = Arc::new(Counts(Mutex::new(plan.iter().map(|parts| vec![None; parts.len()]).collect())));
     let n_files = files.len();
     let warnings = request.locations.iter().flat_map(|location| location.folders().take_warnings()).collect();
     let partitions = FilePartitions {
@@ -275,9 +277,24 @@ fn slices(contents: &[Bytes]) -> Vec<&[u8]> {
 /// How much of a file is looked at for the names of its columns.
 const HEAD_BYTES: u64 = 1 << 20;
 
+/// The longest part of a file that is read by one thread, where reading can begin in the middle.
+const MAX_PART_BYTES: u64 = 4 << 20;
+
+/// The pieces of a partition, cut where they are long. By the rule of pieces, those of a cut piece give the rows of the whole.
+fn parts(pieces: Vec<Piece>, files: &[FileLength]) -> Vec<Piece> {
+    let cut = |piece: Piece| {
+        let Range { start, end } = piece.bytes;
+        let n_parts = if files[piece.file_idx].splittable { (end - start).div_ceil(MAX_PART_BYTES).max(1) } else { 1 };
+        let border = move |n: u64| start + (u128::from(end - start) * u128::from(n) / u128::from(n_parts)) as u64;
+        (0..n_parts).map(move |n| Piece { file_idx: piece.file_idx, bytes: border(n)..border(n + 1) })
+    };
+    pieces.into_iter().flat_map(cut).collect()
+}
+
 struct FilePartitions {
     reader: PieceReader,
     files: Vec<DatasetFile>,
+    /// The parts of each partition, each a piece of a file.
     plan: Vec<Vec<Piece>>,
     counts: Arc<Counts>,
 }
@@ -309,49 +326,64 @@ impl Partitions for FilePartitions {
     }
 
     fn scan(&self, partition: usize) -> Result<RowIter<'_>, DatasetError> {
-        Ok(Box::new(Scan {
-            partitions: self,
-            partition,
-            pieces: self.plan[partition].iter(),
-            open: None,
-            counts: RecordCounts::default(),
-        }))
+        Ok(Box::new((0..self.n_parts(partition)).flat_map(move |part| Scan::new(self, partition, part))))
+    }
+
+    fn n_parts(&self, partition: usize) -> usize {
+        self.plan[partition].len()
+    }
+
+    fn scan_part(&self, partition: usize, part: usize) -> Result<RowIter<'_>, DatasetError> {
+        Ok(Box::new(Scan::new(self, partition, part)))
     }
 }
 
-/// The rows of one partition, piece after piece.
+/// The rows of one part of a partition.
 struct Scan<'a> {
     partitions: &'a FilePartitions,
     partition: usize,
-    pieces: std::slice::Iter<'a, Piece>,
-    open: Option<PieceBlocks>,
+    part: usize,
+    state: ScanState,
     counts: RecordCounts,
+}
+
+enum ScanState {
+    New,
+    Open(Box<PieceBlocks>),
+    /// Nothing comes any more: all was read, or reading failed.
+    Ended,
+}
+
+impl Scan<'_> {
+    fn new(partitions: &FilePartitions, partition: usize, part: usize) -> Scan<'_> {
+        Scan { partitions, partition, part, state: ScanState::New, counts: RecordCounts::default() }
+    }
+
+    fn next_block(&mut self) -> Result<Option<RecordBatch>, FileError> {
+        if let ScanState::New = self.state {
+            let piece = &self.partitions.plan[self.partition][self.part];
+            self.state = ScanState::Open(Box::new(self.partitions.open(piece)?));
+        }
+        let ScanState::Open(blocks) = &mut self.state else { return Ok(None) };
+        let Some(block) = blocks.next().transpose()? else {
+            self.state = ScanState::Ended;
+            self.partitions.counts.set(self.partition, self.part, self.counts);
+            return Ok(None);
+        };
+        self.counts.add(&block.counts);
+        Ok(Some(block.rows))
+    }
 }
 
 impl Iterator for Scan<'_> {
     type Item = Result<RecordBatch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(blocks) = &mut self.open {
-                match blocks.next() {
-                    Some(Ok(block)) => {
-                        self.counts.add(&block.counts);
-                        return Some(Ok(block.rows));
-                    }
-                    Some(Err(error)) => return Some(Err(DatasetError::new(error))),
-                    None => self.open = None,
-                }
-            }
-            let Some(piece) = self.pieces.next() else {
-                self.partitions.counts.set(self.partition, self.counts);
-                return None;
-            };
-            match self.partitions.open(piece) {
-                Ok(blocks) => self.open = Some(blocks),
-                Err(error) => return Some(Err(DatasetError::new(error))),
-            }
+        let block = self.next_block();
+        if block.is_err() {
+            self.state = ScanState::Ended;
         }
+        block.map_err(DatasetError::new).transpose()
     }
 }
 
@@ -365,18 +397,18 @@ impl RecordCounts {
     }
 }
 
-/// The counts of each partition, once it was scanned to its end.
+/// The counts of each part of each partition, once it was scanned to its end.
 #[derive(Debug)]
-struct Counts(Mutex<Vec<Option<RecordCounts>>>);
+struct Counts(Mutex<Vec<Vec<Option<RecordCounts>>>>);
 
 impl Counts {
-    fn set(&self, partition: usize, counts: RecordCounts) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)[partition] = Some(counts);
+    fn set(&self, partition: usize, part: usize, counts: RecordCounts) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)[partition][part] = Some(counts);
     }
 
     fn total(&self) -> RecordCounts {
         let mut total = RecordCounts::default();
-        for counts in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten() {
+        for counts in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().flatten() {
             total.add(counts);
         }
         total

@@ -47,7 +47,7 @@ pub fn measure(decode: impl FnOnce(&[u8]) -> Vec<RecordBatch>) {
 }
 
 /// CPU time of this process, which must have one thread (Linux).
-fn cpu_nanoseconds() -> u64 {
+pub fn cpu_nanoseconds() -> u64 {
     let threads = std::fs::read_dir("/proc/self/task").expect("Linux lists the threads of a process").count();
     assert_eq!(threads, 1, "one thread was to be measured");
     let text = std::fs::read_to_string("/proc/self/schedstat").expect("Linux tells the CPU time of a thread");

@@ -86,12 +86,19 @@ impl Executor for LocalExecutor {
     }
 
     fn cache(&self, rows: &Rows) -> Result<Arc<dyn Partitions>, DatasetError> {
-        let partitions: Vec<usize> = (0..rows.partitions.n_partitions()).collect();
-        let kept = self.for_all(partitions, |partition| {
-            let batches = rows.partitions.scan(partition)?.map(|stored| rows.mapped(stored?));
-            batches.collect::<Result<Vec<_>, _>>().map_err(|error: DatasetError| error.in_partition(partition))
+        let n_partitions = rows.partitions.n_partitions();
+        let parts_of = |partition| (0..rows.partitions.n_parts(partition)).map(move |part| (partition, part));
+        let parts = (0..n_partitions).flat_map(parts_of).collect();
+        let kept = self.for_all(parts, |(partition, part)| {
+            let batches = rows.partitions.scan_part(partition, part)?.map(|stored| rows.mapped(stored?));
+            let batches = batches.collect::<Result<Vec<_>, _>>();
+            Ok((partition, batches.map_err(|error: DatasetError| error.in_partition(partition))?))
         })?;
-        Ok(Arc::new(MemoryPartitions::new(Arc::clone(rows.schema()), kept)))
+        let mut partitions = vec![Vec::new(); n_partitions];
+        for (partition, batches) in kept {
+            partitions[partition].extend(batches);
+        }
+        Ok(Arc::new(MemoryPartitions::new(Arc::clone(rows.schema()), partitions)))
     }
 }
 

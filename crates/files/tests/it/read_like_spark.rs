@@ -10,7 +10,7 @@ use arrow_array::types::{
 use arrow_schema::{DataType, Field, Schema};
 use ognivo_data::codec::csv::CsvOptions;
 use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
-use ognivo_data::dataset::LocalExecutor;
+use ognivo_data::dataset::{Dataset, LocalExecutor};
 use ognivo_data::partition_plan::PartitionSettings;
 use ognivo_data::schema::{to_ddl, to_json};
 use ognivo_files::open::open;
@@ -179,6 +179,33 @@ fn a_dataset_says_what_became_of_its_records_however_often_it_is_scanned() {
     assert_eq!(counts("PERMISSIVE"), (4, 4, 1, 0, 0));
     assert_eq!(counts("DROPMALFORMED"), (4, 3, 1, 0, 1));
     assert_eq!(counts("REJECT"), (4, 3, 1, 1, 0));
+}
+
+#[test]
+fn a_file_that_is_read_in_parts_gives_every_row_once_and_in_order() {
+    // 11 MB: three parts. Lines of one to three digits more or less, so that borders fall anywhere in them.
+    const N_ROWS: i32 = 200_000;
+    let folder = tempfile::tempdir().unwrap();
+    let line = |id: i32| format!("{id},{}\r\n", "x".repeat(40 + (id % 13) as usize));
+    let text: String = std::iter::once("id,text\r\n".to_owned()).chain((0..N_ROWS).map(line)).collect();
+    std::fs::write(folder.path().join("a.csv"), text).unwrap();
+    let request = ReadRequest {
+        schema: Some(Arc::new(ognivo_data::schema::parse_ddl("id INT, text STRING").unwrap())),
+        ..ReadRequest::new(
+            open(".", folder.path()).unwrap(),
+            FileFormat::Csv(CsvOptions::parse([("header", "true")]).unwrap()),
+        )
+    };
+    let data = read(&request, Arc::new(LocalExecutor::single_threaded())).unwrap();
+    let ids = |dataset: &Dataset| {
+        assert_eq!(dataset.n_partitions(), 1);
+        let batches = dataset.collect().unwrap().into_iter().flatten();
+        batches.flat_map(|rows| rows.column(0).as_primitive::<Int32Type>().values().to_vec()).collect::<Vec<_>>()
+    };
+    let expected: Vec<i32> = (0..N_ROWS).collect();
+    assert!(ids(&data.dataset) == expected, "in one go");
+    assert!(ids(&data.dataset.cached().unwrap()) == expected, "in parts");
+    assert_eq!((data.counts().n_read, data.counts().n_malformed), (N_ROWS as u64, 0));
 }
 
 #[test]

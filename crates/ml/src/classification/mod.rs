@@ -1,5 +1,6 @@
 //! Classifiers.
 
+mod exponential;
 pub mod logistic_regression;
 mod softmax;
 

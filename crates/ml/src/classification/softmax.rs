@@ -1,5 +1,7 @@
 //! Margins of several classes to probabilities, in place.
 
+use super::exponential::exp;
+
 /// Same as Spark 3.x and 4.x (`Utils.softmax`): a margin of +∞ takes all; the largest margin is always subtracted.
 pub(super) fn softmax(margins: &mut [f64]) {
     if let Some(winner) = margins.iter().position(|&margin| margin == f64::INFINITY) {
@@ -10,7 +12,7 @@ pub(super) fn softmax(margins: &mut [f64]) {
     let largest = margins.iter().fold(f64::MIN, |largest, &margin| if margin > largest { margin } else { largest });
     let mut sum = 0.0;
     for margin in margins.iter_mut() {
-        *margin = (*margin - largest).exp();
+        *margin = exp(*margin - largest);
         sum += *margin;
     }
     margins.iter_mut().for_each(|value| *value /= sum);
@@ -28,7 +30,7 @@ pub(super) fn softmax_2_4(margins: &mut [f64]) {
     }
     let mut sum = 0.0;
     for margin in margins.iter_mut() {
-        *margin = (if largest > 0.0 { *margin - largest } else { *margin }).exp();
+        *margin = exp(if largest > 0.0 { *margin - largest } else { *margin });
         sum += *margin;
     }
     let reciprocal = 1.0 / sum;

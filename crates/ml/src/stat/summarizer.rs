@@ -51,8 +51,9 @@ impl Summarizer {
             if !self.begin_row(row.len(), weight)? {
                 continue;
             }
-            for (slot, &value) in row.iter().enumerate() {
-                self.add_value(slot, value, weight);
+            let sums = self.mean.iter_mut().zip(&mut self.m2n).zip(&mut self.weight);
+            for (&value, ((mean, m2n), sum)) in row.iter().zip(sums) {
+                add_value(value, weight, mean, m2n, sum);
             }
         }
         Ok(())
@@ -64,7 +65,9 @@ impl Summarizer {
     /// [`WrongSize`].
     pub fn add(&mut self, vector: VectorRef<'_>, weight: f64) -> Result<(), WrongSize> {
         if self.begin_row(vector.size(), weight)? {
-            vector.for_each_stored(|slot, value| self.add_value(slot, value, weight));
+            vector.for_each_stored(|slot, value| {
+                add_value(value, weight, &mut self.mean[slot], &mut self.m2n[slot], &mut self.weight[slot]);
+            });
         }
         Ok(())
     }
@@ -86,18 +89,6 @@ impl Summarizer {
         self.squared_weight += weight * weight;
         self.n_rows += 1;
         Ok(true)
-    }
-
-    fn add_value(&mut self, slot: usize, value: f64, weight: f64) {
-        if value == 0.0 {
-            return;
-        }
-        let before = self.mean[slot];
-        let distance = value - before;
-        let mean = before + weight * distance / (self.weight[slot] + weight);
-        self.mean[slot] = mean;
-        self.m2n[slot] += weight * (value - mean) * distance;
-        self.weight[slot] += weight;
     }
 
     /// Takes in what another one has seen.
@@ -172,6 +163,21 @@ impl Summarizer {
     pub fn std(&self) -> Vec<f64> {
         self.variance().into_iter().map(f64::sqrt).collect()
     }
+}
+
+/// Welford's update of one slot by a value, which has no effect when it is 0.
+///
+/// Without a branch: the processor then divides for several slots at a time.
+#[inline(always)]
+fn add_value(value: f64, weight: f64, mean: &mut f64, m2n: &mut f64, sum: &mut f64) {
+    let distance = value - *mean;
+    let later_sum = *sum + weight;
+    let later_mean = *mean + weight * distance / later_sum;
+    let later_m2n = *m2n + weight * (value - later_mean) * distance;
+    let is_zero = value == 0.0;
+    *mean = if is_zero { *mean } else { later_mean };
+    *m2n = if is_zero { *m2n } else { later_m2n };
+    *sum = if is_zero { *sum } else { later_sum };
 }
 
 #[cfg(test)]

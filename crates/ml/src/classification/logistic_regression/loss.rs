@@ -8,8 +8,13 @@
 //! gradients are summed row by row. 2.4 divides products by the deviation (`LogisticAggregator`), later versions multiply
 //! features by its reciprocal (`BinaryLogisticBlockAggregator`, `MultinomialLogisticBlockAggregator`).
 //! Bits may differ from Spark's: its BLAS may contract products and sums and adds several rows to a gradient at once; it corrects
-//! the centring once per block of 1 MB, we once per pass; we sum chunks of rows apart and merge them; `exp` and `log1p` are the
-//! platform's. The objective agrees to about 1e-14.
+//! the centring once per block of 1 MB, we once per pass; we sum chunks of rows apart and merge them; our `exp` and `log1p` round
+//! as they please within an ulp, and a binomial row needs one of each, of −|margin|, where Spark takes a second `exp`. The objective
+//! agrees to about 1e-14.
+//!
+//! Dense blocks go tile by tile: margins of some rows side by side ([`Tile::margins`]), then the losses of those rows as a loop
+//! over arrays, then the gradient. The same operations in the same order as row by row, so that it makes no difference to the bits
+//! whether vectors are stored dense or sparse, how many rows a batch has, and which instructions the processor has.
 
 use arrow_array::RecordBatch;
 use ognivo_data::dataset::{Aggregate, Dataset, DatasetError};
@@ -18,43 +23,10 @@ use ognivo_data::version::SparkVersion;
 use serde::{Deserialize, Serialize};
 
 use super::instances::InstanceBatch;
+use super::tile::{Arithmetic, DivideFeature, DivideProduct, Multiply, OfRows, Set, TILE_ROWS, Tile, prefetch};
+use crate::classification::exponential::{exp, ln_1p};
 use crate::classification::softmax::softmax;
 use crate::optim::DiffFunction;
-
-/// Rows whose margins are computed side by side: many enough to hide the latency of additions, few enough to stay in cache.
-const TILE_ROWS: usize = 32;
-
-/// How a feature is scaled, and in which order it is multiplied.
-trait Arithmetic {
-    /// The scaled feature.
-    fn scaled(x: f64, scale: f64) -> f64;
-    /// A factor times the scaled feature.
-    fn product(factor: f64, x: f64, scale: f64) -> f64;
-}
-
-/// Spark 2.4: `scale` is the deviation, +∞ for a constant feature.
-struct Divide;
-
-impl Arithmetic for Divide {
-    fn scaled(x: f64, scale: f64) -> f64 {
-        x / scale
-    }
-    fn product(factor: f64, x: f64, scale: f64) -> f64 {
-        factor * x / scale
-    }
-}
-
-/// Spark 3.1 and later: `scale` is the reciprocal of the deviation, 0 for a constant feature.
-struct Multiply;
-
-impl Arithmetic for Multiply {
-    fn scaled(x: f64, scale: f64) -> f64 {
-        x * scale
-    }
-    fn product(factor: f64, x: f64, scale: f64) -> f64 {
-        factor * (x * scale)
-    }
-}
 
 /// What a model of this kind computes, for all passes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -159,36 +131,66 @@ impl LossPass {
     }
 
     fn add<A: Arithmetic>(&mut self, batch: &InstanceBatch<'_>) {
-        match (self.setting.is_multinomial, batch.features.dense_block()) {
-            (false, Some(block)) => self.add_binomial_block::<A>(&block, batch),
-            (false, None) => self.add_binomial_vectors::<A>(batch),
-            (true, Some(block)) => self.add_multinomial_block::<A>(&block, batch),
-            (true, None) => self.add_multinomial_vectors::<A>(batch),
+        match batch.features.dense_block() {
+            Some(block) => self.add_block::<A>(&block, batch),
+            None if self.setting.is_multinomial => self.add_multinomial_vectors::<A>(batch),
+            None => self.add_binomial_vectors::<A>(batch),
         }
     }
 
-    fn add_binomial_block<A: Arithmetic>(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
-        let n = block.n_features;
-        let mut margins = [0.0; TILE_ROWS];
-        for first_row in (0..block.n_rows).step_by(TILE_ROWS) {
-            let n_rows = TILE_ROWS.min(block.n_rows - first_row);
-            let tile = &block.values[first_row * n..(first_row + n_rows) * n];
-            let margins = &mut margins[..n_rows];
-            margins.fill(0.0);
-            for (slot, (&coefficient, &scale)) in self.coefficients.iter().zip(&self.setting.scale).enumerate() {
-                for (margin, row) in margins.iter_mut().zip(tile.chunks_exact(n)) {
-                    *margin += A::product(coefficient, row[slot], scale);
-                }
+    /// Adds a dense block with the widest instructions that this processor has; the bits are the same with all of them.
+    fn add_block<A: Arithmetic>(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            #[allow(unsafe_code, reason = "the processor has just said that it has the instructions")]
+            return unsafe { self.add_tiles_avx2::<A>(block, batch) };
+        }
+        self.add_tiles::<A>(block, batch);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn add_tiles_avx2<A: Arithmetic>(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
+        self.add_tiles::<A>(block, batch);
+    }
+
+    #[inline(always)]
+    fn add_tiles<A: Arithmetic>(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
+        let n_features = block.n_features;
+        let mut scratch = Scratch::new(&self.coefficients, self.setting.n_sets);
+        let mut tiles = block.values.chunks(TILE_ROWS * n_features).enumerate().peekable();
+        while let Some((at, values)) = tiles.next() {
+            if let Some((_, next)) = tiles.peek() {
+                prefetch(next);
             }
-            for (at, &margin) in margins.iter().enumerate() {
-                let row_idx = first_row + at;
-                let multiplier = self.add_binomial_row(margin, batch.labels[row_idx], batch.weight(row_idx));
-                let row = &tile[at * n..(at + 1) * n];
-                for ((sum, &x), &scale) in self.sums.gradient.iter_mut().zip(row).zip(&self.setting.scale) {
-                    *sum += A::product(multiplier, x, scale);
-                }
+            let tile = Tile { values, n_features };
+            let rows = TileRows::of(batch, at * TILE_ROWS, values.len() / n_features);
+            if self.setting.is_multinomial {
+                self.add_multinomial_tile::<A>(tile, &rows, &mut scratch);
+            } else {
+                self.add_binomial_tile::<A>(tile, &rows);
             }
         }
+    }
+
+    #[inline(always)]
+    fn add_binomial_tile<A: Arithmetic>(&mut self, tile: Tile<'_>, rows: &TileRows) {
+        let LossPass { setting, coefficients, offsets, sums } = self;
+        let only = Set { n_sets: 1, set: 0 };
+        let (mut margins, mut losses, mut multipliers) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS], [0.0; TILE_ROWS]);
+        tile.margins::<A>(coefficients, &setting.scale, &mut margins);
+        let offset = offsets[0];
+        for at in 0..TILE_ROWS {
+            let (loss, multiplier) = binomial_loss(margins[at] + offset, rows.labels[at], rows.weights[at]);
+            losses[at] = loss;
+            multipliers[at] = multiplier;
+        }
+        for at in 0..rows.n_rows {
+            sums.loss += losses[at];
+            sums.weight += rows.weights[at];
+            sums.multipliers[0] += multipliers[at];
+        }
+        tile.add_to_gradient::<A>(&multipliers, &setting.scale, &mut sums.gradient, only);
     }
 
     fn add_binomial_vectors<A: Arithmetic>(&mut self, batch: &InstanceBatch<'_>) {
@@ -197,33 +199,51 @@ impl LossPass {
             vector.for_each_stored(|slot, x| {
                 margin += A::product(self.coefficients[slot], x, self.setting.scale[slot]);
             });
-            let multiplier = self.add_binomial_row(margin, batch.labels[row_idx], batch.weight(row_idx));
+            let (label, weight) = (batch.labels[row_idx], batch.weight(row_idx));
+            let (loss, multiplier) = binomial_loss(margin + self.offsets[0], label, weight);
+            self.sums.loss += loss;
+            self.sums.weight += weight;
+            self.sums.multipliers[0] += multiplier;
             vector.for_each_stored(|slot, x| {
                 self.sums.gradient[slot] += A::product(multiplier, x, self.setting.scale[slot]);
             });
         }
     }
 
-    /// Adds a row's loss and returns what its features are multiplied by in the gradient.
-    fn add_binomial_row(&mut self, dot: f64, label: f64, weight: f64) -> f64 {
-        if weight == 0.0 {
-            return 0.0;
+    #[inline(always)]
+    fn add_multinomial_tile<A: Arithmetic>(&mut self, tile: Tile<'_>, rows: &TileRows, scratch: &mut Scratch) {
+        let n_sets = self.setting.n_sets;
+        if scratch.of_rows.len() < n_sets || rows.has_weightless() {
+            return self.add_multinomial_rows::<A>(tile, rows, &mut scratch.of_sets);
         }
-        let margin = dot + self.offsets[0];
-        let odds = (-margin).exp();
-        let log_1p_exp = if margin < 0.0 { -margin + margin.exp().ln_1p() } else { odds.ln_1p() };
-        self.sums.loss += weight * if label > 0.0 { log_1p_exp } else { log_1p_exp + margin };
-        self.sums.weight += weight;
-        let multiplier = weight * (1.0 / (1.0 + odds) - label);
-        self.sums.multipliers[0] += multiplier;
-        multiplier
+        let margins = scratch.of_rows.as_mut_slice();
+        let by_set = scratch.coefficients.chunks_exact(tile.n_features);
+        for ((margins, coefficients), &offset) in margins.iter_mut().zip(by_set).zip(&self.offsets) {
+            tile.margins::<A>(coefficients, &self.setting.scale, margins);
+            margins.iter_mut().for_each(|margin| *margin += offset);
+        }
+        if margins.iter().flat_map(|margins| &margins[..rows.n_rows]).any(|margin| margin.is_infinite()) {
+            return self.add_multinomial_rows::<A>(tile, rows, &mut scratch.of_sets);
+        }
+        let losses = if self.setting.divides { log_losses_2_4(margins, rows) } else { log_losses(margins, rows) };
+        let sums = &mut self.sums;
+        for (loss, weight) in losses.iter().zip(&rows.weights).take(rows.n_rows) {
+            sums.loss += weight * loss;
+            sums.weight += weight;
+        }
+        for (set, multipliers) in margins.iter_mut().enumerate() {
+            for (multiplier, (&label, weight)) in multipliers.iter_mut().zip(rows.labels.iter().zip(&rows.weights)) {
+                let is_label = if label as usize == set { 1.0 } else { 0.0 };
+                *multiplier = weight * (*multiplier - is_label);
+            }
+            multipliers[..rows.n_rows].iter().for_each(|multiplier| sums.multipliers[set] += multiplier);
+            tile.add_to_gradient::<A>(multipliers, &self.setting.scale, &mut sums.gradient, Set { n_sets, set });
+        }
     }
 
-    fn add_multinomial_block<A: Arithmetic>(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
-        let mut margins = vec![0.0; self.setting.n_sets];
-        for (row_idx, row) in block.values.chunks_exact(block.n_features.max(1)).enumerate() {
-            let (label, weight) = (batch.labels[row_idx], batch.weight(row_idx));
-            self.add_multinomial::<A>(VectorRef::Dense(row), label, weight, &mut margins);
+    fn add_multinomial_rows<A: Arithmetic>(&mut self, tile: Tile<'_>, rows: &TileRows, margins: &mut [f64]) {
+        for (at, row) in tile.values.chunks_exact(tile.n_features).enumerate() {
+            self.add_multinomial::<A>(VectorRef::Dense(row), rows.labels[at], rows.weights[at], margins);
         }
     }
 
@@ -288,24 +308,158 @@ impl LossPass {
     }
 }
 
+/// Labels and weights of the rows of a tile; rows beyond its end weigh nothing.
+struct TileRows {
+    n_rows: usize,
+    labels: OfRows,
+    weights: OfRows,
+}
+
+impl TileRows {
+    #[inline(always)]
+    fn of(batch: &InstanceBatch<'_>, first_row: usize, n_rows: usize) -> TileRows {
+        let rows = first_row..first_row + n_rows;
+        let (mut labels, mut weights) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS]);
+        labels[..n_rows].copy_from_slice(&batch.labels[rows.clone()]);
+        match batch.weights {
+            Some(all) => weights[..n_rows].copy_from_slice(&all[rows]),
+            None => weights[..n_rows].fill(1.0),
+        }
+        TileRows { n_rows, labels, weights }
+    }
+
+    fn has_weightless(&self) -> bool {
+        self.weights[..self.n_rows].contains(&0.0)
+    }
+}
+
+/// A model of more sets than this is worked on row by row: side by side they would not stay in the processor's cache.
+const MAX_SETS_OF_TILES: usize = 64;
+
+/// What a multinomial pass makes once for a batch.
+struct Scratch {
+    /// The coefficients set by set.
+    coefficients: Vec<f64>,
+    /// Room for margins of the rows of a tile, for each set; none when there are too many sets.
+    of_rows: Vec<OfRows>,
+    /// Room for those of one row.
+    of_sets: Vec<f64>,
+}
+
+impl Scratch {
+    fn new(coefficients: &[f64], n_sets: usize) -> Scratch {
+        if !(2..=MAX_SETS_OF_TILES).contains(&n_sets) {
+            return Scratch { coefficients: Vec::new(), of_rows: Vec::new(), of_sets: vec![0.0; n_sets] };
+        }
+        let of_set = |set: usize| coefficients.iter().skip(set).step_by(n_sets).copied();
+        Scratch {
+            coefficients: (0..n_sets).flat_map(of_set).collect(),
+            of_rows: vec![[0.0; TILE_ROWS]; n_sets],
+            of_sets: vec![0.0; n_sets],
+        }
+    }
+}
+
+/// A row's loss, and what its features are multiplied by in the gradient. A row without weight has no effect, whatever it holds.
+///
+/// Choices are masks, not branches: the compiler would move sums into a branch, and a loop with branches has no vectors.
+#[inline(always)]
+fn binomial_loss(margin: f64, label: f64, weight: f64) -> (f64, f64) {
+    let is_negative = margin < 0.0;
+    // At most 1, so that nothing overflows: the odds against the likelier side.
+    let odds = exp(-margin.abs());
+    let log_1p_exp = ln_1p(odds) + only_if(is_negative, -margin);
+    let loss = log_1p_exp + only_if(label <= 0.0, margin);
+    let probability = (only_if(is_negative, odds) + only_if(!is_negative, 1.0)) / (1.0 + odds);
+    let has_weight = weight != 0.0;
+    (only_if(has_weight, weight * loss), only_if(has_weight, weight * (probability - label)))
+}
+
+/// `x`, or 0 when the condition does not hold.
+#[inline(always)]
+fn only_if(condition: bool, x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & u64::from(condition).wrapping_neg())
+}
+
 /// Margins to probabilities, and the loss of a row of class `label`.
 fn log_loss(margins: &mut [f64], label: usize) -> f64 {
     softmax(margins);
     -margins[label].ln()
 }
 
-/// The same in the order of Spark 2.4, which subtracts the largest margin only above 0.
+/// The same for the rows of a tile; no margin is infinite.
+#[inline(always)]
+fn log_losses(margins: &mut [OfRows], rows: &TileRows) -> OfRows {
+    let sums = exponentials(margins, &largest_of_sets(margins, f64::MIN));
+    divide(margins, &sums);
+    let mut losses = [0.0; TILE_ROWS];
+    for at in 0..rows.n_rows {
+        losses[at] = -margins[rows.labels[at] as usize][at].ln();
+    }
+    losses
+}
+
+/// The same as [`log_loss`] in the order of Spark 2.4, which subtracts the largest margin only above 0.
 fn log_loss_2_4(margins: &mut [f64], label: usize) -> f64 {
     let margin_of_label = margins[label];
     let largest = margins.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
     let shift = if largest > 0.0 { largest } else { 0.0 };
     let mut sum = 0.0;
     for margin in margins.iter_mut() {
-        *margin = (*margin - shift).exp();
+        *margin = exp(*margin - shift);
         sum += *margin;
     }
     margins.iter_mut().for_each(|value| *value /= sum);
     sum.ln() - margin_of_label + shift
+}
+
+/// The same for the rows of a tile; no margin is infinite.
+#[inline(always)]
+fn log_losses_2_4(margins: &mut [OfRows], rows: &TileRows) -> OfRows {
+    let shifts = largest_of_sets(margins, f64::NEG_INFINITY).map(|largest| if largest > 0.0 { largest } else { 0.0 });
+    let mut losses = [0.0; TILE_ROWS];
+    for at in 0..rows.n_rows {
+        losses[at] = margins[rows.labels[at] as usize][at];
+    }
+    let sums = exponentials(margins, &shifts);
+    divide(margins, &sums);
+    for at in 0..rows.n_rows {
+        losses[at] = sums[at].ln() - losses[at] + shifts[at];
+    }
+    losses
+}
+
+#[inline(always)]
+fn largest_of_sets(margins: &[OfRows], least: f64) -> OfRows {
+    let mut largest = [least; TILE_ROWS];
+    for margins in margins {
+        for at in 0..TILE_ROWS {
+            largest[at] = if margins[at] > largest[at] { margins[at] } else { largest[at] };
+        }
+    }
+    largest
+}
+
+/// Each margin less its row's shift becomes its exponential; returns their sums over the sets.
+#[inline(always)]
+fn exponentials(margins: &mut [OfRows], shifts: &OfRows) -> OfRows {
+    let mut sums = [0.0; TILE_ROWS];
+    for margins in margins {
+        for at in 0..TILE_ROWS {
+            margins[at] = exp(margins[at] - shifts[at]);
+            sums[at] += margins[at];
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn divide(values: &mut [OfRows], sums: &OfRows) {
+    for values in values {
+        for at in 0..TILE_ROWS {
+            values[at] /= sums[at];
+        }
+    }
 }
 
 impl Aggregate for LossPass {
@@ -313,10 +467,10 @@ impl Aggregate for LossPass {
 
     fn update(&mut self, rows: &RecordBatch) -> Result<(), DatasetError> {
         let batch = InstanceBatch::of(rows);
-        if self.setting.divides {
-            self.add::<Divide>(&batch)
-        } else {
-            self.add::<Multiply>(&batch)
+        match (self.setting.divides, self.setting.is_multinomial) {
+            (true, true) => self.add::<DivideFeature>(&batch),
+            (true, false) => self.add::<DivideProduct>(&batch),
+            (false, _) => self.add::<Multiply>(&batch),
         }
         Ok(())
     }
@@ -355,18 +509,38 @@ impl L2 {
     }
 }
 
-/// Mean loss and L2 penalty as a function of the variables; an evaluation is a pass.
-pub(super) struct Objective<'a> {
-    pub(super) instances: &'a Dataset,
-    pub(super) setting: &'a Setting,
+/// What a fit minimises: mean loss and L2 penalty as a function of the variables. An evaluation is one pass over the instances.
+///
+/// The variables belong to scaled features: those of all sets for the first feature, then for the second, and so on, and the
+/// intercepts last. A coefficient times its feature's deviation is its variable; where features are centred (from 3.2 on, when
+/// intercepts are fitted and not bounded) an intercept's variable has `Σ coefficient · mean` added.
+///
+/// Rows and checks are those of [`LogisticRegression::fit`](super::LogisticRegression::fit), the penalty on absolute values and the
+/// bounds are not part of it: minimisers see to those.
+#[derive(Debug)]
+pub struct Objective {
+    pub(super) instances: Dataset,
+    pub(super) setting: Setting,
     pub(super) l2: Option<L2>,
+    pub(super) start: Vec<f64>,
 }
 
-impl DiffFunction for Objective<'_> {
+impl Objective {
+    /// The variables that the minimiser starts from.
+    pub fn start(&self) -> &[f64] {
+        &self.start
+    }
+}
+
+impl DiffFunction for Objective {
     type Error = DatasetError;
 
+    /// # Panics
+    /// When `x` and `gradient` have not as many variables as [`start`](Objective::start).
     fn value_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DatasetError> {
-        let pass = self.instances.aggregate(LossPass::at(self.setting, x))?;
+        let n_variables = self.start.len();
+        assert_eq!((x.len(), gradient.len()), (n_variables, n_variables), "one number for each variable");
+        let pass = self.instances.aggregate(LossPass::at(&self.setting, x))?;
         let n_coefficients = pass.coefficients.len();
         let loss = pass.finish(gradient);
         let penalty = self
@@ -374,5 +548,116 @@ impl DiffFunction for Objective<'_> {
             .as_ref()
             .map_or(0.0, |l2| l2.add(&x[..n_coefficients], self.setting.n_sets, &mut gradient[..n_coefficients]));
         Ok(loss + penalty)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp, reason = "these losses are exact")]
+
+    use super::*;
+
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Float64Array};
+    use ognivo_data::vector::dense_column;
+
+    const N_ROWS: usize = 101;
+    const N_FEATURES: usize = 7;
+
+    /// Numbers from -4 to 4 whose sums depend on their order.
+    fn numbers(n: usize, seed: u64) -> Vec<f64> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 50) as f64 - 4.0
+        };
+        (0..n).map(|_| next()).collect()
+    }
+
+    fn rows(n_classes: usize, features: Vec<f64>, weights: Option<Vec<f64>>) -> RecordBatch {
+        let labels: Float64Array = (0..N_ROWS).map(|row_idx| (row_idx * row_idx % n_classes) as f64).collect();
+        let features = dense_column(features, N_ROWS, N_FEATURES);
+        let mut columns = vec![("features", features), ("label", Arc::new(labels) as ArrayRef)];
+        columns.extend(weights.map(|weights| ("weight", Arc::new(Float64Array::from(weights)) as ArrayRef)));
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    fn pass(version: SparkVersion, is_multinomial: bool, n_sets: usize) -> LossPass {
+        let (mean, mut std) = (numbers(N_FEATURES, 1), numbers(N_FEATURES, 2));
+        std.iter_mut().for_each(|std| *std = std.abs());
+        std[3] = 0.0;
+        let is_centred = version > SparkVersion::V2_4;
+        let setting = Setting::new(version, (is_multinomial, n_sets), true, (&mean, &std), is_centred);
+        LossPass::at(&setting, &numbers((N_FEATURES + 1) * n_sets, 3))
+    }
+
+    fn bits(pass: &LossPass) -> Vec<u64> {
+        let Sums { loss, weight, multipliers, gradient } = &pass.sums;
+        // All NaNs are one: which of them comes out of a sum is the processor's choice.
+        let bits = |value: &f64| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
+        [loss, weight].into_iter().chain(multipliers).chain(gradient).map(bits).collect()
+    }
+
+    /// Tiles with the processor's widest instructions, tiles with the narrowest, and rows one by one.
+    #[track_caller]
+    fn check<A: Arithmetic>(zero: &LossPass, rows: &RecordBatch) {
+        let batch = InstanceBatch::of(rows);
+        let block = batch.features.dense_block().expect("the vectors are one block");
+        let [mut wide, mut narrow, mut by_row] = [zero.clone(), zero.clone(), zero.clone()];
+        wide.add_block::<A>(&block, &batch);
+        narrow.add_tiles::<A>(&block, &batch);
+        match zero.setting.is_multinomial {
+            true => by_row.add_multinomial_vectors::<A>(&batch),
+            false => by_row.add_binomial_vectors::<A>(&batch),
+        }
+        assert!(by_row.sums.weight > 0.0);
+        assert_eq!(bits(&wide), bits(&by_row), "wide");
+        assert_eq!(bits(&narrow), bits(&by_row), "narrow");
+    }
+
+    #[track_caller]
+    fn check_all(features: &[f64], weights: &Option<Vec<f64>>) {
+        for version in [SparkVersion::V2_4, SparkVersion::V3_5] {
+            let binomial = rows(2, features.to_vec(), weights.clone());
+            check::<DivideProduct>(&pass(version, false, 1), &binomial);
+            check::<Multiply>(&pass(version, false, 1), &binomial);
+            for n_sets in [2, 3, MAX_SETS_OF_TILES + 1] {
+                let multinomial = rows(n_sets, features.to_vec(), weights.clone());
+                check::<DivideFeature>(&pass(version, true, n_sets), &multinomial);
+                check::<Multiply>(&pass(version, true, n_sets), &multinomial);
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_and_rows_give_the_same_bits() {
+        check_all(&numbers(N_ROWS * N_FEATURES, 4), &None);
+        let mut weights: Vec<f64> = numbers(N_ROWS, 5).into_iter().map(f64::abs).collect();
+        check_all(&numbers(N_ROWS * N_FEATURES, 4), &Some(weights.clone()));
+        weights[40] = 0.0;
+        check_all(&numbers(N_ROWS * N_FEATURES, 4), &Some(weights));
+    }
+
+    #[test]
+    fn tiles_and_rows_give_the_same_bits_where_margins_are_huge() {
+        let mut features = numbers(N_ROWS * N_FEATURES, 4);
+        features[50] = 1e305;
+        features[300] = -1e200;
+        features[500] = 1e3;
+        check_all(&features, &None);
+    }
+
+    #[test]
+    fn a_row_far_on_the_wrong_side_costs_its_margin_and_one_on_the_right_side_nothing() {
+        let loss = |margin: f64, label: f64| binomial_loss(margin, label, 2.0);
+        assert_eq!(loss(-1e300, 1.0), (2e300, -2.0));
+        assert_eq!(loss(1e300, 0.0), (2e300, 2.0));
+        assert_eq!(loss(f64::NEG_INFINITY, 1.0), (f64::INFINITY, -2.0));
+        assert_eq!(loss(800.0, 1.0), (0.0, 0.0));
+        assert_eq!(loss(-800.0, 0.0), (0.0, 0.0));
+        assert_eq!(loss(0.0, 1.0), (2.0 * std::f64::consts::LN_2, -1.0));
+        assert!(loss(f64::NAN, 1.0).0.is_nan());
+        assert_eq!(binomial_loss(f64::NAN, 1.0, 0.0), (0.0, 0.0), "without weight");
     }
 }

@@ -17,7 +17,9 @@ mod params;
 mod problem;
 mod scorer;
 mod summary;
+mod tile;
 
+pub use loss::Objective;
 pub use model::LogisticRegressionModel;
 pub use summary::{LogisticRegressionTrainingSummary, Performance};
 
@@ -31,7 +33,6 @@ use ognivo_data::vector::Vector;
 use ognivo_data::version::SparkVersion;
 
 use self::instances::{InstanceSummary, check_columns, instances};
-use self::loss::Objective;
 use self::model::output_fields;
 use self::params::{
     ELASTIC_NET_PARAM, FAMILY, FEATURES_COL, FIT_INTERCEPT, LABEL_COL, LOWER_BOUNDS_ON_COEFFICIENTS,
@@ -219,17 +220,24 @@ impl LogisticRegression {
         self
     }
 
+    /// The function that [`fit`](LogisticRegression::fit) minimises over these rows, for whoever minimises or measures it otherwise.
+    ///
+    /// Two passes: the rows are checked and kept in memory, their statistics taken.
+    ///
+    /// # Errors
+    /// Those of [`fit`](LogisticRegression::fit).
+    pub fn objective(&self, data: &Dataset) -> Result<Objective, FitError> {
+        let (instances, seen, n_declared) = self.prepare(data)?;
+        Ok(self.objective_of(&Problem::new(&self.params, &seen, n_declared)?, &instances))
+    }
+
     /// Learns the coefficients, in a pass per evaluation of the loss.
     ///
     /// # Errors
     /// [`FitError`]: wrong columns or parameters, a row that cannot be used, labels that are not classes, bounds or thresholds of
     /// the wrong shape, no rows.
     pub fn fit(&self, data: &Dataset) -> Result<LogisticRegressionModel, FitError> {
-        params::check(&self.params).map_err(StageError::Param)?;
-        let instances = instances(&self.params, data)?;
-        let seen = instances.aggregate(InstanceSummary::default())?;
-        let (_, label) = input_column(self.params.uid(), data.schema(), &self.params.get(LABEL_COL))?;
-        let n_declared = Attribute::of(label).and_then(|label| label.n_values());
+        let (instances, seen, n_declared) = self.prepare(data)?;
         let problem = Problem::new(&self.params, &seen, n_declared)?;
         let (solution, history) = match problem.only_label() {
             Some(label) => problem.without_training(label),
@@ -238,21 +246,35 @@ impl LogisticRegression {
         Ok(self.model(problem, solution, history, instances))
     }
 
-    fn minimise(&self, problem: &Problem<'_>, instances: &Dataset) -> Result<(Solution, Vec<f64>), FitError> {
+    /// The instances, their statistics, and how many labels the label column's attribute tells.
+    fn prepare(&self, data: &Dataset) -> Result<(Dataset, InstanceSummary, Option<usize>), FitError> {
+        params::check(&self.params).map_err(StageError::Param)?;
+        let instances = instances(&self.params, data)?;
+        let seen = instances.aggregate(InstanceSummary::default())?;
+        let (_, label) = input_column(self.params.uid(), data.schema(), &self.params.get(LABEL_COL))?;
+        let n_declared = Attribute::of(label).and_then(|label| label.n_values());
+        Ok((instances, seen, n_declared))
+    }
+
+    fn objective_of(&self, problem: &Problem<'_>, instances: &Dataset) -> Objective {
         let setting = problem.setting();
-        let objective = Objective { instances, setting: &setting, l2: problem.l2() };
         let start = problem.start(&setting, self.initial_model.as_ref());
+        Objective { instances: instances.clone(), l2: problem.l2(), setting, start }
+    }
+
+    fn minimise(&self, problem: &Problem<'_>, instances: &Dataset) -> Result<(Solution, Vec<f64>), FitError> {
+        let mut objective = self.objective_of(problem, instances);
         let stopping = Stopping {
             max_iter: self.params.get(MAX_ITER) as usize,
             tolerance: self.params.get(TOL),
             breeze: self.params.version().into(),
         };
         let (x, history) = match problem.minimiser() {
-            Minimiser::Lbfgs => run(objective, Lbfgs::default(), start, stopping),
-            Minimiser::Owlqn { l1 } => run(objective, Owlqn::new(l1), start, stopping),
-            Minimiser::Lbfgsb { lower, upper } => run(objective, Lbfgsb::new(lower, upper), start, stopping),
+            Minimiser::Lbfgs => run(&mut objective, Lbfgs::default(), stopping),
+            Minimiser::Owlqn { l1 } => run(&mut objective, Owlqn::new(l1), stopping),
+            Minimiser::Lbfgsb { lower, upper } => run(&mut objective, Lbfgsb::new(lower, upper), stopping),
         }?;
-        Ok((problem.solution(&setting, x), history))
+        Ok((problem.solution(&objective.setting, x), history))
     }
 
     fn model(
@@ -289,11 +311,11 @@ impl LogisticRegression {
 
 /// The last point and the objective at every state.
 fn run<M: Method>(
-    objective: Objective<'_>,
+    objective: &mut Objective,
     method: M,
-    start: Vec<f64>,
     stopping: Stopping,
 ) -> Result<(Vec<f64>, Vec<f64>), DatasetError> {
+    let start = objective.start.clone();
     let mut states = Iterations::new(objective, method, start, stopping);
     let mut history = Vec::new();
     while let Some(state) = states.next_state()? {
