@@ -1,6 +1,10 @@
 //! Stages that make features: one file for each of Spark's classes and its model.
 
 pub mod index_to_string;
+pub mod max_abs_scaler;
+pub mod min_max_scaler;
+pub mod normalizer;
+pub mod standard_scaler;
 pub mod string_indexer;
 pub mod vector_assembler;
 
@@ -9,6 +13,9 @@ mod label_counts;
 mod label_index;
 mod scala_map;
 mod scalar;
+mod vector_map;
+mod vector_pass;
+mod vector_row;
 
 use crate::param::{Key, ParamKind, ParamSpec, Params, Range};
 

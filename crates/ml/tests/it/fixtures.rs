@@ -12,6 +12,10 @@ use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
 use ognivo_ml::feature::index_to_string::IndexToString;
+use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
+use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
+use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel, stage_path, stage_uids};
@@ -175,6 +179,13 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         IndexToString::CLASS => IndexToString::from_saved(saved)?.into(),
         LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
         LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
+        MaxAbsScaler::CLASS => MaxAbsScaler::from_saved(saved)?.into(),
+        MaxAbsScalerModel::CLASS => MaxAbsScalerModel::from_saved(saved)?.into(),
+        MinMaxScaler::CLASS => MinMaxScaler::from_saved(saved)?.into(),
+        MinMaxScalerModel::CLASS => MinMaxScalerModel::from_saved(saved)?.into(),
+        Normalizer::CLASS => Normalizer::from_saved(saved)?.into(),
+        StandardScaler::CLASS => StandardScaler::from_saved(saved)?.into(),
+        StandardScalerModel::CLASS => StandardScalerModel::from_saved(saved)?.into(),
         VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),
         other => panic!("no stage of these tests: {other}"),
     })

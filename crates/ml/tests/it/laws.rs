@@ -9,11 +9,15 @@ use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::LogisticRegression;
 use ognivo_ml::feature::HandleInvalid;
 use ognivo_ml::feature::index_to_string::IndexToString;
+use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
+use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
+use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, StringOrder};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::laws::{estimator_laws, saved_laws, transformer_laws};
 use ognivo_ml::pipeline::Pipeline;
-use ognivo_ml::stage::{Configured, Transformer};
+use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
 
 use crate::fixtures::{dataset, executors, input, read_stage};
 
@@ -103,6 +107,47 @@ fn vector_assemblers_keep_the_laws() {
         }
         let of_scalars = VectorAssembler::new().input_cols(["y", "n", "flag", "x"]);
         transformer_laws(&of_scalars, &input("assembled"));
+    }
+}
+
+/// The laws of a stage that learns from the vectors of the table `points`, with the numbers of each version.
+fn check_scaler<S: Estimator + Clone + Into<Stage>>(scaler: &S) {
+    for version in SparkVersion::ALL {
+        let mut scaler = scaler.clone();
+        scaler.set_version(version);
+        let points = input("points");
+        estimator_laws(&scaler, &partitioned(&points), &executors());
+        saved_laws(&scaler.clone().into(), read_stage, &dataset(points.clone()));
+        let model = scaler.fit(&dataset(points)).unwrap();
+        transformer_laws(model.as_ref(), &input("points_null"));
+        saved_laws(&Stage::Transformer(model), read_stage, &dataset(input("points_null")));
+    }
+}
+
+#[test]
+fn standard_scalers_keep_the_laws() {
+    for (with_mean, with_std) in [(false, true), (true, true), (true, false), (false, false)] {
+        let scaler = StandardScaler::new().input_col("features").with_mean(with_mean).with_std(with_std);
+        check_scaler(&scaler);
+    }
+}
+
+#[test]
+fn min_max_scalers_keep_the_laws() {
+    check_scaler(&MinMaxScaler::new().input_col("features").output_col("scaled").min(-2.0).max(0.5));
+}
+
+#[test]
+fn max_abs_scalers_keep_the_laws() {
+    check_scaler(&MaxAbsScaler::new().input_col("features").output_col("scaled"));
+}
+
+#[test]
+fn normalizers_keep_the_laws() {
+    for p in [1.0, 1.5, 2.0, f64::INFINITY] {
+        let stage = Normalizer::new().input_col("features").p(p);
+        transformer_laws(&stage, &input("points_null"));
+        saved_laws(&stage.into(), read_stage, &dataset(input("points_null")));
     }
 }
 

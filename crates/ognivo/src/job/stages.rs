@@ -5,6 +5,10 @@ use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::LogisticRegression;
 use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator};
 use ognivo_ml::feature::index_to_string::IndexToString;
+use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
+use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
+use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::StringIndexer;
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::param::{ParamSpec, Params};
@@ -49,6 +53,10 @@ impl EvaluatorKind {
 pub(crate) static STAGES: &[StageKind] = &[
     StageKind { name: "IndexToString", make: || IndexToString::new().into() },
     StageKind { name: "LogisticRegression", make: || LogisticRegression::new().into() },
+    StageKind { name: "MaxAbsScaler", make: || MaxAbsScaler::new().into() },
+    StageKind { name: "MinMaxScaler", make: || MinMaxScaler::new().into() },
+    StageKind { name: "Normalizer", make: || Normalizer::new().into() },
+    StageKind { name: "StandardScaler", make: || StandardScaler::new().into() },
     StageKind { name: "StringIndexer", make: || StringIndexer::new().into() },
     StageKind { name: "VectorAssembler", make: || VectorAssembler::new().into() },
 ];

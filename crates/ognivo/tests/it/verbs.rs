@@ -198,7 +198,7 @@ fn score_refuses_what_it_cannot_do_before_it_writes() {
     assert_refused(&score(&["model", "good.csv", "--schema", "a NOTYPE"]), 2, "NOTYPE");
     assert_refused(&score(&["model", "good.csv", "--option", "headr=true"]), 2, "headr");
     assert_refused(&score(&["model", "train.yaml", "--format", "csv"]), 2, "column");
-    assert_refused(&score(&[&fixture("spark/3.5/unsupported/model"), "good.csv"]), 3, "StandardScaler");
+    assert_refused(&score(&[&fixture("spark/3.5/unsupported/model"), "good.csv"]), 3, "RandomForest");
     assert!(names_in(loans.place.path()).iter().all(|name| !name.starts_with("out") && !name.starts_with(".out")));
 }
 
