@@ -37,20 +37,19 @@ pub(crate) struct Pace {
     trigger: Trigger,
     /// When the next batch may start; the first may at once.
     next_tick_ms: i64,
-    n_batches: u64,
     /// When the last batch ended.
     ran_ms: Option<i64>,
 }
 
 impl Pace {
     pub(crate) fn new(trigger: Trigger) -> Pace {
-        Pace { trigger, next_tick_ms: i64::MIN, n_batches: 0, ran_ms: None }
+        Pace { trigger, next_tick_ms: i64::MIN, ran_ms: None }
     }
 
     pub(crate) fn turn(&self, now_ms: i64) -> Turn {
         match self.trigger {
             Trigger::AvailableNow => Turn::Now { finish_when_empty: true },
-            Trigger::Once if self.n_batches > 0 => Turn::Never,
+            Trigger::Once if self.ran_ms.is_some() => Turn::Never,
             Trigger::Once => Turn::Now { finish_when_empty: true },
             Trigger::ProcessingTime(_) if now_ms < self.next_tick_ms => Turn::Later,
             Trigger::AsRowsArrive | Trigger::ProcessingTime(_) => Turn::Now { finish_when_empty: false },
@@ -59,7 +58,6 @@ impl Pace {
 
     /// A batch has ended, at this time.
     pub(crate) fn ran(&mut self, now_ms: i64) {
-        self.n_batches += 1;
         self.ran_ms = Some(now_ms);
         self.asked(now_ms);
     }
