@@ -121,9 +121,8 @@ impl BoundVectorMap {
         Fate::Rejected(Box::new(Rejection { stage, column, code, message }))
     }
 
-    fn with_output(&self, rows: &RecordBatch) -> Result<RecordBatch, StageError> {
-        let output = self.map.apply(&self.vectors.vectors(&self.uid, rows)?);
-        Ok(append_columns(&self.schema, rows, [output]))
+    fn with_output(&self, rows: &RecordBatch, vectors: &VectorColumn<'_>) -> RecordBatch {
+        append_columns(&self.schema, rows, [self.map.apply(vectors)])
     }
 }
 
@@ -132,13 +131,13 @@ impl BoundStage for BoundVectorMap {
         &self.schema
     }
     fn apply(&self, rows: RecordBatch) -> Result<Outcome, StageError> {
-        match self.fates(&self.vectors.vectors(&self.uid, &rows)?) {
-            None => Ok(Outcome::all_kept(self.with_output(&rows)?)),
-            Some(fates) => {
-                let Outcome { rows, fates } = keep_rows(&rows, fates);
-                Ok(Outcome::new(self.with_output(&rows)?, fates))
-            }
-        }
+        let vectors = self.vectors.vectors(&self.uid, &rows)?;
+        let Some(fates) = self.fates(&vectors) else {
+            return Ok(Outcome::all_kept(self.with_output(&rows, &vectors)));
+        };
+        let Outcome { rows, fates } = keep_rows(&rows, fates);
+        let vectors = self.vectors.vectors(&self.uid, &rows)?;
+        Ok(Outcome::new(self.with_output(&rows, &vectors), fates))
     }
 }
 
