@@ -1,7 +1,7 @@
 """Polars turning the bytes of a CSV file into typed columns on one thread.
 
 python csv_polars.py FILE              prints {"rows", "cpu_seconds"}
-python csv_polars.py FILE checksum     and {"checksum"}, which is that of src/lib.rs; it takes half a minute
+python csv_polars.py FILE checksum     and {"checksum"}, which is that of src/lib.rs; it takes some seconds
 """
 
 import json

@@ -5,8 +5,8 @@
 
 The file holds little-endian doubles: the features row by row, then the labels, then the point at which loss and gradient are
 taken (coefficients and intercept). `make` draws them from a fixed seed. The other form prints one line of JSON: loss, gradient,
-and the CPU time of a pass, which is the mean of PASSES after one that is not measured. Run it with OMP_NUM_THREADS and OPENBLAS_NUM_THREADS at 1, and without OPENBLAS_CORETYPE, so that
-numpy takes its best kernel.
+and the CPU time of a pass, which is the mean of PASSES after one that is not measured. Run it with OMP_NUM_THREADS and
+OPENBLAS_NUM_THREADS at 1, and without OPENBLAS_CORETYPE, so that numpy takes its best kernel.
 """
 
 import json

@@ -11,6 +11,7 @@ mod ci;
 mod fixtures;
 mod json;
 mod program;
+mod python;
 mod spark;
 #[cfg(test)]
 mod tidy;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::cache;
 use crate::program::{self, at_root, cargo};
+use crate::python;
 
 /// The versions whose files and numbers we promise.
 pub(crate) const VERSIONS: [&str; 2] = ["3.5.9", "4.3.0"];
@@ -41,18 +41,7 @@ pub(crate) fn environment(version: &str) -> Result<PathBuf, String> {
             "Spark needs Java 17, which is not on PATH; on Debian: apt-get install openjdk-17-jre-headless".to_owned()
         );
     }
-    let folder = cache::folder(&format!("spark-{version}"))?;
-    let python = folder.join("bin/python");
-    let holds_it = format!("import numpy, pyspark; assert pyspark.__version__ == '{version}'");
-    if answers(Command::new(&python).args(["-c", &holds_it])) {
-        return Ok(python);
-    }
-    println!("== installing Spark {version} into {}", folder.display());
-    program::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        .map_err(|e| format!("{e}\non Debian: apt-get install python3-venv"))?;
-    let package = format!("pyspark=={version}");
-    program::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package, "numpy"]))?;
-    Ok(python)
+    python::environment(&format!("spark-{version}"), &[&format!("pyspark=={version}"), "numpy"])
 }
 
 fn answers(command: &mut Command) -> bool {

@@ -1,6 +1,6 @@
-//! What both CSV programs share: the columns, the clock, the checksum and the report.
+//! What the programs share: the columns, ognivo's decoder, the clock, the checksum and the report of the CSV programs.
 //!
-//! A program reads the whole file into memory, then measures the CPU time of turning the bytes into Arrow columns, then,
+//! A CSV program reads the whole file into memory, then measures the CPU time of turning the bytes into Arrow columns, then,
 //! outside the measured time, sums up every value, so that the two can be held against each other bit by bit.
 
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use ognivo_data::codec::RowDecoder;
+use ognivo_data::codec::csv::{CsvDecoder, CsvOptions};
 
 /// Rows of a batch, for both.
 pub const BATCH_ROWS: usize = 8192;
@@ -32,6 +34,23 @@ pub fn schema() -> SchemaRef {
         ("not_fully_paid", DataType::Int32),
     ];
     Arc::new(Schema::new(columns.map(|(name, kind)| Field::new(name, kind, true)).to_vec()))
+}
+
+/// The bytes of a CSV file as rows, by ognivo's decoder.
+pub fn decode(mut bytes: &[u8]) -> Vec<RecordBatch> {
+    let options = CsvOptions::parse([("header", "true")]).expect("header is an option");
+    let mut decoder = CsvDecoder::new(schema(), &options, None, BATCH_ROWS).expect("all columns can be text");
+    let mut batches = Vec::new();
+    while !bytes.is_empty() {
+        let consumed = decoder.push(bytes).expect("the data are well-formed");
+        bytes = &bytes[consumed..];
+        if decoder.is_full() {
+            batches.extend(decoder.take().expect("the data are well-formed").map(|decoded| decoded.rows));
+        }
+    }
+    decoder.finish().expect("the data are well-formed");
+    batches.extend(decoder.take().expect("the data are well-formed").map(|decoded| decoded.rows));
+    batches
 }
 
 /// Reads the file named by the first argument, runs `decode` on its bytes and prints one JSON line.
@@ -75,7 +94,9 @@ fn add_column(sum: &mut u64, column: &dyn Array) {
         match column.data_type() {
             DataType::Int32 => *sum = mix(*sum, column.as_primitive::<Int32Type>().value(row) as u64),
             DataType::Float64 => *sum = mix(*sum, column.as_primitive::<Float64Type>().value(row).to_bits()),
-            DataType::Utf8 => *sum = column.as_string::<i32>().value(row).bytes().fold(mix(*sum, 1), |s, b| mix(s, b.into())),
+            DataType::Utf8 => {
+                *sum = column.as_string::<i32>().value(row).bytes().fold(mix(*sum, 1), |s, b| mix(s, b.into()))
+            }
             other => panic!("a column of another type: {other}"),
         }
     }

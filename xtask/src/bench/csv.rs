@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::peers;
+use super::loans::N_ROWS_LARGE;
+use super::peers::{self, number};
 use super::rounds::{Figures, rotate, seconds};
 use super::{Row, loans};
 use crate::json;
 use crate::program::{output, root};
-
-const N_ROWS: usize = 1_300_000;
 
 /// What a program told about its run.
 struct Run {
@@ -30,9 +29,8 @@ impl Contender {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).args(more);
         let told = json::parse(&output(peers::without_processor_settings(&mut command))?)?;
-        let number = |key: &str| told.get(key).number().ok_or_else(|| format!("{} told no {key}", self.name));
         let checksum = told.get("checksum").text().map(str::to_owned);
-        Ok(Run { rows: number("rows")? as u64, checksum, cpu_seconds: number("cpu_seconds")? })
+        Ok(Run { rows: number(&told, "rows")? as u64, checksum, cpu_seconds: number(&told, "cpu_seconds")? })
     }
 }
 
@@ -42,7 +40,7 @@ impl Contender {
 /// When a program fails, or the values differ.
 pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let (folder, python) = (peers::build()?, peers::python()?);
-    let file = loans::file(N_ROWS)?;
+    let file = loans::file(N_ROWS_LARGE)?;
     let size_bytes = std::fs::metadata(&file).map_err(|e| format!("{}: {e}", file.display()))?.len();
     let script = root().join("xtask/peers/csv_polars.py");
     let contenders = [
@@ -54,7 +52,8 @@ pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     check_equal(&contenders)?;
 
     let measured = rotate(n_rounds, contenders.len(), |at| Ok(contenders[at].run(&[])?.cpu_seconds))?;
-    let what = format!("CSV to columns: {N_ROWS} rows, 14 columns, {:.0} MB, 1 thread, CPU", size_bytes as f64 / 1e6);
+    let what =
+        format!("CSV to columns: {N_ROWS_LARGE} rows, 14 columns, {:.0} MB, 1 thread, CPU", size_bytes as f64 / 1e6);
     let row = |what: &str, (ours, theirs): (usize, usize), goal: f64| {
         let figures = Figures { ours: &measured[ours], theirs: &measured[theirs], shown: seconds };
         figures.row(what, contenders[theirs].name, Some(goal))

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::loans::N_ROWS_LARGE;
 use super::peers::{self, measured, number};
 use super::rounds::{Figures, rotate, seconds};
 use super::{Row, loans};
@@ -9,8 +10,6 @@ use crate::cache;
 use crate::json::{self, Json};
 use crate::program;
 use crate::spark;
-
-const N_ROWS: usize = 1_300_000;
 
 /// How far coefficients may be off, relative to their size: both end after ten iterations, not at the optimum.
 const TOLERANCE: f64 = 1e-9;
@@ -31,7 +30,7 @@ struct Fit {
 pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     program::build_ognivo()?;
     let python = spark::environment(spark::NEWEST)?;
-    let input = loans::file(N_ROWS)?;
+    let input = loans::file(N_ROWS_LARGE)?;
     let job = cache::folder("bench")?.join("fit.yaml");
     std::fs::write(&job, job_text(&input.display().to_string())).map_err(|e| format!("{}: {e}", job.display()))?;
     let run = |program: usize| -> Result<Fit, String> {
@@ -59,7 +58,7 @@ pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
         let peer = format!("PySpark {} local[2]", spark::NEWEST);
         Figures { ours: &ours, theirs: &theirs, shown: seconds }.row(what, &peer, goal)
     };
-    let what = format!("fit: read {N_ROWS} rows of CSV, index, assemble, 10 iterations; 2 threads, wall");
+    let what = format!("fit: read {N_ROWS_LARGE} rows of CSV, index, assemble, 10 iterations; 2 threads, wall");
     Ok(vec![
         row(&format!("{what}; ours the whole process, theirs warm"), values(1, |fit| fit.seconds), Some(15.0)),
         row("the same, theirs the first fit of a started session", values(1, |fit| fit.cold_seconds), None),

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::cache;
 
+/// The size of the loan data that the job was made for.
+pub(super) const N_ROWS: usize = 9_578;
+/// A hundred megabytes.
+pub(super) const N_ROWS_LARGE: usize = 1_300_000;
+
 /// Spark DDL of the columns.
 pub(super) const DDL: &str = "credit_policy INT, purpose STRING, int_rate DOUBLE, installment DOUBLE, log_annual_inc DOUBLE, \
     dti DOUBLE, fico INT, days_with_cr_line DOUBLE, revol_bal INT, revol_util DOUBLE, inq_last_6mths INT, delinq_2yrs INT, \

@@ -1,13 +1,14 @@
 //! What we are measured against, made ready in the user's cache folder: programs that are built, packages that are installed.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::OnceLock;
 
 use super::loans;
 use crate::cache;
 use crate::json::{self, Json};
 use crate::program::{self, at_root, cargo, output, root};
-use crate::spark;
+use crate::{python, spark};
 
 /// Versions are part of the measurement.
 const PACKAGES: [&str; 3] = ["polars==2.1.0", "scikit-learn==1.9.1", "numpy==2.4.6"];
@@ -34,19 +35,7 @@ pub(super) fn build() -> Result<PathBuf, String> {
 /// # Errors
 /// When the environment cannot be made.
 pub(super) fn python() -> Result<PathBuf, String> {
-    let folder = cache::folder("peers-python")?;
-    let python = folder.join("bin/python");
-    let expected = PACKAGES.join("\n");
-    let told = "import importlib.metadata as m; print('\\n'.join(f'{n}=={m.version(n)}' for n in ('polars', 'scikit-learn', 'numpy')))";
-    let found = Command::new(&python).args(["-c", told]).stderr(Stdio::null()).output();
-    if found.is_ok_and(|found| String::from_utf8_lossy(&found.stdout).trim() == expected) {
-        return Ok(python);
-    }
-    println!("== installing {} into {}", PACKAGES.join(", "), folder.display());
-    program::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        .map_err(|e| format!("{e}\non Debian: apt-get install python3-venv"))?;
-    program::run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
-    Ok(python)
+    python::environment("peers-python", &PACKAGES)
 }
 
 /// The names and versions of [`python`], for the page.
@@ -94,15 +83,31 @@ pub(super) fn number(told: &Json, key: &str) -> Result<f64, String> {
     told.get(key).number().ok_or_else(|| format!("a program told no {key}"))
 }
 
-/// A model of the loan data that Spark trained.
+/// A model of the loan data that Spark trained, once in a run of the benchmarks.
 ///
 /// # Errors
 /// When Spark cannot.
 pub(super) fn spark_model() -> Result<PathBuf, String> {
+    static MODEL: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    MODEL.get_or_init(train_model).clone()
+}
+
+fn train_model() -> Result<PathBuf, String> {
     let model = cache::folder("bench")?.join("model");
     let python = spark::environment(spark::VERSIONS[0])?;
     let mut train = script(&python, "score_spark.py");
-    train.arg("train").arg(&model).arg(loans::file(9_578)?).arg(loans::DDL);
+    train.arg("train").arg(&model).arg(loans::file(loans::N_ROWS)?).arg(loans::DDL);
     program::run(&mut train)?;
     Ok(model)
+}
+
+/// Rows of two outputs, compared by Spark: equal, scores to 1e-12.
+///
+/// # Errors
+/// The first difference.
+pub(super) fn check_scored(ours: &Path, theirs: &Path) -> Result<(), String> {
+    let python = spark::environment(spark::NEWEST)?;
+    let told = output(script(&python, "score_spark.py").arg("compare").arg(ours).arg(theirs))?;
+    println!("== ognivo and {}: {}", theirs.display(), told.trim());
+    Ok(())
 }

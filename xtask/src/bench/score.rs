@@ -3,18 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::peers::{self, measured, number, script};
+use super::loans::{N_ROWS, N_ROWS_LARGE};
+use super::peers::{self, check_scored, measured, number, script};
 use super::rounds::{Figures, rotate, seconds};
 use super::{Row, loans};
 use crate::cache;
 use crate::json;
 use crate::program::{self, output};
 use crate::spark;
-
-/// The size of the loan data that the job was made for.
-const N_ROWS: usize = 9_578;
-/// A hundred megabytes.
-const N_ROWS_LARGE: usize = 1_300_000;
 
 /// Builds ognivo, lets Spark train a model, checks that all score the same, and measures.
 ///
@@ -45,7 +41,7 @@ fn whole_processes(model: &Path, n_rounds: usize) -> Result<Vec<Row>, String> {
     };
     let rounds = rotate(n_rounds, outputs.len(), run)?;
     for other in &outputs[1..] {
-        check_equal(&outputs[0], other)?;
+        check_scored(&outputs[0], other)?;
     }
 
     let mut rows = Vec::new();
@@ -78,7 +74,7 @@ fn large_file(model: &Path, n_rounds: usize) -> Result<Row, String> {
         number(&json::parse(&told)?, "cpu_seconds")
     };
     let rounds = rotate(n_rounds, outputs.len(), run)?;
-    check_equal(&outputs[0], &outputs[1])?;
+    check_scored(&outputs[0], &outputs[1])?;
     let what = format!("score {N_ROWS_LARGE} rows, CSV to snappy Parquet with vectors, CPU; ours the whole process");
     let figures = Figures { ours: &rounds[0], theirs: &rounds[1], shown: seconds };
     Ok(figures.row(&what, &format!("PySpark {} local[1], warm", spark::NEWEST), Some(8.0)))
@@ -94,13 +90,6 @@ fn score_spark(python: &Path, verb: &str, model: &Path, input: &Path, target: &P
     let mut command = script(python, "score_spark.py");
     command.arg(verb).arg(model).arg(input).arg(loans::DDL).arg(target);
     command
-}
-
-fn check_equal(ours: &Path, theirs: &Path) -> Result<(), String> {
-    let python = spark::environment(spark::NEWEST)?;
-    let told = output(script(&python, "score_spark.py").arg("compare").arg(ours).arg(theirs))?;
-    println!("== score, ognivo and {}: {}", theirs.display(), told.trim());
-    Ok(())
 }
 
 fn remove(path: &Path) -> Result<(), String> {

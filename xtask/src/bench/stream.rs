@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::peers::{self, script};
+use super::loans::N_ROWS;
+use super::peers::{self, check_scored, script};
 use super::rounds::{Figures, megabytes, milliseconds, rotate, seconds};
 use super::{Row, loans};
 use crate::cache;
-use crate::program::{self, output};
+use crate::program;
 use crate::spark;
 
-/// Rows of the file that the first batch scores.
-const N_ROWS: usize = 9_578;
 /// Rows of a small file.
 const N_ROWS_SMALL: usize = 100;
 /// Files before anything is measured, and those that are.
@@ -28,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(180);
 /// How often somebody looks whether a batch is visible.
 const LOOK_EVERY: Duration = Duration::from_micros(250);
 
-/// Measures all three, with outputs compared first.
+/// Measures all three; the rows of the first batch are compared.
 ///
 /// # Errors
 /// When a program fails, the rows differ, or a batch does not come.
@@ -37,6 +36,8 @@ pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let setting = Setting { model: peers::spark_model()?, python: spark::environment(spark::NEWEST)? };
     let peer = format!("PySpark {}", spark::NEWEST);
     let first = rotate(n_rounds, 2, |program| setting.start_to_first_row(program))?;
+    let places = cache::folder("bench")?;
+    check_scored(&places.join("first-0/output"), &places.join("first-1/output"))?;
     let mut rows = vec![Figures { ours: &first[0], theirs: &first[1], shown: seconds }.row(
         &format!("stream: start of the process to {N_ROWS} scored rows visible"),
         &peer,
@@ -78,12 +79,6 @@ impl Setting {
         place.wait_for_batch(0, &mut stream)?;
         let elapsed = begin.elapsed().as_secs_f64();
         stream.end_by_itself()?;
-        let other = cache::folder("bench")?.join(format!("first-{}/output", 1 - program));
-        if other.exists() {
-            let mut compare = script(&self.python, "score_spark.py");
-            let told = output(compare.arg("compare").arg(place.folder.join("output")).arg(other))?;
-            println!("== stream: {}", told.trim());
-        }
         Ok(elapsed)
     }
 

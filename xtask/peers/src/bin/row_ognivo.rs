@@ -3,10 +3,8 @@
 use std::time::Instant;
 
 use arrow_array::RecordBatch;
-use ognivo::data::codec::RowDecoder;
-use ognivo::data::codec::csv::{CsvDecoder, CsvOptions};
 use ognivo::ml::stage::BoundStage;
-use ognivo_peers::{BATCH_ROWS, schema};
+use ognivo_peers::{decode, schema};
 
 /// How often all rows are scored.
 const N_PASSES: usize = 20;
@@ -14,7 +12,8 @@ const N_PASSES: usize = 20;
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let model = ognivo::load(arguments.next().expect("the first argument is a model")).expect("the model loads");
-    let rows = read(&arguments.next().expect("the second argument is a CSV file"));
+    let file = arguments.next().expect("the second argument is a CSV file");
+    let rows = decode(&std::fs::read(file).expect("the CSV file can be read"));
     let bound = model.bind(&schema()).expect("the columns are there");
     let alone: Vec<RecordBatch> = (0..rows[0].num_rows()).map(|row| rows[0].slice(row, 1)).collect();
     println!(
@@ -22,20 +21,6 @@ fn main() {
         seconds_per_row(bound.as_ref(), &rows),
         seconds_per_row(bound.as_ref(), &alone)
     );
-}
-
-fn read(path: &str) -> Vec<RecordBatch> {
-    let bytes = std::fs::read(path).expect("the CSV file can be read");
-    let options = CsvOptions::parse([("header", "true")]).expect("header is an option");
-    let mut decoder = CsvDecoder::new(schema(), &options, None, BATCH_ROWS).expect("all columns can be text");
-    let (mut batches, mut rest) = (Vec::new(), &bytes[..]);
-    while !rest.is_empty() {
-        rest = &rest[decoder.push(rest).expect("the data are well-formed")..];
-        if decoder.is_full() {
-            batches.extend(decoder.take().expect("the data are well-formed").map(|decoded| decoded.rows));
-        }
-    }
-    batches
 }
 
 fn seconds_per_row(bound: &dyn BoundStage, batches: &[RecordBatch]) -> f64 {
