@@ -13,6 +13,8 @@ mod cell;
 mod cpu;
 pub mod csv;
 pub mod datetime;
+#[cfg(test)]
+mod dice;
 mod error;
 mod field;
 pub mod json;

@@ -12,6 +12,8 @@ use ognivo_data::fault::{Explain, Fault};
 use ognivo_data::schema::parse_ddl;
 use ognivo_data::vector::{VectorBuilder, VectorRef, vector_field};
 
+use crate::dice::dice;
+
 fn csv(ddl: &str, options: &[(&str, &str)]) -> CsvDecoder {
     let options = CsvOptions::parse(options.iter().copied()).expect("options");
     CsvDecoder::new(Arc::new(parse_ddl(ddl).expect("DDL")), &options, None, 1000).expect("types")
@@ -193,17 +195,6 @@ fn a_row_can_be_written_alone() {
     out.push(b' ');
     CsvEncoder::new(&CsvOptions::default()).encode_row(&rows, 0, &mut out).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "{\"a\":2} 1,x");
-}
-
-/// A small generator of numbers, so that a failure repeats.
-fn dice(seed: u64) -> impl FnMut(usize) -> usize {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    move |sides| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % sides as u64) as usize
-    }
 }
 
 /// All rows as JSON lines, then the malformed records; `piece` bytes are pushed at once.

@@ -10,6 +10,9 @@ mod csv_scrambled;
 mod csv_written_like_spark;
 /// Spans, rejects and errors of the decoders.
 mod decoders;
+/// Random numbers, those of the tests within the crate.
+#[path = "../../src/codec/dice.rs"]
+mod dice;
 /// JSON lines are read as Spark reads them, however their bytes are pushed.
 mod json_like_spark;
 /// JSON lines are written as Spark writes them.

@@ -316,6 +316,7 @@ fn below_lowest(word: u64) -> u64 {
 mod tests {
     use super::super::scan::Scanner;
     use super::*;
+    use crate::codec::dice::dice;
 
     const N_COLS: usize = 3;
 
@@ -376,17 +377,11 @@ mod tests {
 
     #[test]
     fn the_lines_are_those_that_the_other_scanner_finds() {
-        let mut state = 0x9E37_79B9_7F4A_7C15u64;
-        let mut next = move |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
+        let mut next = dice(1);
         let mut n_rows = 0;
         for round in 0..20_000 {
             let alphabet: &[u8] = if round % 4 == 0 { b",,,,xx1\n\r #\"" } else { b",,,,,xxxxxxxx111\n\r #" };
-            let input: Vec<u8> = (0..next(400)).map(|_| alphabet[next(alphabet.len() as u64) as usize]).collect();
+            let input: Vec<u8> = (0..next(400)).map(|_| alphabet[next(alphabet.len())]).collect();
             let shown = String::from_utf8_lossy(&input);
             let by_all = plain(&input, 200, usize::MAX, None);
             let (rows, odd, stop) = plain(&input, 200, usize::MAX, Avx2::detect());

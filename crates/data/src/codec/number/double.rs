@@ -334,6 +334,7 @@ fn rounded_binary(mantissa: u64, lost_bits: bool, exponent: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::dice::dice;
     use crate::codec::number::{parse_long, parse_long_at};
 
     /// Texts and the bits that `java.lang.Double.parseDouble` (JDK 17) gives; `None` where it throws.
@@ -414,17 +415,11 @@ mod tests {
 
     #[test]
     fn the_fast_path_reads_every_short_decimal_like_the_slow_one() {
-        let mut state = 0x9E37_79B9_7F4A_7C15u64;
-        let mut next = move |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
+        let mut next = dice(1);
         let alphabet = b"0123456789012345678901234567890123456789..-+eE";
         for _ in 0..200_000 {
-            let len = 1 + next(18) as usize;
-            let mut text: Vec<u8> = (0..len).map(|_| alphabet[next(alphabet.len() as u64) as usize]).collect();
+            let len = 1 + next(18);
+            let mut text: Vec<u8> = (0..len).map(|_| alphabet[next(alphabet.len())]).collect();
             let expected = parse_double(&text).map(f64::to_bits);
             let strict = decimal_parts(text.strip_prefix(b"-").unwrap_or(&text), false)
                 .and_then(|_| fast_float2::parse::<f64, _>(&text).ok())

@@ -166,6 +166,7 @@ fn vector(bytes: &[u8; 16]) -> __m128i {
 mod tests {
     use super::*;
     use crate::codec::cpu::Avx2;
+    use crate::codec::dice::dice;
     use crate::codec::number::{parse_double, parse_long};
 
     fn to_double(decimal: ShortDecimal) -> f64 {
@@ -180,19 +181,13 @@ mod tests {
         if Avx2::detect().is_none() {
             return;
         }
-        let mut state = 0x9E37_79B9_7F4A_7C15u64;
-        let mut next = move |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
+        let mut next = dice(1);
         let alphabet = b"0123456789012345678901234567890123456789012345678901234567890123456789..-+e \xD9/:";
         let (mut n_longs, mut n_doubles) = (0, 0);
         for _ in 0..300_000 {
-            let before = next(18) as usize;
-            let len = 1 + next(18) as usize;
-            let mut random = |n: usize| (0..n).map(|_| alphabet[next(alphabet.len() as u64) as usize]).collect();
+            let before = next(18);
+            let len = 1 + next(18);
+            let mut random = |n: usize| (0..n).map(|_| alphabet[next(alphabet.len())]).collect();
             let texts: [Vec<u8>; 3] = [random(before), random(len), random(3)];
             let (input, text) = (texts.concat(), &texts[1]);
             let shown = String::from_utf8_lossy(text);
