@@ -27,6 +27,8 @@ mod campaign {
     mod kill_points; // a stream that is killed at every named place loses and repeats no row
     mod other_query; // a checkpoint and an output of two queries
     mod polling; // readers that look all the time
+    #[path = "../../../../stream/tests/it/campaign/random.rs"]
+    mod random; // random numbers from a seed
     mod random_kills; // a stream that is killed at random moments loses and repeats no row
     mod read_only; // an output folder that may not be written
     mod small_disk; // disks that a test fills or closes

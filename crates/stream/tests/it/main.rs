@@ -9,6 +9,7 @@ mod campaign {
     mod counts; // how a test tells what it tried
     mod crashes; // every named place at which a process may die, and every two of them
     mod failures; // calls to the outside that fail, every one
+    mod random; // random numbers from a seed
     mod simulation; // random lives with crashes and failures
 }
 /// Scripts of ordinary life: batches, limits, triggers, policies, the end.
@@ -32,7 +33,20 @@ mod spark_checkpoint;
 
 use std::future::Future;
 
+use ognivo_stream::memory::{SourceKind, TargetKind, WorldOptions};
+
 /// Runs a test on one thread, which is the thread that kill points belong to.
 fn run<F: Future<Output = ()>>(test: F) {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test);
+}
+
+/// All pairs of a source and a target that do not move.
+fn worlds() -> Vec<WorldOptions> {
+    let mut worlds = Vec::new();
+    for source in [SourceKind::Logged, SourceKind::Numbered] {
+        for target in [TargetKind::Counting, TargetKind::Positions, TargetKind::Upserting] {
+            worlds.push(WorldOptions { source, target, ..WorldOptions::default() });
+        }
+    }
+    worlds
 }

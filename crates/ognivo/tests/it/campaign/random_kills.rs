@@ -13,11 +13,9 @@ use serde_json::{Value, json};
 use crate::binary::{Ran, Workplace};
 use crate::campaign::counts::{scale, tell};
 use crate::campaign::polling::Polling;
+use crate::campaign::random::Random;
 use crate::loans::{Fate, Loans, StreamForm};
 use crate::stream_oracle::{Counts, LogKind, batch_scores, check, names_in};
-
-/// SplitMix64.
-struct Random(u64);
 
 /// From `OGNIVO_TEST_SEED`, else another one each time; printed.
 fn seed(test: &str) -> u64 {
@@ -25,17 +23,6 @@ fn seed(test: &str) -> u64 {
     let seed = given.unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish());
     println!("{test}: OGNIVO_TEST_SEED={seed}");
     seed
-}
-
-impl Random {
-    /// A number below `n`.
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
 }
 
 /// How the runs of a stream went.

@@ -7,7 +7,7 @@ use ognivo_stream::script::StreamScript;
 use serde_json::json;
 
 use crate::campaign::counts::tell;
-use crate::run;
+use crate::{run, worlds};
 
 /// Those that this world passes in every batch.
 fn points(options: WorldOptions) -> Vec<KillPoint> {
@@ -19,16 +19,6 @@ fn points(options: WorldOptions) -> Vec<KillPoint> {
         _ => true,
     };
     KillPoint::ALL.iter().filter(is_passed).copied().collect()
-}
-
-fn worlds() -> Vec<WorldOptions> {
-    let mut worlds = Vec::new();
-    for source in [SourceKind::Logged, SourceKind::Numbered] {
-        for target in [TargetKind::Counting, TargetKind::Positions, TargetKind::Upserting] {
-            worlds.push(WorldOptions { source, target, ..WorldOptions::default() });
-        }
-    }
-    worlds
 }
 
 #[test]

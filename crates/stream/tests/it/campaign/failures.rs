@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ognivo_data::fault::{Explain, Fault, Retry};
-use ognivo_stream::memory::{MemoryWorld, SourceKind, TargetKind, WorldOptions};
+use ognivo_stream::memory::{MemoryWorld, WorldOptions};
 use ognivo_stream::query::{QueryEvent, QueryOptions, RunSummary, StreamingQuery};
 use ognivo_stream::query_error::QueryError;
 use ognivo_stream::stop::stop_pair;
@@ -12,17 +12,7 @@ use ognivo_stream::trigger::Trigger;
 use serde_json::json;
 
 use crate::campaign::counts::tell;
-use crate::run;
-
-fn worlds() -> Vec<WorldOptions> {
-    let mut worlds = Vec::new();
-    for source in [SourceKind::Logged, SourceKind::Numbered] {
-        for target in [TargetKind::Counting, TargetKind::Positions, TargetKind::Upserting] {
-            worlds.push(WorldOptions { source, target, ..WorldOptions::default() });
-        }
-    }
-    worlds
-}
+use crate::{run, worlds};
 
 async fn run_available(query: &mut StreamingQuery) -> Result<RunSummary, QueryError> {
     let (_handle, stop) = stop_pair();

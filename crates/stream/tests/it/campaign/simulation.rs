@@ -13,6 +13,7 @@ use ognivo_stream::trigger::Trigger;
 use serde_json::json;
 
 use crate::campaign::counts::{scale, tell};
+use crate::campaign::random::Random;
 use crate::run;
 
 const SCHEDULES: u64 = 2000;
@@ -21,27 +22,6 @@ const SCHEDULES: u64 = 2000;
 const KEPT_SEEDS: [u64; 1] = [
     6249, // a member whose partition had been elsewhere in between went on from its old position
 ];
-
-/// SplitMix64: a few lines, the same numbers everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 fn world_options(random: &mut Random) -> WorldOptions {
     let (source, target) = [

@@ -1,23 +1,12 @@
 //! Ordinary life: rows come and are scored, over many batches and restarts.
 
 use ognivo_stream::checkpoint::MIN_BATCHES_TO_RETAIN;
-use ognivo_stream::memory::{MemoryWorld, SourceKind, TargetKind, WorldOptions};
+use ognivo_stream::memory::{MemoryWorld, WorldOptions};
 use ognivo_stream::script::Action::{Add, Expect, ExpectDeadLetters, Restart};
 use ognivo_stream::script::StreamScript;
 use ognivo_stream::tally::Tally;
 
-use crate::run;
-
-/// All pairs of a source and a target that do not move.
-fn worlds() -> Vec<WorldOptions> {
-    let mut worlds = Vec::new();
-    for source in [SourceKind::Logged, SourceKind::Numbered] {
-        for target in [TargetKind::Counting, TargetKind::Positions, TargetKind::Upserting] {
-            worlds.push(WorldOptions { source, target, ..WorldOptions::default() });
-        }
-    }
-    worlds
-}
+use crate::{run, worlds};
 
 #[test]
 fn rows_are_scored_as_they_come() {
