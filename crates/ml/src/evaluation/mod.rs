@@ -45,6 +45,12 @@ pub trait Evaluator: Configured {
     /// Spark's name of the metric, such as `areaUnderROC`.
     fn metric_name(&self) -> String;
 
+    /// What a person calls the metric: its name, and what of it was chosen where that makes it another number, such as
+    /// `recallByLabel(2)`.
+    fn title(&self) -> String {
+        self.metric_name()
+    }
+
     /// Whether a larger value is a better one.
     fn is_larger_better(&self) -> bool;
 

@@ -243,6 +243,15 @@ impl Evaluator for MulticlassClassificationEvaluator {
     fn metric_name(&self) -> String {
         self.params.get(METRIC_NAME)
     }
+    fn title(&self) -> String {
+        let (metric, label, beta) = (self.metric_name(), self.params.get(METRIC_LABEL), self.params.get(BETA));
+        match metric.as_str() {
+            "fMeasureByLabel" if self.params.is_set(BETA) => format!("{metric}({label}, beta {beta})"),
+            "weightedFMeasure" if self.params.is_set(BETA) => format!("{metric}(beta {beta})"),
+            by_label if by_label.ends_with("ByLabel") => format!("{metric}({label})"),
+            _ => metric,
+        }
+    }
     fn is_larger_better(&self) -> bool {
         let metric = self.metric_name();
         let counts_errors = ["weightedFalsePositiveRate", "falsePositiveRateByLabel", HAMMING_LOSS, LOG_LOSS];
