@@ -7,9 +7,10 @@ use crate::stat::Summarizer;
 
 /// Sums over labels, errors and predictions: the state of a pass.
 ///
-/// Same as Spark 3.0 and later (`RegressionMetrics`): the order of operations, NaN and infinities too. Before hard thoughts about the
-/// formulas: with weights, Spark's total sum of squares is the *unbiased* variance times the weight less one, which is not
-/// `Σ w (y − ȳ)²`; and its explained variance is expanded, so that it loses digits when labels are far from 0.
+/// Same as Spark 3.0 and later (`RegressionMetrics`), with its order of operations, NaN and infinities. Two of its formulas are
+/// not what a book has: with weights, the total sum of squares of `r2` is the *unbiased* variance times the weight less one,
+/// which is not `Σ w (y − ȳ)²`, so that `r2` can exceed 1; and the explained variance is expanded, so that it loses digits
+/// when labels are far from 0. Written in a better way they would no longer be Spark's.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RegressionSums {
     /// Mean and variance of label, error and prediction.
