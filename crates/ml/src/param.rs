@@ -197,6 +197,8 @@ pub enum Range {
     Above(f64),
     /// Numbers from the first to the second, both included.
     Between(f64, f64),
+    /// Numbers between the first and the second, both excluded.
+    Inside(f64, f64),
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -213,6 +215,7 @@ impl Range {
             (Range::AtLeast(least), Some(number), _) => number >= least,
             (Range::Above(bound), Some(number), _) => number > bound,
             (Range::Between(least, most), Some(number), _) => (least..=most).contains(&number),
+            (Range::Inside(low, high), Some(number), _) => low < number && number < high,
             (Range::OneOf(words), _, ParamValue::String(word)) => words.contains(&word.as_str()),
             _ => true,
         }
@@ -225,6 +228,7 @@ impl Range {
             Range::AtLeast(least) => format!("at least {least}"),
             Range::Above(bound) => format!("above {bound}"),
             Range::Between(least, most) => format!("between {least} and {most}"),
+            Range::Inside(low, high) => format!("above {low} and below {high}"),
             Range::OneOf(words) => format!("one of {}", words.join(", ")),
         }
     }

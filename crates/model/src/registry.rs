@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use object_store::path::Path;
 use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
-use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator};
+use ognivo_ml::evaluation::{
+    BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator, RegressionEvaluator,
+};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
@@ -165,6 +167,8 @@ impl Default for Registry {
         registry.add_simple(LogisticRegression::CLASS, LogisticRegression::from_saved);
         registry.add_simple(LogisticRegressionModel::CLASS, LogisticRegressionModel::from_saved);
         registry.add_evaluator(BinaryClassificationEvaluator::CLASS, BinaryClassificationEvaluator::from_saved);
+        registry.add_evaluator(MulticlassClassificationEvaluator::CLASS, MulticlassClassificationEvaluator::from_saved);
+        registry.add_evaluator(RegressionEvaluator::CLASS, RegressionEvaluator::from_saved);
         registry
     }
 }

@@ -3,7 +3,9 @@
 pub use ognivo_data::dataset::Dataset;
 pub use ognivo_data::version::SparkVersion;
 pub use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
-pub use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator};
+pub use ognivo_ml::evaluation::{
+    BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator, RegressionEvaluator,
+};
 pub use ognivo_ml::feature::HandleInvalid::{self, Error as Refuse, Keep, Skip};
 pub use ognivo_ml::feature::index_to_string::IndexToString;
 pub use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};

@@ -8,6 +8,7 @@ use ognivo::models::{load_unfitted, save_model};
 use ognivo::session::Session;
 use ognivo_data::dataset::Dataset;
 use ognivo_ml::classification::LogisticRegressionModel;
+use ognivo_ml::evaluation::Evaluator;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 use ognivo_ml::stage::{Configured, Stage};
 
@@ -107,7 +108,7 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
     if !train.evaluate.is_empty() {
         let scored = fitted.after_split.transform(measured)?.cached()?;
         for evaluator in &train.evaluate {
-            metrics.push((evaluator.metric_name(), evaluator.evaluate(&scored)?));
+            metrics.push((title_among(&train.evaluate, evaluator.as_ref()), evaluator.evaluate(&scored)?));
         }
     }
     watch.lap("evaluate");
@@ -185,6 +186,13 @@ fn fit(
 }
 
 /// The pipeline of the job, and how many of its stages are fitted before the split.
+/// The title of a metric; where several bear the same one, with the uid of its evaluator.
+fn title_among(evaluators: &[Box<dyn Evaluator>], evaluator: &dyn Evaluator) -> String {
+    let title = evaluator.title();
+    let n_alike = evaluators.iter().filter(|other| other.title() == title).count();
+    if n_alike > 1 { format!("{title} ({})", evaluator.uid()) } else { title }
+}
+
 fn pipeline_of(job: &Job, train: &TrainJob, session: &Session) -> Result<(Pipeline, usize), Failure> {
     let n_stages_before = train.split.as_ref().map_or(0, |split| split.n_stages_before);
     match &train.pipeline {

@@ -2,21 +2,19 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch};
+use arrow_array::{Float64Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use ognivo_data::dataset::{Aggregate, Dataset, DatasetError};
-use ognivo_data::outcome::{RejectCode, Rejection};
-use ognivo_data::vector::{VectorColumn, is_vector};
+use ognivo_data::outcome::RejectCode;
+use ognivo_data::vector::is_vector;
 use ognivo_data::version::SparkVersion;
 use serde::{Deserialize, Serialize};
 
+use super::column::{Column, Weights};
 use super::{EvaluateError, Evaluator, ScoreCounts};
-use crate::columns::{input_column, wrong_type};
-use crate::numeric::{is_numeric, to_doubles};
 use crate::param::{Key, ParamKind, ParamSpec, Params, Range};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{Configured, StageError};
-use crate::stage_map::RejectedRow;
 
 // ---- parameters -----------------------------------------------------------------------------------------------------
 
@@ -108,7 +106,8 @@ impl BinaryClassificationEvaluator {
     /// The metric, in one pass over `data`.
     ///
     /// # Errors
-    /// [`EvaluateError`] for wrong columns, a failed pass, a null, a score vector shorter than 2, a negative weight, or a dataset
+    /// [`EvaluateError`] for wrong columns, a failed pass, a null, a score vector shorter than 2, a weight that is negative or not
+    /// finite, or a dataset
     /// without rows.
     pub fn evaluate(&self, data: &Dataset) -> Result<f64, EvaluateError> {
         self.params.check()?;
@@ -130,25 +129,12 @@ impl BinaryClassificationEvaluator {
 
     /// The pass that counts scores, with its columns found in `schema`.
     fn pass(&self, schema: &Schema) -> Result<ScorePass, StageError> {
-        let uid = self.params.uid();
-        let numeric = |name: String| -> Result<Column, StageError> {
-            let (position, field) = input_column(uid, schema, &name)?;
-            if !is_numeric(field.data_type()) {
-                return Err(wrong_type(uid, &name, "numeric", field.data_type()));
-            }
-            Ok(Column { position, name })
-        };
-        let score = self.params.get(RAW_PREDICTION_COL);
-        let (position, field) = input_column(uid, schema, &score)?;
-        if *field.data_type() != DataType::Float64 && !is_vector(field.data_type()) {
-            return Err(wrong_type(uid, &score, "a double or a vector", field.data_type()));
-        }
-        let weight = self.params.find(WEIGHT_COL).filter(|name| !name.is_empty());
+        let (uid, params) = (self.params.uid(), &self.params);
+        let is_score = |found: &DataType| *found == DataType::Float64 || is_vector(found);
         Ok(ScorePass {
-            uid: uid.to_string(),
-            score: Column { position, name: score },
-            label: numeric(self.params.get(LABEL_COL))?,
-            weight: weight.map(numeric).transpose()?,
+            score: Column::find(uid, schema, &params.get(RAW_PREDICTION_COL), "a double or a vector", is_score)?,
+            label: Column::numeric(uid, schema, &params.get(LABEL_COL))?,
+            weights: Weights::find(uid, schema, params.find(WEIGHT_COL))?,
             counts: ScoreCounts::default(),
         })
     }
@@ -185,6 +171,9 @@ impl Evaluator for BinaryClassificationEvaluator {
     fn evaluate(&self, data: &Dataset) -> Result<f64, EvaluateError> {
         BinaryClassificationEvaluator::evaluate(self, data)
     }
+    fn check(&self, schema: &Schema) -> Result<(), StageError> {
+        self.pass(schema).map(drop)
+    }
     fn metric_name(&self) -> String {
         self.params.get(METRIC_NAME)
     }
@@ -198,49 +187,20 @@ impl Evaluator for BinaryClassificationEvaluator {
 
 // ---- pass -----------------------------------------------------------------------------------------------------------
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Column {
-    position: usize,
-    name: String,
-}
-
 #[derive(Clone, Serialize, Deserialize)]
 struct ScorePass {
-    uid: String,
     score: Column,
     label: Column,
-    weight: Option<Column>,
+    weights: Weights,
     counts: ScoreCounts,
 }
 
 impl ScorePass {
-    fn reject(&self, column: &Column, code: RejectCode, message: String) -> DatasetError {
-        let (stage, column) = (self.uid.clone(), column.name.clone());
-        DatasetError::new(RejectedRow(Rejection { stage, column, code, message }))
-    }
-
-    fn without_nulls(&self, column: &Column, values: &dyn Array) -> Result<(), DatasetError> {
-        match values.null_count() {
-            0 => Ok(()),
-            _ => Err(self.reject(column, RejectCode::NullValue, "must not be null".to_owned())),
-        }
-    }
-
-    fn numbers(&self, column: &Column, rows: &RecordBatch) -> Result<Float64Array, DatasetError> {
-        let numbers = to_doubles(rows.column(column.position)).expect("the type was checked against the schema");
-        self.without_nulls(column, &numbers)?;
-        Ok(numbers)
-    }
-
-    fn scores(&self, column: &ArrayRef) -> Result<Float64Array, DatasetError> {
-        self.without_nulls(&self.score, column)?;
-        if let Some(scores) = column.as_primitive_opt::<Float64Type>() {
+    fn scores(&self, rows: &RecordBatch) -> Result<Float64Array, DatasetError> {
+        if let Some(scores) = self.score.values(rows)?.as_primitive_opt::<Float64Type>() {
             return Ok(scores.clone());
         }
-        let vectors = VectorColumn::try_new(column).map_err(|cause| {
-            let uid = crate::uid::Uid::new(self.uid.clone());
-            DatasetError::new(StageError::BadVector { uid, column: self.score.name.clone(), cause })
-        })?;
+        let vectors = self.score.vectors(rows)?;
         if let Some(block) = vectors.dense_block().filter(|block| block.n_features >= 2) {
             return Ok(block.values.chunks_exact(block.n_features).map(|row| row[1]).collect::<Vec<_>>().into());
         }
@@ -249,7 +209,7 @@ impl ScorePass {
         for vector in vectors.iter().flatten() {
             if vector.size() < 2 {
                 let message = format!("must have two slots or more: {}", vector.size());
-                return Err(self.reject(&self.score, RejectCode::WrongSize, message));
+                return Err(self.score.rejection(RejectCode::WrongSize, message));
             }
             slots.resize(vector.size(), 0.0);
             vector.write_dense(&mut slots);
@@ -263,16 +223,11 @@ impl Aggregate for ScorePass {
     const NAME: &'static str = "counts of binary scores";
 
     fn update(&mut self, rows: &RecordBatch) -> Result<(), DatasetError> {
-        let scores = self.scores(rows.column(self.score.position))?;
-        let labels = self.numbers(&self.label, rows)?;
-        let weights = self.weight.as_ref().map(|weight| self.numbers(weight, rows)).transpose()?;
-        for row_idx in 0..rows.num_rows() {
-            let weight = weights.as_ref().map_or(1.0, |weights| weights.value(row_idx));
-            if weight.is_nan() || weight < 0.0 {
-                let column = self.weight.as_ref().expect("only a weight column gives another weight than 1");
-                return Err(self.reject(column, RejectCode::OutOfRange, format!("must not be negative: {weight}")));
-            }
-            self.counts.add(scores.value(row_idx), labels.value(row_idx), weight);
+        let scores = self.scores(rows)?;
+        let labels = self.label.numbers(rows)?;
+        let weights = self.weights.of(rows)?;
+        for ((&score, &label), &weight) in scores.values().iter().zip(labels.values()).zip(weights.values()) {
+            self.counts.add(score, label, weight);
         }
         Ok(())
     }

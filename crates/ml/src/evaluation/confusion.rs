@@ -22,8 +22,9 @@ struct Cell {
 }
 
 impl Confusion {
-    /// Takes in one row.
+    /// Takes in one row. As labels, 0 and −0 are the same, and so are all NaNs.
     pub fn add(&mut self, label: f64, prediction: f64, weight: f64) {
+        let (label, prediction) = (name(label), name(prediction));
         let order = |cell: &Cell| cell.label.total_cmp(&label).then(cell.prediction.total_cmp(&prediction));
         match self.cells.binary_search_by(order) {
             Ok(at) => self.cells[at].weight += weight,
@@ -34,6 +35,11 @@ impl Confusion {
     /// Takes in what another one has seen.
     pub fn merge(&mut self, later: Confusion) {
         later.cells.into_iter().for_each(|cell| self.add(cell.label, cell.prediction, cell.weight));
+    }
+
+    /// Whether no row was seen.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
     }
 
     fn sum(&self, counts: impl Fn(&Cell) -> bool) -> f64 {
@@ -68,6 +74,11 @@ impl Confusion {
         self.sum(|cell| is(cell.label, cell.prediction)) / self.total()
     }
 
+    /// Share of the weight of rows that were predicted wrong.
+    pub fn hamming_loss(&self) -> f64 {
+        self.sum(|cell| !is(cell.label, cell.prediction)) / self.total()
+    }
+
     /// Right ones among the rows predicted as `label`; 0 when there are none.
     pub fn precision(&self, label: f64) -> f64 {
         let right = self.true_positives(label);
@@ -97,6 +108,11 @@ impl Confusion {
     }
 }
 
+/// A label with one form only: not −0, and one NaN.
+fn name(label: f64) -> f64 {
+    if label.is_nan() { f64::NAN } else { label + 0.0 }
+}
+
 /// Whether two labels are the same one.
 fn is(a: f64, b: f64) -> bool {
     a.total_cmp(&b).is_eq()
@@ -122,6 +138,7 @@ mod tests {
         assert_eq!(confusion.labels(), [0.0, 1.0, 2.0]);
         assert_eq!(confusion.accuracy(), 6.0 / 9.0);
         assert_eq!(confusion.precision(0.0), 2.0 / 3.0);
+        assert_eq!(confusion.hamming_loss(), 3.0 / 9.0);
         assert_eq!(confusion.recall(1.0), 3.0 / 4.0);
         assert_eq!(confusion.false_positive_rate(2.0), 1.0 / 8.0);
         let weighted_recall = confusion.weighted(|label| confusion.recall(label));
@@ -134,6 +151,14 @@ mod tests {
         confusion.add(1.0, 1.0, 2.0);
         assert!(confusion.false_positive_rate(1.0).is_nan());
         assert_eq!(confusion.precision(0.0), 0.0);
+    }
+
+    #[test]
+    fn a_zero_is_the_same_label_with_either_sign() {
+        let mut confusion = Confusion::default();
+        confusion.add(-0.0, 0.0, 1.0);
+        confusion.add(0.0, -0.0, 2.0);
+        assert_eq!((confusion.labels(), confusion.accuracy()), (vec![0.0], 1.0));
     }
 
     #[test]

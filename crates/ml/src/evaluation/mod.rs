@@ -1,17 +1,30 @@
 //! Evaluators: a scored dataset to one number, and whether larger is better.
 
 mod binary;
+mod multiclass;
+mod regression;
+
+mod column;
 mod confusion;
 mod curve;
+mod log_loss;
+mod regression_sums;
 
 pub use binary::BinaryClassificationEvaluator;
 pub use confusion::Confusion;
 pub use curve::{BinaryCurve, ScoreCounts};
+pub use log_loss::{LogLoss, NoProbability};
+pub use multiclass::MulticlassClassificationEvaluator;
+pub use regression::RegressionEvaluator;
+pub use regression_sums::RegressionSums;
 
+use arrow_schema::Schema;
 use ognivo_data::dataset::{Dataset, DatasetError};
 use ognivo_data::fault::{Explain, Fault, Retry};
+use ognivo_data::version::SparkVersion;
 
 use crate::param::ParamError;
+use crate::saved::{SavedError, SavedStage};
 use crate::stage::{Configured, StageError};
 use crate::uid::Uid;
 
@@ -23,8 +36,20 @@ pub trait Evaluator: Configured {
     /// [`EvaluateError`] for wrong columns, failed passes, or a dataset without rows.
     fn evaluate(&self, data: &Dataset) -> Result<f64, EvaluateError>;
 
+    /// Looks for the columns in `schema`, so that a wrong one is found before a row is read.
+    ///
+    /// # Errors
+    /// [`StageError`] for a missing column or one of the wrong type.
+    fn check(&self, schema: &Schema) -> Result<(), StageError>;
+
     /// Spark's name of the metric, such as `areaUnderROC`.
     fn metric_name(&self) -> String;
+
+    /// What a person calls the metric: its name, and what of it was chosen where that makes it another number, such as
+    /// `recallByLabel(2)`.
+    fn title(&self) -> String {
+        self.metric_name()
+    }
 
     /// Whether a larger value is a better one.
     fn is_larger_better(&self) -> bool;
@@ -49,6 +74,22 @@ pub enum EvaluateError {
         /// The evaluator.
         uid: Uid,
     },
+    /// There are rows, and none of them counts.
+    #[error("evaluator `{uid}`: no row has a weight above 0")]
+    NoWeight {
+        /// The evaluator.
+        uid: Uid,
+    },
+    /// The metric is of a label that no row has.
+    #[error("evaluator `{uid}`: no row has the label that `metricLabel` asks for: {label}")]
+    NoSuchLabel {
+        /// The evaluator.
+        uid: Uid,
+        /// The label.
+        label: f64,
+        /// Those that there are.
+        known: Vec<f64>,
+    },
 }
 
 impl From<ParamError> for EvaluateError {
@@ -62,7 +103,8 @@ impl Explain for EvaluateError {
         match self {
             EvaluateError::Stage(cause) => cause.fault(),
             EvaluateError::Data(cause) => cause.fault(),
-            EvaluateError::NoRows { .. } => Fault::Data,
+            EvaluateError::NoRows { .. } | EvaluateError::NoWeight { .. } => Fault::Data,
+            EvaluateError::NoSuchLabel { .. } => Fault::Job,
         }
     }
     fn retry(&self) -> Retry {
@@ -75,7 +117,28 @@ impl Explain for EvaluateError {
         match self {
             EvaluateError::Stage(cause) => cause.hint(),
             EvaluateError::Data(cause) => cause.hint(),
-            EvaluateError::NoRows { .. } => None,
+            EvaluateError::NoRows { .. } | EvaluateError::NoWeight { .. } => None,
+            EvaluateError::NoSuchLabel { known, .. } => {
+                let known: Vec<String> = known.iter().take(MAX_LABELS_TOLD).map(f64::to_string).collect();
+                Some(format!("labels that there are begin with: {}", known.join(", ")))
+            }
         }
     }
+}
+
+/// More labels than these are not told in a hint.
+const MAX_LABELS_TOLD: usize = 10;
+
+/// What the directory of `evaluator` says; Spark 2.4 knows only the metrics `of_2_4`, and would not open it with another.
+fn saved_with_metric(
+    evaluator: &dyn Evaluator,
+    version: SparkVersion,
+    of_2_4: &[&str],
+) -> Result<SavedStage, SavedError> {
+    let saved = SavedStage::of_params(evaluator.class(), evaluator.params(), version)?;
+    let metric = evaluator.metric_name();
+    if version == SparkVersion::V2_4 && !of_2_4.contains(&metric.as_str()) {
+        return Err(saved.fault("metricName", format!("Spark {version} does not know this metric: {metric}")));
+    }
+    Ok(saved)
 }

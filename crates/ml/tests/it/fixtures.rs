@@ -42,6 +42,13 @@ pub(crate) fn input(name: &str) -> RecordBatch {
     rows(&Arc::new(schema), &text(format!("inputs/{name}.jsonl")))
 }
 
+/// Rows of a table of `inputs/` that a fixture holds as JSON objects.
+pub(crate) fn rows_of_input(name: &str, values: &[&Value]) -> RecordBatch {
+    let schema = schema::from_json(&text(format!("inputs/{name}.schema.json"))).unwrap();
+    let lines: Vec<String> = values.iter().map(|value| value.to_string()).collect();
+    rows(&Arc::new(schema), &lines.join("\n"))
+}
+
 /// One partition with these rows.
 pub(crate) fn dataset(rows: RecordBatch) -> Dataset {
     Dataset::in_memory(rows.schema(), vec![vec![rows]], Arc::new(LocalExecutor::single_threaded()))
@@ -141,7 +148,7 @@ pub(crate) fn json(path: &str) -> Value {
 }
 
 /// What a directory's metadata say, and those of the stages in it; without tables.
-fn saved(path: &str) -> SavedStage {
+pub(crate) fn saved(path: &str) -> SavedStage {
     let metadata = folder().join(path).join("metadata");
     let names = fs::read_dir(&metadata).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let name = names.into_iter().find(|name| name.starts_with("part-")).unwrap();

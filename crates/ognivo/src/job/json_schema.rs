@@ -105,6 +105,10 @@ fn parameter(spec: &ParamSpec) -> Value {
             schema["minimum"] = json!(least);
             schema["maximum"] = json!(most);
         }
+        Range::Inside(low, high) => {
+            schema["exclusiveMinimum"] = json!(low);
+            schema["exclusiveMaximum"] = json!(high);
+        }
         Range::OneOf(words) => schema["enum"] = json!(words),
     }
     match spec.default {

@@ -3,7 +3,9 @@
 use ognivo_data::fault::nearest;
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::LogisticRegression;
-use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator};
+use ognivo_ml::evaluation::{
+    BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator, RegressionEvaluator,
+};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
 use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
@@ -62,8 +64,14 @@ pub(crate) static STAGES: &[StageKind] = &[
 ];
 
 /// Every evaluator that may be asked for, by name.
-pub(crate) static EVALUATORS: &[EvaluatorKind] =
-    &[EvaluatorKind { name: "BinaryClassificationEvaluator", make: || Box::new(BinaryClassificationEvaluator::new()) }];
+pub(crate) static EVALUATORS: &[EvaluatorKind] = &[
+    EvaluatorKind { name: "BinaryClassificationEvaluator", make: || Box::new(BinaryClassificationEvaluator::new()) },
+    EvaluatorKind {
+        name: "MulticlassClassificationEvaluator",
+        make: || Box::new(MulticlassClassificationEvaluator::new()),
+    },
+    EvaluatorKind { name: "RegressionEvaluator", make: || Box::new(RegressionEvaluator::new()) },
+];
 
 /// The stage that `node` (`Name: {parameters}`) asks for, with the numbers of `version`; `None` after complaints.
 pub(crate) fn read_stage(node: &Node, version: SparkVersion, complaints: &mut Vec<Complaint>) -> Option<Stage> {

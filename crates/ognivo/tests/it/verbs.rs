@@ -84,6 +84,39 @@ fn train_prints_one_object_with_the_keys_of_the_documentation() {
 }
 
 #[test]
+fn each_metric_has_a_name_of_its_own() {
+    let loans = Loans::new(1, 3);
+    let job = std::fs::read_to_string(loans.place.at("train.yaml")).unwrap();
+    let evaluate = "
+  evaluate:
+    - BinaryClassificationEvaluator
+    - MulticlassClassificationEvaluator: {metricName: accuracy}
+    - MulticlassClassificationEvaluator: {metricName: hammingLoss}
+    - MulticlassClassificationEvaluator: {metricName: recallByLabel, metricLabel: 0}
+    - MulticlassClassificationEvaluator: {metricName: recallByLabel, metricLabel: 1}
+    - MulticlassClassificationEvaluator: {metricName: weightedFMeasure, beta: 0.5}
+    - MulticlassClassificationEvaluator: {metricName: logLoss}
+    - RegressionEvaluator: {metricName: mse}
+    - RegressionEvaluator: {uid: of_index, labelCol: term_index, metricName: mae}
+    - RegressionEvaluator: {uid: of_label, metricName: mae}
+";
+    loans.place.write("measured.yaml", &format!("{}{evaluate}", job.trim_end()));
+    let metrics = &loans.place.run(&["train", "measured.yaml", "--output", "json"]).json()["metrics"];
+    let mut names: Vec<&str> = metrics.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let expect = "accuracy areaUnderROC hammingLoss logLoss mae (of_index) mae (of_label) mse recallByLabel(0) recallByLabel(1) \
+                  weightedFMeasure(beta 0.5)";
+    assert_eq!(names.join(" "), expect);
+    // Labels 0 and 1: what is wrong is off by one.
+    let value = |name: &str| metrics[name].as_f64().unwrap();
+    for (name, expect) in
+        [("mse", value("hammingLoss")), ("mae (of_label)", value("mse")), ("accuracy", 1.0 - value("mse"))]
+    {
+        assert!((value(name) - expect).abs() < 1e-12, "{name}: {metrics}");
+    }
+}
+
+#[test]
 fn set_changes_one_value_and_an_existing_model_stays_unless_the_job_overwrites() {
     let loans = Loans::new(1, 3);
     let set = ["--set", "train.pipeline.LogisticRegression.maxIter=2", "--set", "train.save.mode=error"];

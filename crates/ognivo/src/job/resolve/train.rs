@@ -73,7 +73,7 @@ fn check_columns(train: &TrainJob, node: &Node, version: SparkVersion, complaint
     if n_before == pipeline.stages().len() {
         columns = split_columns(train, node, columns, complaints);
     }
-    check_evaluators(train, node, &columns, version, complaints);
+    check_evaluators(train, node, &columns, complaints);
 }
 
 /// What is left of the columns where the rows are split.
@@ -94,27 +94,14 @@ fn split_columns(train: &TrainJob, node: &Node, columns: SchemaRef, complaints: 
 }
 
 /// A metric that cannot be measured is found before anything is fitted.
-fn check_evaluators(
-    train: &TrainJob,
-    node: &Node,
-    columns: &SchemaRef,
-    version: SparkVersion,
-    complaints: &mut Vec<Complaint>,
-) {
+fn check_evaluators(train: &TrainJob, node: &Node, columns: &SchemaRef, complaints: &mut Vec<Complaint>) {
     let items = node.get("evaluate").map(Node::items).unwrap_or_default();
     if items.len() != train.evaluate.len() {
         return; // one of them was complained about
     }
     for (evaluator, item) in train.evaluate.iter().zip(items) {
-        let mut params = evaluator.params().default_param_map(version);
-        params.extend(evaluator.params().param_map(version));
-        let named = params.iter().filter(|(name, _)| name.ends_with("Col"));
-        for column in named.filter_map(|(_, value)| value.as_str()).filter(|column| !column.is_empty()) {
-            if let Err(error) = find_column(columns, column) {
-                let mut complaint = Complaint::of(item.at, &error);
-                complaint.message = format!("stage `{}`: {}", evaluator.uid(), complaint.message);
-                complaints.push(complaint);
-            }
+        if let Err(error) = evaluator.check(columns) {
+            complaints.push(Complaint::of(item.at, &error));
         }
     }
 }

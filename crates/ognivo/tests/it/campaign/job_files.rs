@@ -155,6 +155,17 @@ fn an_unknown_stage_or_evaluator_is_told_with_the_nearest_one() {
     "#]],
     );
     check(
+        &[(
+            "BinaryClassificationEvaluator: {labelCol: bad, metricName: areaUnderROC}",
+            "MulticlassClassificationEvaluator: {labelCol: bad, metricName: logloss, eps: 0.5}",
+        )],
+        expect![[r#"
+            loans.yaml:17:70: stage `MulticlassClassificationEvaluator_UID`: `metricName` must be one of f1, accuracy, weightedPrecision, weightedRecall, weightedTruePositiveRate, weightedFalsePositiveRate, weightedFMeasure, truePositiveRateByLabel, falsePositiveRateByLabel, precisionByLabel, recallByLabel, fMeasureByLabel, hammingLoss, logLoss: logloss
+              hint: did you mean `logLoss`?
+            loans.yaml:17:84: stage `MulticlassClassificationEvaluator_UID`: `eps` must be above 0 and below 0.5: 0.5
+        "#]],
+    );
+    check(
         &[("    - BinaryClassificationEvaluator: {", "    - BinaryClassifcationEvaluator: {")],
         expect![[r#"
         loans.yaml:17:7: unknown evaluator: BinaryClassifcationEvaluator
@@ -455,6 +466,18 @@ fn a_column_that_is_not_there_is_told_with_those_that_are() {
         expect![[r#"
         loans.yaml:17:7: stage `BinaryClassificationEvaluator_UID`: column `label` not found; input columns: id, amount, term, bad, term_index, features, rawPrediction, probability, prediction
     "#]],
+    );
+    check(
+        &[(
+            "    - BinaryClassificationEvaluator: {labelCol: bad, metricName: areaUnderROC}",
+            "    - MulticlassClassificationEvaluator: {labelCol: bad}\n    \
+             - MulticlassClassificationEvaluator: {labelCol: bad, metricName: logLoss, probabilityCol: p}\n    \
+             - RegressionEvaluator: {labelCol: term}",
+        )],
+        expect![[r#"
+            loans.yaml:18:7: stage `MulticlassClassificationEvaluator_UID`: column `p` not found; input columns: id, amount, term, bad, term_index, features, rawPrediction, probability, prediction
+            loans.yaml:19:7: stage `RegressionEvaluator_UID`: column `term` must be numeric: string
+        "#]],
     );
     check(
         &[("  dropna: {subset: [amount, bad]}", "  prepare:\n    - drop: [term]\n  dropna: {subset: [amount, bad]}")],
