@@ -1,9 +1,11 @@
 //! Stages that make features: one file for each of Spark's classes and its model.
 
+pub mod bucketizer;
 pub mod index_to_string;
 pub mod max_abs_scaler;
 pub mod min_max_scaler;
 pub mod normalizer;
+pub mod one_hot_encoder;
 pub mod standard_scaler;
 pub mod string_indexer;
 pub mod vector_assembler;

@@ -11,10 +11,12 @@ use ognivo_data::schema;
 use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
+use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
 use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::one_hot_encoder::{OneHotEncoder, OneHotEncoderModel};
 use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
@@ -183,6 +185,7 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         PipelineModel::CLASS => PipelineModel::from_saved(saved, read_stage)?.into(),
         StringIndexer::CLASS => StringIndexer::from_saved(saved)?.into(),
         StringIndexerModel::CLASS => StringIndexerModel::from_saved(saved)?.into(),
+        Bucketizer::CLASS => Bucketizer::from_saved(saved)?.into(),
         IndexToString::CLASS => IndexToString::from_saved(saved)?.into(),
         LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
         LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
@@ -191,6 +194,8 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         MinMaxScaler::CLASS => MinMaxScaler::from_saved(saved)?.into(),
         MinMaxScalerModel::CLASS => MinMaxScalerModel::from_saved(saved)?.into(),
         Normalizer::CLASS => Normalizer::from_saved(saved)?.into(),
+        OneHotEncoder::CLASS | OneHotEncoder::NAME_BEFORE_3_0 => OneHotEncoder::from_saved(saved)?.into(),
+        OneHotEncoderModel::CLASS => OneHotEncoderModel::from_saved(saved)?.into(),
         StandardScaler::CLASS => StandardScaler::from_saved(saved)?.into(),
         StandardScalerModel::CLASS => StandardScalerModel::from_saved(saved)?.into(),
         VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),

@@ -5,6 +5,7 @@ use ognivo_data::column::ML_ATTR;
 use ognivo_data::dataset::Dataset;
 use ognivo_data::vector::{Vector, VectorColumn, VectorRef};
 use ognivo_data::version::SparkVersion;
+use ognivo_ml::feature::one_hot_encoder::OneHotEncoderModel;
 use ognivo_ml::feature::string_indexer::StringIndexerModel;
 use ognivo_ml::stage::{Stage, Transformer};
 use serde_json::{Value, json};
@@ -24,6 +25,16 @@ fn vector_assemblers_give_spark_s_vectors_and_attributes() {
 #[test]
 fn indexes_get_spark_s_labels() {
     check_all("index_to_string", 3);
+}
+
+#[test]
+fn one_hot_encoders_learn_and_give_spark_s_vectors_and_attributes() {
+    check_all("one_hot_encoder", 12);
+}
+
+#[test]
+fn bucketizers_give_spark_s_buckets_and_attributes() {
+    check_all("bucketizer", 10);
 }
 
 #[test]
@@ -115,9 +126,12 @@ fn same_vectors(ours: &ArrayRef, spark: &ArrayRef) -> bool {
     ours.len() == spark.len() && ours.iter().zip(spark.iter()).all(|(ours, spark)| ours.map(plain) == spark.map(plain))
 }
 
-/// A fitted StringIndexer has Spark's labels.
+/// A fitted StringIndexer has Spark's labels, and a fitted OneHotEncoder as many categories.
 fn check_labels(case: &Case, model: &dyn Transformer) {
     let model: &dyn std::any::Any = model;
+    if let Some(model) = model.downcast_ref::<OneHotEncoderModel>() {
+        assert_eq!(json!(model.category_sizes()), case.expected["model"]["categorySizes"], "{}", case.path);
+    }
     if let Some(model) = model.downcast_ref::<StringIndexerModel>() {
         assert_eq!(json!(model.labels_array()), case.expected["model"]["labelsArray"], "{}", case.path);
     }

@@ -8,10 +8,12 @@ use ognivo_data::dataset::{Dataset, LocalExecutor};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::LogisticRegression;
 use ognivo_ml::feature::HandleInvalid;
+use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
 use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
 use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::one_hot_encoder::OneHotEncoder;
 use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, StringOrder};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
@@ -89,6 +91,39 @@ fn indexes_to_strings_keep_the_laws() {
         let of_attribute = IndexToString::new().input_col("index");
         transformer_laws(&of_attribute, &input("indexed"));
         saved_laws(&of_attribute.into(), read_stage, &dataset(input("indexed")));
+    }
+}
+
+#[test]
+fn one_hot_encoders_keep_the_laws() {
+    let (many, outputs) = (["colour", "size", "count", "flag"], ["a", "b", "c", "d"]);
+    for (drop_last, handle_invalid) in [true, false]
+        .into_iter()
+        .flat_map(|drop_last| [(drop_last, HandleInvalid::Error), (drop_last, HandleInvalid::Keep)])
+    {
+        let encoder = OneHotEncoder::new().drop_last(drop_last).handle_invalid(handle_invalid);
+        for encoder in [encoder.clone().input_cols(many).output_cols(outputs), encoder.input_col("count")] {
+            let categories = input("categories");
+            estimator_laws(&encoder, &partitioned(&categories), &executors());
+            saved_laws(&encoder.clone().into(), read_stage, &dataset(categories.clone()));
+            let model = encoder.fit(&dataset(categories)).unwrap();
+            transformer_laws(&model, &input("categories_new"));
+            saved_laws(&model.into(), read_stage, &dataset(input("categories_new")));
+        }
+    }
+}
+
+#[test]
+fn bucketizers_keep_the_laws() {
+    let all = [f64::NEG_INFINITY, 0.0, 2.0, f64::INFINITY];
+    for (handle_invalid, outside) in ALL_WAYS.into_iter().flat_map(|way| [(way, all), (way, [-2.0, 0.0, 2.0, 4.0])]) {
+        let bucketizer = Bucketizer::new().handle_invalid(handle_invalid);
+        let many = bucketizer.clone().input_cols(["x", "n"]).output_cols(["a", "b"]).splits_array([outside, all]);
+        for stage in [many, bucketizer.input_col("x").splits(outside)] {
+            transformer_laws(&stage, &input("measures_holed"));
+            transformer_laws(&stage, &input("measures"));
+            saved_laws(&stage.into(), read_stage, &dataset(input("measures_holed")));
+        }
     }
 }
 
