@@ -1,5 +1,7 @@
 //! Everything that `ognivo-ml` promises across its modules.
 
+/// Decision trees are Spark's, node for node.
+mod decision_trees;
 /// Evaluators give Spark's metrics.
 mod evaluation;
 /// Stages fit and score as the real Sparks that wrote fixtures/spark did.
