@@ -229,6 +229,17 @@ pub trait Executor: Send + Sync + fmt::Debug {
     /// # Errors
     /// The first failure in order of partitions.
     fn cache(&self, rows: &Rows) -> Result<Arc<dyn Partitions>, DatasetError>;
+
+    /// Calls `task` once with each number below `n_tasks`, and returns when all calls have: work in this process on what a pass
+    /// brought here, on the threads that passes run on. Tasks do not see each other, so their order is nobody's business.
+    fn run_tasks(&self, n_tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..n_tasks).for_each(task);
+    }
+
+    /// How many tasks can run side by side.
+    fn n_threads(&self) -> usize {
+        1
+    }
 }
 
 /// A schema and ordered partitions; cheap to clone.

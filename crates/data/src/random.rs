@@ -4,8 +4,10 @@
 //! [`JavaRandom`] for the seeds of partitions and for shuffles. Both answer the questions of `java.util.Random`, which are in
 //! the trait [`Random`]. Sampling with replacement has a third one, see [`PoissonDraws`].
 
+mod bernoulli;
 mod poisson;
 
+pub use bernoulli::{BernoulliDraws, partition_seed};
 pub use poisson::{MAX_POISSON_MEAN, PoissonDraws};
 
 use crate::version::SparkVersion;

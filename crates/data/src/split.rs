@@ -22,7 +22,7 @@ use arrow_select::take::take_record_batch;
 use crate::dataset::{CHUNK_ROWS, Dataset, DatasetError, Partitions, RowIter};
 use crate::fault::{Explain, Fault};
 use crate::order::sorted_positions;
-use crate::random::{JavaRandom, MAX_POISSON_MEAN, PoissonDraws, Random, XorShiftRandom};
+use crate::random::{BernoulliDraws, MAX_POISSON_MEAN, PoissonDraws, Random, XorShiftRandom, partition_seed};
 use crate::version::SparkVersion;
 
 /// A dataset cannot be split or sampled in this way.
@@ -131,6 +131,19 @@ impl Dataset {
             return Err(SplitError::BadFraction { fraction, most: MAX_POISSON_MEAN });
         }
         Ok(self.resampled(Sampler::Poisson { mean: fraction }, seed))
+    }
+
+    /// Keeps each row with a probability of `fraction`, as `RDD.sample` of `version` does; rows stay in order.
+    ///
+    /// Spark's algorithms sample in this way, its users in that of [`sample`](Dataset::sample). A fraction of 1 keeps all rows.
+    ///
+    /// # Errors
+    /// [`SplitError::BadFraction`] unless `fraction` lies between 0 and 1.
+    pub fn sample_rdd(&self, fraction: f64, seed: i64, version: SparkVersion) -> Result<Dataset, SplitError> {
+        if !(0.0..=1.0).contains(&fraction) {
+            return Err(SplitError::BadFraction { fraction, most: 1.0 });
+        }
+        Ok(self.resampled(Sampler::Rdd { fraction, version }, seed))
     }
 
     fn resampled(&self, sampler: Sampler, seed: i64) -> Dataset {
@@ -251,6 +264,8 @@ impl Partitions for Part {
 enum Sampler {
     /// Once or not at all.
     Bernoulli { fraction: f64, version: SparkVersion },
+    /// Once or not at all, by the draws of an RDD.
+    Rdd { fraction: f64, version: SparkVersion },
     /// Any number of times.
     Poisson { mean: f64 },
 }
@@ -282,6 +297,13 @@ impl Partitions for Sample {
                     filter_record_batch(&rows, &BooleanArray::from_iter(kept))
                 })
             }
+            Sampler::Rdd { fraction, version } => {
+                let mut draws = BernoulliDraws::new(fraction, partition_seed(self.seed, partition), version);
+                Box::new(move |rows| {
+                    let kept = (0..rows.num_rows()).map(|_| Some(draws.keeps_next()));
+                    filter_record_batch(&rows, &BooleanArray::from_iter(kept))
+                })
+            }
             Sampler::Poisson { mean } => {
                 let mut draws = PoissonDraws::new(mean, partition_seed(self.seed, partition));
                 Box::new(move |rows| {
@@ -292,15 +314,6 @@ impl Partitions for Sample {
         };
         Ok(Box::new(self.source.scan(partition)?.map(move |rows| draw(rows?).map_err(too_many_rows))))
     }
-}
-
-/// The seed of a partition where Spark samples its older way: the partitions take `java.util.Random`'s longs in turn.
-fn partition_seed(seed: i64, partition: usize) -> i64 {
-    let mut random = JavaRandom::new(seed);
-    for _ in 0..partition {
-        random.next_i64();
-    }
-    random.next_i64()
 }
 
 #[cfg(test)]

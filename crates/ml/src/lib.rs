@@ -43,6 +43,8 @@ pub mod pipeline;
 pub mod classification;
 pub mod evaluation;
 pub mod feature;
+pub mod regression;
+pub mod tree;
 
 pub mod columns;
 pub mod laws;

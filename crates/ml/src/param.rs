@@ -280,6 +280,12 @@ impl ParamSpec {
         self
     }
 
+    /// With a 64-bit integer as default.
+    pub const fn long(mut self, default: i64) -> ParamSpec {
+        self.default = DefaultValue::Long(default);
+        self
+    }
+
     /// With a boolean as default.
     pub const fn boolean(mut self, default: bool) -> ParamSpec {
         self.default = DefaultValue::Boolean(default);

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use object_store::path::Path;
-use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
+use ognivo_ml::classification::{
+    DecisionTreeClassificationModel, DecisionTreeClassifier, LogisticRegression, LogisticRegressionModel,
+};
 use ognivo_ml::evaluation::{
     BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator, RegressionEvaluator,
 };
@@ -19,6 +21,7 @@ use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
+use ognivo_ml::regression::{DecisionTreeRegressionModel, DecisionTreeRegressor};
 use ognivo_ml::saved::{SavedError, SavedStage};
 use ognivo_ml::stage::Stage;
 
@@ -171,6 +174,10 @@ impl Default for Registry {
         registry.add_simple(StandardScaler::CLASS, StandardScaler::from_saved);
         registry.add_simple(StandardScalerModel::CLASS, StandardScalerModel::from_saved);
         registry.add_simple(VectorAssembler::CLASS, VectorAssembler::from_saved);
+        registry.add_simple(DecisionTreeClassifier::CLASS, DecisionTreeClassifier::from_saved);
+        registry.add_simple(DecisionTreeClassificationModel::CLASS, DecisionTreeClassificationModel::from_saved);
+        registry.add_simple(DecisionTreeRegressor::CLASS, DecisionTreeRegressor::from_saved);
+        registry.add_simple(DecisionTreeRegressionModel::CLASS, DecisionTreeRegressionModel::from_saved);
         registry.add_simple(LogisticRegression::CLASS, LogisticRegression::from_saved);
         registry.add_simple(LogisticRegressionModel::CLASS, LogisticRegressionModel::from_saved);
         registry.add_evaluator(BinaryClassificationEvaluator::CLASS, BinaryClassificationEvaluator::from_saved);

@@ -99,10 +99,12 @@ differences! {
     LabelsArray 3 . 0 "StringIndexerModel: `labelsArray` (a list per column) in place of `labels`; `inputCols` and `outputCols`."
     EncoderOfOneColumn 3 . 0 "OneHotEncoder: the class, of one column or many; before, `OneHotEncoderEstimator`, of many. `OneHotEncoder` was a transformer."
     EvaluatorWeight 3 . 0 "Evaluators: `weightCol`; BinaryClassificationEvaluator: `numBins`; MulticlassClassificationEvaluator: `beta`, `eps`, `metricLabel`, `probabilityCol` and ten more metrics; RegressionEvaluator: `throughOrigin` and the metric `var`."
+    TreeRawCount 3 . 0 "Decision trees: `rawCount` in the table of nodes; `weightCol`, `leafCol`, `minWeightFractionPerNode`."
     MaxBlockSizeInMb 3 . 1 "LogisticRegression: `maxBlockSizeInMB`."
     TextMetadata 4 . 0 "Metadata: written by the text writer, `part-00000-<uuid>-c000.txt` in place of `part-00000`."
     SortedParams 4 . 0 "Metadata: parameters in the order of their names; before, in the order of a hash table."
     NumberedTreeColumns 4 . 1 "Tree ensembles: the columns of `treesMetadata` are `_1`, `_2`, `_3` in place of `treeID`, `metadata`, `weights`."
+    PruneTree 4 . 3 "DecisionTreeClassifier: `pruneTree`."
 }
 
 #[cfg(test)]

@@ -36,4 +36,10 @@ impl Executor for ObservedExecutor {
         (self.observer)("read and cache rows");
         self.inner.cache(rows)
     }
+    fn run_tasks(&self, n_tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        self.inner.run_tasks(n_tasks, task);
+    }
+    fn n_threads(&self) -> usize {
+        self.inner.n_threads()
+    }
 }

@@ -2,6 +2,7 @@
 
 pub use ognivo_data::dataset::Dataset;
 pub use ognivo_data::version::SparkVersion;
+pub use ognivo_ml::classification::{DecisionTreeClassificationModel, DecisionTreeClassifier};
 pub use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
 pub use ognivo_ml::evaluation::{
     BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator, RegressionEvaluator,
@@ -17,6 +18,7 @@ pub use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerMode
 pub use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 pub use ognivo_ml::feature::vector_assembler::VectorAssembler;
 pub use ognivo_ml::pipeline::{Pipeline, PipelineModel};
+pub use ognivo_ml::regression::{DecisionTreeRegressionModel, DecisionTreeRegressor};
 pub use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
 
 pub use crate::models::Save;

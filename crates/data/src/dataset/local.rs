@@ -24,10 +24,6 @@ impl LocalExecutor {
         LocalExecutor { pool: None }
     }
 
-    fn n_threads(&self) -> usize {
-        self.pool.as_ref().map_or(1, |pool| pool.current_num_threads())
-    }
-
     /// `work` on every item, in parallel where there is a pool; results in order, the first failure in order wins.
     fn for_all<T: Send, R: Send>(
         &self,
@@ -99,6 +95,17 @@ impl Executor for LocalExecutor {
             partitions[partition].extend(batches);
         }
         Ok(Arc::new(MemoryPartitions::new(Arc::clone(rows.schema()), partitions)))
+    }
+
+    fn run_tasks(&self, n_tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        match &self.pool {
+            Some(pool) => pool.install(|| (0..n_tasks).into_par_iter().for_each(task)),
+            None => (0..n_tasks).for_each(task),
+        }
+    }
+
+    fn n_threads(&self) -> usize {
+        self.pool.as_ref().map_or(1, |pool| pool.current_num_threads())
     }
 }
 

@@ -12,6 +12,9 @@ use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
 use ognivo_ml::feature::bucketizer::Bucketizer;
+use ognivo_ml::classification::{
+    DecisionTreeClassificationModel, DecisionTreeClassifier, LogisticRegression, LogisticRegressionModel,
+};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
@@ -21,6 +24,7 @@ use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel, stage_path, stage_uids};
+use ognivo_ml::regression::{DecisionTreeRegressionModel, DecisionTreeRegressor};
 use ognivo_ml::saved::{SavedError, SavedStage};
 use ognivo_ml::stage::Stage;
 use ognivo_ml::uid::Uid;
@@ -187,6 +191,10 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         StringIndexerModel::CLASS => StringIndexerModel::from_saved(saved)?.into(),
         Bucketizer::CLASS => Bucketizer::from_saved(saved)?.into(),
         IndexToString::CLASS => IndexToString::from_saved(saved)?.into(),
+        DecisionTreeClassifier::CLASS => DecisionTreeClassifier::from_saved(saved)?.into(),
+        DecisionTreeClassificationModel::CLASS => DecisionTreeClassificationModel::from_saved(saved)?.into(),
+        DecisionTreeRegressor::CLASS => DecisionTreeRegressor::from_saved(saved)?.into(),
+        DecisionTreeRegressionModel::CLASS => DecisionTreeRegressionModel::from_saved(saved)?.into(),
         LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
         LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
         MaxAbsScaler::CLASS => MaxAbsScaler::from_saved(saved)?.into(),

@@ -58,6 +58,12 @@ fn normalizers_give_spark_s_vectors() {
 }
 
 #[test]
+fn decision_trees_learn_and_give_spark_s_numbers() {
+    check_all("decision_tree_classifier", 8);
+    check_all("decision_tree_regressor", 4);
+}
+
+#[test]
 fn pipelines_give_spark_s_rows() {
     check_all("pipeline", 4);
 }

@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, DictionaryArray, LargeStringArray, RecordBatch, Stri
 use arrow_schema::{Field, Schema};
 use ognivo_data::dataset::{Dataset, LocalExecutor};
 use ognivo_data::version::SparkVersion;
-use ognivo_ml::classification::LogisticRegression;
+use ognivo_ml::classification::{DecisionTreeClassifier, LogisticRegression};
 use ognivo_ml::feature::HandleInvalid;
 use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::feature::index_to_string::IndexToString;
@@ -19,6 +19,7 @@ use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, Stri
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::laws::{estimator_laws, saved_laws, transformer_laws};
 use ognivo_ml::pipeline::Pipeline;
+use ognivo_ml::regression::DecisionTreeRegressor;
 use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
 
 use crate::fixtures::{dataset, executors, input, read_stage};
@@ -206,6 +207,31 @@ fn logistic_regression_models_keep_the_laws_on_rows_that_they_reject() {
     let model = LogisticRegression::new().label_col("y").max_iter(3).features_col("pair");
     let model = model.fit(&dataset(input("assembled").slice(0, 2))).unwrap();
     transformer_laws(&model, &input("holed"));
+}
+
+/// The laws of trees on the table `mixed`, and of their models on rows that are null, short, or unlike what was seen.
+fn check_tree<E: Estimator + Clone + Into<Stage>>(estimator: &E) {
+    let (mixed, mixed_new) = (input("mixed"), input("mixed_new"));
+    for version in SparkVersion::ALL {
+        let mut estimator = estimator.clone();
+        estimator.set_version(version);
+        estimator_laws(&estimator, &partitioned(&mixed), &executors());
+        saved_laws(&estimator.clone().into(), read_stage, &dataset(mixed.clone()));
+        let model = estimator.fit(&dataset(mixed.clone())).unwrap();
+        transformer_laws(model.as_ref(), &mixed_new);
+        transformer_laws(model.as_ref(), &input("points_null"));
+        saved_laws(&Stage::Transformer(model), read_stage, &dataset(mixed_new.clone()));
+    }
+}
+
+#[test]
+fn decision_trees_keep_the_laws() {
+    for impurity in ["gini", "entropy"] {
+        check_tree(&DecisionTreeClassifier::new().label_col("ternary").impurity(impurity).leaf_col("leaf"));
+        check_tree(&DecisionTreeClassifier::new().label_col("binary").impurity(impurity).weight_col("weight"));
+    }
+    check_tree(&DecisionTreeRegressor::new().label_col("number").variance_col("variance").max_depth(7));
+    check_tree(&DecisionTreeRegressor::new().label_col("number").weight_col("weight").leaf_col("leaf"));
 }
 
 fn pipeline() -> Pipeline {

@@ -2,6 +2,8 @@
 
 /// Values at the edge, one by one, as the real Sparks took them.
 mod edges;
+/// Decision trees are Spark's, node for node.
+mod decision_trees;
 /// Evaluators give Spark's metrics.
 mod evaluation;
 /// Stages fit and score as the real Sparks that wrote fixtures/spark did.

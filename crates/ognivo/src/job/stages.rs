@@ -2,7 +2,7 @@
 
 use ognivo_data::fault::nearest;
 use ognivo_data::version::SparkVersion;
-use ognivo_ml::classification::LogisticRegression;
+use ognivo_ml::classification::{DecisionTreeClassifier, LogisticRegression};
 use ognivo_ml::evaluation::{
     BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator, RegressionEvaluator,
 };
@@ -16,6 +16,7 @@ use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::StringIndexer;
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::param::{ParamSpec, Params};
+use ognivo_ml::regression::DecisionTreeRegressor;
 use ognivo_ml::stage::Stage;
 use ognivo_ml::uid::Uid;
 
@@ -56,6 +57,8 @@ impl EvaluatorKind {
 /// Every stage that may stand in a pipeline, by name.
 pub(crate) static STAGES: &[StageKind] = &[
     StageKind { name: "Bucketizer", make: || Bucketizer::new().into() },
+    StageKind { name: "DecisionTreeClassifier", make: || DecisionTreeClassifier::new().into() },
+    StageKind { name: "DecisionTreeRegressor", make: || DecisionTreeRegressor::new().into() },
     StageKind { name: "IndexToString", make: || IndexToString::new().into() },
     StageKind { name: "LogisticRegression", make: || LogisticRegression::new().into() },
     StageKind { name: "MaxAbsScaler", make: || MaxAbsScaler::new().into() },
