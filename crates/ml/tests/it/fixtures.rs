@@ -10,11 +10,10 @@ use ognivo_data::dataset::{
 use ognivo_data::schema;
 use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
 use ognivo_data::version::SparkVersion;
-use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
-use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::classification::{
     DecisionTreeClassificationModel, DecisionTreeClassifier, LogisticRegression, LogisticRegressionModel,
 };
+use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
