@@ -97,6 +97,8 @@ differences! {
     CoefficientMatrix 2 . 1 "LogisticRegressionModel: `coefficientMatrix`, `interceptVector`, `isMultinomial` in place of `coefficients` and `intercept`."
     DefaultParamMap 2 . 4 "Metadata: `defaultParamMap` beside `paramMap`; a reader of these releases requires it."
     LabelsArray 3 . 0 "StringIndexerModel: `labelsArray` (a list per column) in place of `labels`; `inputCols` and `outputCols`."
+    RobustScaler 3 . 0 "RobustScaler, which earlier releases have not."
+    ImputerColumn 3 . 0 "Imputer: `inputCol`, `outputCol`, `relativeError`, and numbers of every type; from 3.1 on the strategy `mode`."
     EvaluatorWeight 3 . 0 "Evaluators: `weightCol`; BinaryClassificationEvaluator: `numBins`; MulticlassClassificationEvaluator: `beta`, `eps`, `metricLabel`, `probabilityCol` and ten more metrics; RegressionEvaluator: `throughOrigin` and the metric `var`."
     MaxBlockSizeInMb 3 . 1 "LogisticRegression: `maxBlockSizeInMB`."
     TextMetadata 4 . 0 "Metadata: written by the text writer, `part-00000-<uuid>-c000.txt` in place of `part-00000`."
