@@ -8,7 +8,8 @@
 //!
 //! 1. each partition is cut into **chunks** of [`CHUNK_ROWS`] rows, counted from its first row; the borders depend on nothing else;
 //! 2. each chunk starts from a copy of the aggregate it was given and sees its rows in order;
-//! 3. chunks merge in order into their partition, partitions merge in order into the result.
+//! 3. chunks merge in order into their partition, which is told when it has all its rows;
+//! 4. partitions merge in order into the result.
 //!
 //! So the same dataset gives the same bits with any number of threads. An aggregate is serialisable: another executor may send
 //! it to where the rows are and merge what comes back in the same order.
@@ -135,6 +136,11 @@ pub trait Aggregate: Clone + Send + Sync + Serialize + DeserializeOwned + 'stati
 
     /// Takes in what another copy has seen: rows that come after ours.
     fn merge(&mut self, later: Self);
+
+    /// Told that all rows of a partition are in, before it merges with other partitions; not for a partition without rows.
+    ///
+    /// For a result that depends on the borders of partitions, as Spark's approximate quantiles do.
+    fn finish_partition(&mut self, _partition: usize) {}
 }
 
 /// An [`Aggregate`] whose type an executor need not know.
@@ -153,6 +159,8 @@ pub trait AnyAggregate: Send + Sync {
     /// # Panics
     /// When `later` is of another type: an executor mixed up two passes.
     fn merge(&mut self, later: Box<dyn AnyAggregate>);
+    /// [`Aggregate::finish_partition`]. An executor calls it once for each partition with rows.
+    fn finish_partition(&mut self, partition: usize);
     /// The value as bytes, for an executor that sends it elsewhere; every double keeps its bits.
     ///
     /// # Errors
@@ -180,6 +188,9 @@ impl<A: Aggregate> AnyAggregate for A {
     fn merge(&mut self, later: Box<dyn AnyAggregate>) {
         let later = later.into_any().downcast::<A>().expect("one pass merges values of one type");
         Aggregate::merge(self, *later);
+    }
+    fn finish_partition(&mut self, partition: usize) {
+        Aggregate::finish_partition(self, partition);
     }
     fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
         postcard::to_stdvec(self)
@@ -476,6 +487,37 @@ mod tests {
         for n_threads in [1, 2, 7] {
             let total = data.clone().with_executor(executor(n_threads)).aggregate(Sum { total: 0.0 }).unwrap().total;
             assert_eq!(total.to_bits(), expected.to_bits(), "{n_threads} threads");
+        }
+    }
+
+    /// The number of rows of each partition that was finished, and of rows that belong to none yet.
+    #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
+    struct RowsByPartition {
+        finished: Vec<(usize, usize)>,
+        n_rows: usize,
+    }
+
+    impl Aggregate for RowsByPartition {
+        const NAME: &'static str = "rows by partition";
+        fn update(&mut self, rows: &RecordBatch) -> Result<(), DatasetError> {
+            self.n_rows += rows.num_rows();
+            Ok(())
+        }
+        fn merge(&mut self, later: RowsByPartition) {
+            self.finished.extend(later.finished);
+            self.n_rows += later.n_rows;
+        }
+        fn finish_partition(&mut self, partition: usize) {
+            self.finished.push((partition, std::mem::take(&mut self.n_rows)));
+        }
+    }
+
+    #[test]
+    fn a_partition_with_rows_is_told_its_end_once_before_it_merges_with_others() {
+        for n_threads in [1, 2, 7] {
+            let data = numbers(1000).with_executor(executor(n_threads));
+            let rows = data.aggregate(RowsByPartition::default()).unwrap();
+            assert_eq!((rows.finished.as_slice(), rows.n_rows), ([(0, 100_000), (2, 40_001)].as_slice(), 0));
         }
     }
 

@@ -98,6 +98,8 @@ differences! {
     DefaultParamMap 2 . 4 "Metadata: `defaultParamMap` beside `paramMap`; a reader of these releases requires it."
     LabelsArray 3 . 0 "StringIndexerModel: `labelsArray` (a list per column) in place of `labels`; `inputCols` and `outputCols`."
     EncoderOfOneColumn 3 . 0 "OneHotEncoder: the class, of one column or many; before, `OneHotEncoderEstimator`, of many. `OneHotEncoder` was a transformer."
+    RobustScaler 3 . 0 "RobustScaler, which earlier releases have not."
+    ImputerColumn 3 . 0 "Imputer: `inputCol`, `outputCol`, `relativeError`, and numbers of every type; from 3.1 on the strategy `mode`."
     EvaluatorWeight 3 . 0 "Evaluators: `weightCol`; BinaryClassificationEvaluator: `numBins`; MulticlassClassificationEvaluator: `beta`, `eps`, `metricLabel`, `probabilityCol` and ten more metrics; RegressionEvaluator: `throughOrigin` and the metric `var`."
     TreeRawCount 3 . 0 "Decision trees: `rawCount` in the table of nodes; `weightCol`, `leafCol`, `minWeightFractionPerNode`."
     MaxBlockSizeInMb 3 . 1 "LogisticRegression: `maxBlockSizeInMB`."

@@ -56,6 +56,9 @@ impl LocalExecutor {
         loop {
             let group = chunks.next_group(4 * self.n_threads())?;
             if group.is_empty() {
+                if let Some(result) = &mut result {
+                    result.finish_partition(partition);
+                }
                 return Ok(result);
             }
             for state in self.for_all(group, fold_chunk)? {

@@ -1,20 +1,25 @@
 //! Stages that make features: one file for each of Spark's classes and its model.
 
 pub mod bucketizer;
+pub mod imputer;
 pub mod index_to_string;
 pub mod max_abs_scaler;
 pub mod min_max_scaler;
 pub mod normalizer;
 pub mod one_hot_encoder;
+pub mod robust_scaler;
 pub mod standard_scaler;
 pub mod string_indexer;
 pub mod vector_assembler;
 
+mod filler;
 mod label;
 mod label_counts;
 mod label_index;
 mod scala_map;
 mod scalar;
+mod shift_and_scale;
+mod surrogate;
 mod vector_map;
 mod vector_pass;
 mod vector_row;
@@ -31,6 +36,15 @@ pub enum HandleInvalid {
     /// The row is kept, with a value that the stage has for such cases.
     Keep,
 }
+
+/// How far from the rank that is asked for an approximate quantile's rank may be.
+const RELATIVE_ERROR: Key<f64> = Key::new("relativeError");
+
+/// The declaration of `relativeError`.
+const RELATIVE_ERROR_SPEC: ParamSpec =
+    ParamSpec::new(RELATIVE_ERROR.name, ParamKind::Double, "greatest error of quantiles, as a share of the rows")
+        .double(0.001)
+        .range(Range::Between(0.0, 1.0));
 
 const HANDLE_INVALID: Key<String> = Key::new("handleInvalid");
 

@@ -4,13 +4,13 @@
 //! data/part-….parquet   one row: std vector, mean vector
 //! ```
 
-use arrow_array::ArrayRef;
 use arrow_schema::SchemaRef;
 use ognivo_data::dataset::Dataset;
-use ognivo_data::vector::{Vector, VectorColumn};
+use ognivo_data::vector::Vector;
 use ognivo_data::version::SparkVersion;
 
-use super::vector_map::{self, VectorMap, map_all_slots, map_stored_slots, reciprocals};
+use super::shift_and_scale::ShiftAndScale;
+use super::vector_map::{self, reciprocals};
 use super::vector_pass::gather;
 use super::vector_row::{read_vector_row, stored, vector_row};
 use crate::columns::{INPUT_COL, INPUT_COL_SPEC, OUTPUT_COL, OUTPUT_COL_SPEC};
@@ -206,8 +206,8 @@ impl Configured for StandardScalerModel {
 impl Transformer for StandardScalerModel {
     fn bind(&self, input: &SchemaRef) -> Result<Box<dyn BoundStage>, StageError> {
         let is_used = |key, numbers: &Vector| self.params.get::<bool>(key).then(|| numbers.to_dense());
-        let map = Standardised {
-            mean: is_used(WITH_MEAN, &self.mean),
+        let map = ShiftAndScale {
+            shift: is_used(WITH_MEAN, &self.mean),
             scale: is_used(WITH_STD, &self.std).map(|std| reciprocals(std, 0.0)),
             ignores_constants: self.params.version() == SparkVersion::V2_4,
         };
@@ -224,33 +224,6 @@ impl From<StandardScalerModel> for Stage {
     }
 }
 
-/// The numbers of a bound model; absent what is not used.
-struct Standardised {
-    mean: Option<Vec<f64>>,
-    scale: Option<Vec<f64>>,
-    /// A slot of scale 0 is 0, not `(x − mean) · 0`.
-    ignores_constants: bool,
-}
-
-impl VectorMap for Standardised {
-    fn apply(&self, vectors: &VectorColumn<'_>) -> ArrayRef {
-        match (&self.mean, &self.scale) {
-            (Some(mean), Some(scale)) if self.ignores_constants => {
-                map_all_slots(
-                    vectors,
-                    |slot, value| {
-                        if scale[slot] == 0.0 { 0.0 } else { (value - mean[slot]) * scale[slot] }
-                    },
-                )
-            }
-            (Some(mean), Some(scale)) => map_all_slots(vectors, |slot, value| (value - mean[slot]) * scale[slot]),
-            (Some(mean), None) => map_all_slots(vectors, |slot, value| value - mean[slot]),
-            (None, Some(scale)) => map_stored_slots(vectors, |slot, value| value * scale[slot]),
-            (None, None) => map_stored_slots(vectors, |_, value| value),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,7 +232,7 @@ mod tests {
     use arrow_array::RecordBatch;
     use ognivo_data::column::AttributeGroup;
     use ognivo_data::dataset::LocalExecutor;
-    use ognivo_data::vector::{VectorBuilder, VectorRef};
+    use ognivo_data::vector::{VectorBuilder, VectorColumn, VectorRef};
 
     fn rows(vectors: &[Option<&[f64]>]) -> RecordBatch {
         let mut builder = VectorBuilder::new();

@@ -17,13 +17,13 @@ use crate::stat::{Extremes, Summarizer, WrongSize};
 use crate::uid::Uid;
 
 /// What is gathered from the vectors of a column.
-pub(super) trait VectorStatistic:
-    Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
-{
+pub(super) trait VectorStatistic: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// Takes in every vector of a column without nulls.
     fn add_all(&mut self, vectors: &VectorColumn<'_>) -> Result<(), WrongSize>;
     /// Takes in what another one has seen, of later rows.
     fn merge(&mut self, later: Self) -> Result<(), WrongSize>;
+    /// Told that all rows of a partition are in.
+    fn finish_partition(&mut self, _partition: usize) {}
     /// Number of vectors and of their slots.
     fn shape(&self) -> (u64, usize);
 }
@@ -59,9 +59,17 @@ impl VectorStatistic for Extremes {
 ///
 /// # Errors
 /// [`FitError`] for a wrong column, a failed pass, a null vector, vectors without slots or of unlike sizes, and no rows.
-pub(super) fn gather<S: VectorStatistic>(params: &Params, data: &Dataset) -> Result<S, FitError> {
+pub(super) fn gather<S: VectorStatistic + Default>(params: &Params, data: &Dataset) -> Result<S, FitError> {
+    gather_into(S::default(), params, data)
+}
+
+/// [`gather`] with a statistic that has parameters of its own.
+///
+/// # Errors
+/// Those of [`gather`].
+pub(super) fn gather_into<S: VectorStatistic>(statistic: S, params: &Params, data: &Dataset) -> Result<S, FitError> {
     let InputVectors { position, name, .. } = InputVectors::of(params, data.schema())?;
-    let zero = VectorPass { uid: params.uid().to_string(), position, name, statistic: S::default(), wrong_size: None };
+    let zero = VectorPass { uid: params.uid().to_string(), position, name, statistic, wrong_size: None };
     let seen = data.aggregate(zero)?;
     let unlearnable = |reason: String| FitError::Unlearnable { uid: params.uid().clone(), reason, hint: None };
     if let Some(wrong_size) = seen.wrong_size {
@@ -109,5 +117,9 @@ impl<S: VectorStatistic> Aggregate for VectorPass<S> {
             self.wrong_size.get_or_insert(wrong_size);
         }
         self.wrong_size = self.wrong_size.or(later.wrong_size);
+    }
+
+    fn finish_partition(&mut self, partition: usize) {
+        self.statistic.finish_partition(partition);
     }
 }

@@ -2,7 +2,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
+    RecordBatch, StringArray,
+};
 use arrow_schema::{DataType, SchemaRef};
 use ognivo_data::dataset::{
     AnyAggregate, CHUNK_ROWS, Dataset, DatasetError, Executor, LocalExecutor, Partitions, Rows,
@@ -14,11 +17,14 @@ use ognivo_ml::classification::{
     DecisionTreeClassificationModel, DecisionTreeClassifier, LogisticRegression, LogisticRegressionModel,
 };
 use ognivo_ml::feature::bucketizer::Bucketizer;
+use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
+use ognivo_ml::feature::imputer::{Imputer, ImputerModel};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
 use ognivo_ml::feature::normalizer::Normalizer;
 use ognivo_ml::feature::one_hot_encoder::{OneHotEncoder, OneHotEncoderModel};
+use ognivo_ml::feature::robust_scaler::{RobustScaler, RobustScalerModel};
 use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
@@ -89,6 +95,7 @@ impl Executor for Remote {
             for batch in batches {
                 state.update(&rows.mapped(batch)?)?;
             }
+            state.finish_partition(partition);
             let returned = zero.read_bytes(&state.to_bytes().unwrap()).unwrap();
             match &mut result {
                 Some(result) => result.merge(returned),
@@ -189,6 +196,8 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         StringIndexer::CLASS => StringIndexer::from_saved(saved)?.into(),
         StringIndexerModel::CLASS => StringIndexerModel::from_saved(saved)?.into(),
         Bucketizer::CLASS => Bucketizer::from_saved(saved)?.into(),
+        Imputer::CLASS => Imputer::from_saved(saved)?.into(),
+        ImputerModel::CLASS => ImputerModel::from_saved(saved)?.into(),
         IndexToString::CLASS => IndexToString::from_saved(saved)?.into(),
         DecisionTreeClassifier::CLASS => DecisionTreeClassifier::from_saved(saved)?.into(),
         DecisionTreeClassificationModel::CLASS => DecisionTreeClassificationModel::from_saved(saved)?.into(),
@@ -203,6 +212,8 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         Normalizer::CLASS => Normalizer::from_saved(saved)?.into(),
         OneHotEncoder::CLASS | OneHotEncoder::NAME_BEFORE_3_0 => OneHotEncoder::from_saved(saved)?.into(),
         OneHotEncoderModel::CLASS => OneHotEncoderModel::from_saved(saved)?.into(),
+        RobustScaler::CLASS => RobustScaler::from_saved(saved)?.into(),
+        RobustScalerModel::CLASS => RobustScalerModel::from_saved(saved)?.into(),
         StandardScaler::CLASS => StandardScaler::from_saved(saved)?.into(),
         StandardScalerModel::CLASS => StandardScalerModel::from_saved(saved)?.into(),
         VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),
@@ -222,8 +233,19 @@ fn rows(schema: &SchemaRef, lines: &str) -> RecordBatch {
 
 fn column<'a>(data_type: &DataType, values: impl Iterator<Item = &'a Value>) -> ArrayRef {
     match data_type {
+        DataType::Int8 => Arc::new(values.map(|value| value.as_i64().map(|value| value as i8)).collect::<Int8Array>()),
         DataType::Int32 => {
             Arc::new(values.map(|value| value.as_i64().map(|value| value as i32)).collect::<Int32Array>())
+        }
+        DataType::Int64 => Arc::new(values.map(Value::as_i64).collect::<Int64Array>()),
+        DataType::Float32 => {
+            Arc::new(values.map(|value| number_from_json(value).map(|value| value as f32)).collect::<Float32Array>())
+        }
+        DataType::Decimal128(..) => {
+            // With all digits of the scale, as Spark prints it.
+            let unscaled =
+                values.map(|value| value.as_str().map(|text| text.replace('.', "").parse::<i128>().unwrap()));
+            Arc::new(unscaled.collect::<Decimal128Array>().with_data_type(data_type.clone()))
         }
         DataType::Float64 => Arc::new(values.map(number_from_json).collect::<Float64Array>()),
         DataType::Boolean => Arc::new(values.map(Value::as_bool).collect::<BooleanArray>()),

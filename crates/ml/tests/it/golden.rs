@@ -3,9 +3,10 @@ use arrow_schema::Schema;
 use arrow_select::concat::concat_batches;
 use ognivo_data::column::ML_ATTR;
 use ognivo_data::dataset::Dataset;
-use ognivo_data::vector::{Vector, VectorColumn, VectorRef};
+use ognivo_data::vector::{Vector, VectorColumn, VectorRef, number_from_json};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::feature::one_hot_encoder::OneHotEncoderModel;
+use ognivo_ml::feature::imputer::ImputerModel;
 use ognivo_ml::feature::string_indexer::StringIndexerModel;
 use ognivo_ml::stage::{Stage, Transformer};
 use serde_json::{Value, json};
@@ -53,6 +54,16 @@ fn max_abs_scalers_learn_and_give_spark_s_numbers() {
 }
 
 #[test]
+fn imputers_learn_and_give_spark_s_numbers() {
+    check_all("imputer", 18);
+}
+
+#[test]
+fn robust_scalers_learn_and_give_spark_s_numbers() {
+    check_all("robust_scaler", 10);
+}
+
+#[test]
 fn normalizers_give_spark_s_vectors() {
     check_all("normalizer", 6);
 }
@@ -90,6 +101,7 @@ fn check(case: &Case, version: SparkVersion) {
     };
     assert!(case.expected["fitError"].is_null(), "{path}: Spark refused the fit");
     check_labels(case, model.as_ref());
+    check_surrogates(case, model.as_ref());
     check_vectors(case, model.as_ref());
     let scored = model.transform(&dataset(case.table("scoreOn"))).unwrap();
     match (all_rows(&scored), case.expected["error"].as_str()) {
@@ -140,6 +152,18 @@ fn check_labels(case: &Case, model: &dyn Transformer) {
     }
     if let Some(model) = model.downcast_ref::<StringIndexerModel>() {
         assert_eq!(json!(model.labels_array()), case.expected["model"]["labelsArray"], "{}", case.path);
+    }
+}
+
+/// A fitted Imputer has Spark's surrogates, bit for bit.
+fn check_surrogates(case: &Case, model: &dyn Transformer) {
+    let model: &dyn std::any::Any = model;
+    let Some(model) = model.downcast_ref::<ImputerModel>() else { return };
+    let spark = case.expected["model"]["surrogates"].as_object().unwrap();
+    assert_eq!(model.surrogates().len(), spark.len(), "{}", case.path);
+    for (column, ours) in model.surrogates() {
+        let spark = number_from_json(&spark[column]).unwrap();
+        assert_eq!(ours.to_bits(), spark.to_bits(), "{}: {column}: {ours} and {spark}", case.path);
     }
 }
 

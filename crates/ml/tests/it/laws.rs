@@ -9,11 +9,13 @@ use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::{DecisionTreeClassifier, LogisticRegression};
 use ognivo_ml::feature::HandleInvalid;
 use ognivo_ml::feature::bucketizer::Bucketizer;
+use ognivo_ml::feature::imputer::{Imputer, Strategy};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
 use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
 use ognivo_ml::feature::normalizer::Normalizer;
 use ognivo_ml::feature::one_hot_encoder::OneHotEncoder;
+use ognivo_ml::feature::robust_scaler::RobustScaler;
 use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, StringOrder};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
@@ -176,6 +178,36 @@ fn min_max_scalers_keep_the_laws() {
 #[test]
 fn max_abs_scalers_keep_the_laws() {
     check_scaler(&MaxAbsScaler::new().input_col("features").output_col("scaled"));
+}
+
+#[test]
+fn robust_scalers_keep_the_laws() {
+    for (with_centering, with_scaling) in [(false, true), (true, true), (true, false), (false, false)] {
+        let scaler =
+            RobustScaler::new().input_col("features").with_centering(with_centering).with_scaling(with_scaling);
+        check_scaler(&scaler.lower(0.1).relative_error(0.05));
+    }
+}
+
+#[test]
+fn imputers_keep_the_laws() {
+    let (gaps, new) = (input("gaps"), input("gaps_new"));
+    for (version, missing_value) in SparkVersion::ALL.into_iter().zip([-1.0, f64::NAN, -1.0]) {
+        for strategy in [Strategy::Mean, Strategy::Median, Strategy::Mode] {
+            let columns = ["x", "y", "n", "big", "small", "price"];
+            // 2.4 completes floating point numbers only.
+            let columns = &columns[..if version == SparkVersion::V2_4 { 2 } else { 6 }];
+            let outputs = columns.iter().map(|column| format!("{column}_full"));
+            let mut imputer = Imputer::new().input_cols(columns.iter().copied()).output_cols(outputs);
+            imputer.set_version(version);
+            let imputer = imputer.strategy(strategy).missing_value(missing_value);
+            estimator_laws(&imputer, &partitioned(&gaps), &executors());
+            saved_laws(&imputer.clone().into(), read_stage, &dataset(gaps.clone()));
+            let model = imputer.fit(&dataset(gaps.clone())).unwrap();
+            transformer_laws(&model, &new);
+            saved_laws(&model.into(), read_stage, &dataset(new.clone()));
+        }
+    }
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod loan_job;
 mod logistic_regression;
 /// Pipelines: order of work, what is refused before data are read, parts fitted on different rows.
 mod pipeline;
+/// Approximate quantiles, and what is learned from them, on many rows and partitions.
+mod quantiles;
 /// What logistic regression and the evaluator refuse, and how they say so.
 mod refusals;
 /// Logistic regression on more rows, and in the corners of its parameters.

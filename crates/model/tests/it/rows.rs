@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
+    RecordBatch, StringArray,
+};
 use arrow_schema::{DataType, SchemaRef};
 use ognivo_data::schema;
 use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
@@ -48,8 +51,19 @@ fn rows(schema: &SchemaRef, lines: &str) -> RecordBatch {
 
 fn column<'a>(data_type: &DataType, values: impl Iterator<Item = &'a Value>) -> ArrayRef {
     match data_type {
+        DataType::Int8 => Arc::new(values.map(|value| value.as_i64().map(|value| value as i8)).collect::<Int8Array>()),
         DataType::Int32 => {
             Arc::new(values.map(|value| value.as_i64().map(|value| value as i32)).collect::<Int32Array>())
+        }
+        DataType::Int64 => Arc::new(values.map(Value::as_i64).collect::<Int64Array>()),
+        DataType::Float32 => {
+            Arc::new(values.map(|value| number_from_json(value).map(|value| value as f32)).collect::<Float32Array>())
+        }
+        DataType::Decimal128(..) => {
+            // With all digits of the scale, as Spark prints it.
+            let unscaled =
+                values.map(|value| value.as_str().map(|text| text.replace('.', "").parse::<i128>().unwrap()));
+            Arc::new(unscaled.collect::<Decimal128Array>().with_data_type(data_type.clone()))
         }
         DataType::Float64 => Arc::new(values.map(number_from_json).collect::<Float64Array>()),
         DataType::Boolean => Arc::new(values.map(Value::as_bool).collect::<BooleanArray>()),
