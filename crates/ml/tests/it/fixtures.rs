@@ -17,7 +17,6 @@ use ognivo_ml::classification::{
     DecisionTreeClassificationModel, DecisionTreeClassifier, LogisticRegression, LogisticRegressionModel,
 };
 use ognivo_ml::feature::bucketizer::Bucketizer;
-use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
 use ognivo_ml::feature::imputer::{Imputer, ImputerModel};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
