@@ -6,6 +6,7 @@
 //! 4. `fit`: reading, indexing, assembling, ten iterations, beside PySpark.
 //! 5. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
 //! 6. `stream`: start to the first row, one trigger, memory, beside PySpark.
+//! 7. `tree`: one decision tree on rows in memory, beside PySpark and LightGBM.
 //!
 //! Each round runs all programs once, beginning with another one each time, so that a change of the machine's speed
 //! meets all of them. A ratio is taken within a round; what is told is the median of the rounds, and the smallest and
@@ -20,6 +21,7 @@ mod rounds;
 mod row;
 mod score;
 mod stream;
+mod tree;
 
 use std::fs;
 use std::process::Command;
@@ -47,13 +49,14 @@ impl Row {
 type Measure = fn(usize) -> Result<Vec<Row>, String>;
 
 /// By name, in the order of the page.
-const ALL: [(&str, Measure); 6] = [
+const ALL: [(&str, Measure); 7] = [
     ("csv", csv::measure),
     ("loss", loss::measure),
     ("row", row::measure),
     ("fit", fit::measure),
     ("score", score::measure),
     ("stream", stream::measure),
+    ("tree", tree::measure),
 ];
 
 const DEFAULT_ROUNDS: usize = 5;
@@ -108,7 +111,7 @@ fn page(rows: &[Row], n_rounds: usize, load_before: f64) -> Result<String, Strin
          one.\nA ratio is theirs ÷ ours within one round, so above 1 we are faster or smaller. The goal is the least that \
          we set out for.\n\
          Outputs are compared in the same run: every value of every column (CSV), loss and gradient to 1e-12, coefficients \
-         to 1e-9, all rows and all scores to 1e-12 (score, stream).\n\n\
+         to 1e-9, all rows and all scores to 1e-12 (score, stream), all nodes of a tree.\n\n\
          | what | ognivo | beside it | ratio | goal |\n|---|---|---|---|---|\n{table}\n{HOW}",
         date = first_line(Command::new("date").args(["-u", "+%F"]))?,
         machine = machine()?,
@@ -134,6 +137,9 @@ How, row by row (the programs are in xtask/peers):
   the second run of a session of one core, without start and end.
 - **stream**: files appear by rename; a batch is visible when its entry stands in `_spark_metadata`. Memory is the largest
   resident set of each process, JVM and Python together.
+- **tree**: all three grow one tree on the same numbers in memory. Ours and LightGBM's time is that of finding thresholds, binning
+  and growing, on one thread, after a run that is not measured; LightGBM: `Dataset` of a numpy matrix and `train` with one round.
+  PySpark: the second fit of a session over one cached partition. The tree must be Spark's node for node.
 ";
 
 fn first_line(command: &mut Command) -> Result<String, String> {

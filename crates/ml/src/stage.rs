@@ -55,6 +55,11 @@ pub trait Configured: Any + fmt::Debug + Send + Sync {
         class.rsplit_once('.').map_or(class, |(_, name)| name)
     }
 
+    /// What was learned, in a few words for a person; `None` for a stage whose parameters and tables tell it.
+    fn in_short(&self) -> Option<String> {
+        None
+    }
+
     /// Makes this stage, and those inside it, give the numbers of `version`.
     fn set_version(&mut self, version: SparkVersion) {
         self.params_mut().set_version(version);

@@ -34,6 +34,8 @@ pub struct Description {
     pub params: Map<String, Value>,
     /// Metadata keys that only this class has.
     pub extra: Map<String, Value>,
+    /// What was learned, in a few words, where neither parameters nor tables tell it.
+    pub in_short: Option<String>,
     /// Columns that it reads.
     pub inputs: Vec<String>,
     /// Columns that it adds.
@@ -63,7 +65,7 @@ impl Description {
 
     /// The same as JSON, for programs.
     ///
-    /// `{"class", "uid", "folder", "sparkVersion", "loadable", "obstacle", "params", "extra", "inputs", "outputs",
+    /// `{"class", "uid", "folder", "sparkVersion", "loadable", "obstacle", "params", "extra", "inShort", "inputs", "outputs",
     /// "tables": [{"name", "rows", "columns": [{"name", "type", "first"}]}], "stages": […]}`
     pub fn to_json(&self) -> Value {
         let column = |(name, type_name, first): &(String, String, String)| json!({"name": name, "type": type_name, "first": first});
@@ -80,6 +82,7 @@ impl Description {
             "obstacle": self.obstacle,
             "params": self.params,
             "extra": self.extra,
+            "inShort": self.in_short,
             "inputs": self.inputs,
             "outputs": self.outputs,
             "tables": self.tables.iter().map(table).collect::<Vec<_>>(),
@@ -110,6 +113,7 @@ fn describe_in(folder: &str, saved: &SavedStage, registry: &Registry) -> Descrip
         obstacle: obstacle(saved, &children, registry),
         params: differing(saved),
         extra: saved.extra.clone(),
+        in_short: in_short(saved, registry),
         inputs: of_role(Role::Input),
         outputs: of_role(Role::Output),
         tables: saved.tables.iter().map(|(name, rows)| table(name, rows)).collect(),
@@ -126,6 +130,12 @@ fn obstacle(saved: &SavedStage, children: &[Description], registry: &Registry) -
         return None;
     }
     registry.check(saved).err().map(|error| error.to_string())
+}
+
+/// What a fitted stage says of itself; of a stage with others inside they say it.
+fn in_short(saved: &SavedStage, registry: &Registry) -> Option<String> {
+    let is_alone = saved.children.is_empty() && registry.knows(&saved.class);
+    registry.stage(saved).ok().filter(|_| is_alone)?.configured().in_short()
 }
 
 /// What was set to another value than the default.
@@ -279,6 +289,9 @@ impl Description {
         }
         for (name, value) in self.params.iter().filter(|(name, _)| !is_shown_elsewhere(name)).chain(&self.extra) {
             writeln!(f, "{indent}  {name}: {value}")?;
+        }
+        if let Some(in_short) = &self.in_short {
+            writeln!(f, "{indent}  {in_short}")?;
         }
         for table in &self.tables {
             let rows = if table.n_rows == 1 { "1 row".to_owned() } else { format!("{} rows", table.n_rows) };

@@ -57,6 +57,7 @@ fn to_json(description: &Description) -> Value {
         "obstacle": description.obstacle,
         "params": description.params,
         "extra": description.extra,
+        "inShort": description.in_short,
         "inputs": description.inputs,
         "outputs": description.outputs,
         "tables": tables.collect::<Vec<_>>(),

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use ognivo_ml::classification::LogisticRegressionModel;
+use ognivo_data::vector::Vector;
+use ognivo_ml::classification::{DecisionTreeClassificationModel, LogisticRegressionModel};
+use ognivo_ml::regression::DecisionTreeRegressionModel;
 use ognivo_ml::stage::Transformer;
 use serde_json::{Value, json};
 
@@ -38,6 +40,12 @@ fn stage_to_json(stage: &dyn Transformer) -> Value {
         object["coefficients"] = numbers(&model.coefficient_matrix().to_row_major());
         object["intercepts"] = numbers(&model.intercept_vector().to_dense());
     }
+    if let Some(tree) = DecisionTree::of(stage) {
+        object["numNodes"] = json!(tree.n_nodes);
+        object["depth"] = json!(tree.depth);
+        object["featureImportances"] = tree.importances.to_json();
+        object["debugString"] = json!(tree.debug_string);
+    }
     object
 }
 
@@ -68,6 +76,27 @@ fn logistic_regression(stage: &dyn Transformer) -> Option<&LogisticRegressionMod
     any.downcast_ref()
 }
 
+/// What a fitted tree tells, whatever it predicts.
+struct DecisionTree {
+    n_nodes: usize,
+    depth: usize,
+    importances: Vector,
+    debug_string: String,
+}
+
+impl DecisionTree {
+    fn of(stage: &dyn Transformer) -> Option<DecisionTree> {
+        let any: &dyn std::any::Any = stage;
+        if let Some(model) = any.downcast_ref::<DecisionTreeClassificationModel>() {
+            let (importances, debug_string) = (model.feature_importances(), model.to_debug_string());
+            return Some(DecisionTree { n_nodes: model.n_nodes(), depth: model.depth(), importances, debug_string });
+        }
+        let model = any.downcast_ref::<DecisionTreeRegressionModel>()?;
+        let (importances, debug_string) = (model.feature_importances(), model.to_debug_string());
+        Some(DecisionTree { n_nodes: model.n_nodes(), depth: model.depth(), importances, debug_string })
+    }
+}
+
 /// The run as one screen.
 pub(crate) fn to_text(trained: &Trained, report: Option<&Path>) -> String {
     let mut rows = facts(trained);
@@ -89,6 +118,7 @@ fn facts(trained: &Trained) -> Vec<(&'static str, String)> {
     });
     for stage in trained.model.stages() {
         facts.push(("stage", format!("{} {}", stage.uid(), columns(stage.as_ref()))));
+        facts.extend(stage.in_short().map(|in_short| ("", in_short)));
     }
     if let (Some(n), Some(last)) = (trained.iterations, trained.objective_history.last()) {
         facts.push(("iterations", format!("{n}, objective {last}")));

@@ -11,7 +11,7 @@ use crate::program::{self, at_root, cargo, output, root};
 use crate::{python, spark};
 
 /// Versions are part of the measurement.
-const PACKAGES: [&str; 3] = ["polars==2.1.0", "scikit-learn==1.9.1", "numpy==2.4.6"];
+const PACKAGES: [&str; 4] = ["polars==2.1.0", "scikit-learn==1.9.1", "numpy==2.4.6", "lightgbm==4.7.0"];
 
 /// Builds the programs of xtask/peers; they are no part of the workspace. Returns their folder.
 ///
@@ -30,7 +30,7 @@ pub(super) fn build() -> Result<PathBuf, String> {
     Ok(target.join("release"))
 }
 
-/// The Python that has Polars and scikit-learn; made with pip at the first call.
+/// The Python that has Polars, scikit-learn and LightGBM; made with pip at the first call.
 ///
 /// # Errors
 /// When the environment cannot be made.

@@ -405,6 +405,9 @@ impl Configured for DecisionTreeClassificationModel {
     fn params_mut(&mut self) -> &mut Params {
         &mut self.params
     }
+    fn in_short(&self) -> Option<String> {
+        Some(self.tree.in_short(&self.feature_importances()))
+    }
     fn to_saved(&self, version: SparkVersion) -> Result<SavedStage, SavedError> {
         let mut saved = SavedStage::of_params(DecisionTreeClassificationModel::CLASS, &self.params, version)?;
         saved.extra.insert("numFeatures".to_owned(), json!(self.n_features));

@@ -8,6 +8,9 @@ use ognivo_data::vector::Vector;
 
 use super::impurity::Impurity;
 
+/// Features that a tree is told by in short.
+const MAX_SHOWN: usize = 5;
+
 /// A test that sends a row to the left or to the right child.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Split {
@@ -197,6 +200,21 @@ impl Tree {
         Vector::Sparse { size: n_features, indices, values }
     }
 
+    /// The size of the tree and the features that matter most: `tree of depth 2 with 5 nodes; gain by feature: 3: 0.75, 0: 0.25`.
+    pub fn in_short(&self, importances: &Vector) -> String {
+        let size = format!("tree of depth {} with {} nodes", self.depth(), self.n_nodes());
+        let mut gains = Vec::new();
+        importances.as_ref().for_each_stored(|feature, gain| gains.push((feature, gain)));
+        gains.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let shown: Vec<String> =
+            gains.iter().take(MAX_SHOWN).map(|(feature, gain)| format!("{feature}: {gain:.3}")).collect();
+        match gains.len() {
+            0 => size,
+            few if few <= MAX_SHOWN => format!("{size}; gain by feature: {}", shown.join(", ")),
+            more => format!("{size}; gain by feature: {}, … ({more})", shown.join(", ")),
+        }
+    }
+
     /// The tests as Spark's `toDebugString` prints them below its header, each level indented by one blank more.
     pub fn describe(&self) -> String {
         enum Line {
@@ -270,6 +288,9 @@ mod tests {
         let text = "  If (feature 0 <= 0.5)\n   If (feature 1 in {3.0})\n    Predict: 1.0\n   Else (feature 1 not in {3.0})\n    \
                     Predict: 0.0\n  Else (feature 0 > 0.5)\n   Predict: 2.0\n";
         assert_eq!(tree.describe(), text);
+        let gains = tree.importances(3, Impurity::Gini);
+        assert_eq!(gains, Vector::Sparse { size: 3, indices: vec![0, 1], values: vec![0.5, 0.5] });
+        assert_eq!(tree.in_short(&gains), "tree of depth 2 with 5 nodes; gain by feature: 0: 0.500, 1: 0.500");
     }
 
     #[test]

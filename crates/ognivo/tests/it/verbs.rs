@@ -256,6 +256,30 @@ fn inspect_tells_stages_and_columns_and_whether_the_model_loads() {
     assert_refused(&loans.place.run(&["inspect", "incoming"]), 2, "incoming");
 }
 
+#[test]
+fn a_tree_is_told_in_short_by_train_and_inspect() {
+    let place = Workplace::new();
+    let loans = fixture("spark/inputs/loans.jsonl");
+    let job = format!(
+        "version: 1\ntrain:\n  read: {{format: json, path: {loans}, schema: \"grade STRING, int_rate DOUBLE, label DOUBLE\"}}\n  \
+         pipeline:\n    - StringIndexer: {{inputCol: grade, outputCol: grade_index}}\n    \
+         - VectorAssembler: {{inputCols: [int_rate, grade_index], outputCol: features}}\n    \
+         - DecisionTreeClassifier: {{maxDepth: 2, minInstancesPerNode: 10, seed: 1}}\n  save: {{path: model, mode: overwrite}}\n"
+    );
+    place.write("job.yaml", &job);
+    let told = place.run(&["train", "job.yaml", "--output", "json"]).json();
+    let tree = &told["stages"][2];
+    let in_short = format!("tree of depth {} with {} nodes; gain by feature: ", tree["depth"], tree["numNodes"]);
+    assert!(tree["debugString"].as_str().unwrap().contains("   If (feature "), "{tree}");
+    assert_eq!(tree["featureImportances"]["size"], 2);
+    for shown in [place.run(&["train", "job.yaml"]).ok(), place.run(&["inspect", "model"]).ok()] {
+        assert!(shown.contains(&in_short), "`{in_short}` is not in:\n{shown}");
+    }
+    let told = place.run(&["inspect", "model", "--output", "json"]).json();
+    assert!(told["stages"][2]["inShort"].as_str().unwrap().starts_with(&in_short), "{told}");
+    assert_eq!(told["stages"][0]["inShort"], Value::Null);
+}
+
 // checkpoint, dlq
 
 #[test]
