@@ -46,6 +46,7 @@ pub mod feature;
 
 pub mod columns;
 pub mod laws;
+mod linear;
 pub mod stage_map;
 
 pub mod numeric;

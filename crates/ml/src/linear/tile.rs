@@ -5,14 +5,16 @@
 //! multiply-adds. So the bits are the same with every instruction set, and the same as row by row. Loops have bounds known to the
 //! compiler, and nothing is called that is not inlined, because an inlined function is compiled for the caller's instructions.
 
+use super::instances::InstanceBatch;
+
 /// Rows of a tile: enough to hide the latency of additions, few enough to stay in the processor's first cache.
-pub(super) const TILE_ROWS: usize = 32;
+pub(crate) const TILE_ROWS: usize = 32;
 
 /// Rows whose margins are summed side by side, over as many features at a time.
 const N_SIDE_BY_SIDE: usize = 4;
 
 /// How a feature is scaled, and in which order it is multiplied.
-pub(super) trait Arithmetic {
+pub(crate) trait Arithmetic {
     /// The scaled feature.
     fn scaled(x: f64, scale: f64) -> f64;
     /// A factor times the scaled feature.
@@ -20,7 +22,7 @@ pub(super) trait Arithmetic {
 }
 
 /// Spark 2.4, binomial: `scale` is the deviation, +∞ for a constant feature, and divides the product.
-pub(super) struct DivideProduct;
+pub(crate) struct DivideProduct;
 
 impl Arithmetic for DivideProduct {
     #[inline(always)]
@@ -34,7 +36,7 @@ impl Arithmetic for DivideProduct {
 }
 
 /// Spark 2.4, multinomial: `scale` is the deviation, +∞ for a constant feature, and divides the feature.
-pub(super) struct DivideFeature;
+pub(crate) struct DivideFeature;
 
 impl Arithmetic for DivideFeature {
     #[inline(always)]
@@ -48,7 +50,7 @@ impl Arithmetic for DivideFeature {
 }
 
 /// Spark 3.1 and later: `scale` is the reciprocal of the deviation, 0 for a constant feature.
-pub(super) struct Multiply;
+pub(crate) struct Multiply;
 
 impl Arithmetic for Multiply {
     #[inline(always)]
@@ -62,13 +64,38 @@ impl Arithmetic for Multiply {
 }
 
 /// One number for each row of a tile; those beyond its end are there and mean nothing.
-pub(super) type OfRows = [f64; TILE_ROWS];
+pub(crate) type OfRows = [f64; TILE_ROWS];
+
+/// Labels and weights of the rows of a tile; rows beyond its end weigh nothing.
+pub(crate) struct TileRows {
+    pub(crate) n_rows: usize,
+    pub(crate) labels: OfRows,
+    pub(crate) weights: OfRows,
+}
+
+impl TileRows {
+    #[inline(always)]
+    pub(crate) fn of(batch: &InstanceBatch<'_>, first_row: usize, n_rows: usize) -> TileRows {
+        let rows = first_row..first_row + n_rows;
+        let (mut labels, mut weights) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS]);
+        labels[..n_rows].copy_from_slice(&batch.labels[rows.clone()]);
+        match batch.weights {
+            Some(all) => weights[..n_rows].copy_from_slice(&all[rows]),
+            None => weights[..n_rows].fill(1.0),
+        }
+        TileRows { n_rows, labels, weights }
+    }
+
+    pub(crate) fn has_weightless(&self) -> bool {
+        self.weights[..self.n_rows].contains(&0.0)
+    }
+}
 
 /// One number per feature out of several sets: that of feature `j` is `values[j · n_sets + set]`.
 #[derive(Clone, Copy)]
-pub(super) struct Set {
-    pub(super) n_sets: usize,
-    pub(super) set: usize,
+pub(crate) struct Set {
+    pub(crate) n_sets: usize,
+    pub(crate) set: usize,
 }
 
 impl Set {
@@ -80,17 +107,17 @@ impl Set {
 
 /// Up to [`TILE_ROWS`] rows of a dense block.
 #[derive(Clone, Copy)]
-pub(super) struct Tile<'a> {
+pub(crate) struct Tile<'a> {
     /// Row by row.
-    pub(super) values: &'a [f64],
+    pub(crate) values: &'a [f64],
     /// At least 1.
-    pub(super) n_features: usize,
+    pub(crate) n_features: usize,
 }
 
 impl Tile<'_> {
     /// The sum of products of each row with the coefficients, feature by feature from 0.0 on.
     #[inline(always)]
-    pub(super) fn margins<A: Arithmetic>(&self, coefficients: &[f64], scale: &[f64], margins: &mut OfRows) {
+    pub(crate) fn margins<A: Arithmetic>(&self, coefficients: &[f64], scale: &[f64], margins: &mut OfRows) {
         let groups = self.values.chunks_exact(N_SIDE_BY_SIDE * self.n_features);
         let rest = groups.remainder().chunks_exact(self.n_features);
         let (side_by_side, _) = margins.as_chunks_mut();
@@ -107,7 +134,7 @@ impl Tile<'_> {
 
     /// Adds each row, times its multiplier, to the gradient of a set, row by row.
     #[inline(always)]
-    pub(super) fn add_to_gradient<A: Arithmetic>(
+    pub(crate) fn add_to_gradient<A: Arithmetic>(
         &self,
         multipliers: &OfRows,
         scale: &[f64],
@@ -196,7 +223,7 @@ fn group_margins<A: Arithmetic>(group: &[f64], coefficients: &[f64], scale: &[f6
 /// A tile is fetched from memory in a burst, then computed with for longer than that takes: without this the one would wait for
 /// the other.
 #[inline(always)]
-pub(super) fn prefetch(values: &[f64]) {
+pub(crate) fn prefetch(values: &[f64]) {
     #[cfg(target_arch = "x86_64")]
     for line in values.chunks(CACHE_LINE_BYTES / size_of::<f64>()) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
