@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use ognivo_ml::classification::LogisticRegressionModel;
+use ognivo_ml::regression::LinearRegressionModel;
 use ognivo_ml::stage::Transformer;
 use serde_json::{Value, json};
 
@@ -38,6 +39,11 @@ fn stage_to_json(stage: &dyn Transformer) -> Value {
         object["coefficients"] = numbers(&model.coefficient_matrix().to_row_major());
         object["intercepts"] = numbers(&model.intercept_vector().to_dense());
     }
+    if let Some(model) = linear_regression(stage) {
+        object["coefficients"] = numbers(&model.coefficients().to_dense());
+        object["intercept"] = number(model.intercept());
+        object["scale"] = number(model.scale());
+    }
     object
 }
 
@@ -64,6 +70,11 @@ fn short_class(stage: &dyn Transformer) -> &'static str {
 }
 
 fn logistic_regression(stage: &dyn Transformer) -> Option<&LogisticRegressionModel> {
+    let any: &dyn std::any::Any = stage;
+    any.downcast_ref()
+}
+
+fn linear_regression(stage: &dyn Transformer) -> Option<&LinearRegressionModel> {
     let any: &dyn std::any::Any = stage;
     any.downcast_ref()
 }
@@ -147,6 +158,9 @@ fn to_html(trained: &Trained) -> String {
         if let Some(model) = logistic_regression(stage.as_ref()) {
             body.push_str(&coefficients_to_html(model));
         }
+        if let Some(model) = linear_regression(stage.as_ref()) {
+            body.push_str(&line_to_html(model));
+        }
     }
     if trained.objective_history.len() > 1 {
         body.push_str("<h2>Objective by iteration</h2>\n<table>\n");
@@ -177,6 +191,16 @@ fn coefficients_to_html(model: &LogisticRegressionModel) -> String {
         let intercept = intercepts.get(class).copied().unwrap_or_default();
         let _ = writeln!(out, "<tr><th>class row {class}, intercept</th><td>{intercept}</td></tr>");
     }
+    out.push_str("</table>\n");
+    out
+}
+
+fn line_to_html(model: &LinearRegressionModel) -> String {
+    let mut out = String::from("<h2>Coefficients</h2>\n<table>\n");
+    for (slot, coefficient) in model.coefficients().to_dense().into_iter().enumerate() {
+        let _ = writeln!(out, "<tr><th>slot {slot}</th><td>{coefficient}</td></tr>");
+    }
+    let _ = writeln!(out, "<tr><th>intercept</th><td>{}</td></tr>", model.intercept());
     out.push_str("</table>\n");
     out
 }

@@ -14,6 +14,7 @@ use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::StringIndexer;
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::param::{ParamSpec, Params};
+use ognivo_ml::regression::LinearRegression;
 use ognivo_ml::stage::Stage;
 use ognivo_ml::uid::Uid;
 
@@ -54,6 +55,7 @@ impl EvaluatorKind {
 /// Every stage that may stand in a pipeline, by name.
 pub(crate) static STAGES: &[StageKind] = &[
     StageKind { name: "IndexToString", make: || IndexToString::new().into() },
+    StageKind { name: "LinearRegression", make: || LinearRegression::new().into() },
     StageKind { name: "LogisticRegression", make: || LogisticRegression::new().into() },
     StageKind { name: "MaxAbsScaler", make: || MaxAbsScaler::new().into() },
     StageKind { name: "MinMaxScaler", make: || MinMaxScaler::new().into() },

@@ -151,7 +151,7 @@ fn an_unknown_stage_or_evaluator_is_told_with_the_nearest_one() {
         &[("StringIndexer: {", "KMeans: {")],
         expect![[r#"
         loans.yaml:13:7: unknown stage: KMeans
-          hint: valid here: IndexToString, LogisticRegression, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler, StringIndexer, VectorAssembler
+          hint: valid here: IndexToString, LinearRegression, LogisticRegression, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler, StringIndexer, VectorAssembler
     "#]],
     );
     check(
