@@ -3,10 +3,11 @@
 //! 1. `csv`: 1.3 million rows of CSV in memory to Arrow columns, beside arrow-csv and Polars.
 //! 2. `loss`: one pass of logistic loss and gradient, beside scikit-learn.
 //! 3. `row`: one parsed row to its probability.
-//! 4. `fit`: reading, indexing, assembling, ten iterations, beside PySpark.
-//! 5. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
-//! 6. `stream`: start to the first row, one trigger, memory, beside PySpark.
-//! 7. `tree`: one decision tree on rows in memory, beside PySpark and LightGBM.
+//! 4. `linear`: linear regression by the normal equation, beside PySpark and scikit-learn.
+//! 5. `tree`: one decision tree on rows in memory, beside PySpark and LightGBM.
+//! 6. `fit`: reading, indexing, assembling, ten iterations, beside PySpark.
+//! 7. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
+//! 8. `stream`: start to the first row, one trigger, memory, beside PySpark.
 //!
 //! Each round runs all programs once, beginning with another one each time, so that a change of the machine's speed
 //! meets all of them. A ratio is taken within a round; what is told is the median of the rounds, and the smallest and
@@ -14,6 +15,7 @@
 
 mod csv;
 mod fit;
+mod linear;
 mod loans;
 mod loss;
 mod peers;
@@ -49,14 +51,15 @@ impl Row {
 type Measure = fn(usize) -> Result<Vec<Row>, String>;
 
 /// By name, in the order of the page.
-const ALL: [(&str, Measure); 7] = [
+const ALL: &[(&str, Measure)] = &[
     ("csv", csv::measure),
     ("loss", loss::measure),
     ("row", row::measure),
+    ("linear", linear::measure),
+    ("tree", tree::measure),
     ("fit", fit::measure),
     ("score", score::measure),
     ("stream", stream::measure),
-    ("tree", tree::measure),
 ];
 
 const DEFAULT_ROUNDS: usize = 5;
@@ -82,7 +85,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let load_before = load();
     let mut rows = Vec::new();
     for (name, measure) in ALL {
-        if wanted.is_empty() || wanted.contains(&name) {
+        if wanted.is_empty() || wanted.contains(name) {
             println!("== {name}");
             rows.extend(measure(n_rounds)?);
         }
@@ -130,6 +133,9 @@ How, row by row (the programs are in xtask/peers):
 - **loss and gradient**: both compute on the same numbers in memory, binomial loss with intercept, no penalty, one thread, CPU.
   scikit-learn: `LinearModelLoss.loss_gradient`, with the kernels that OpenBLAS chooses for this processor.
 - **one row**: index, assemble and score rows that are parsed already, on one thread, wall.
+- **linear regression**: all fit the same rows in memory, on two threads. PySpark: solver `normal`, vectors cached, the third fit of
+  a session and later ones, which always compute the metrics of the training rows, so ours do too in those rows. scikit-learn:
+  `LinearRegression().fit`.
 - **fit**: ours is `ognivo train` from start to end, saving included; theirs is `Pipeline.fit` over the CSV file within a started
   session, the first time and the second.
 - **score**: the whole process tree from start to end, Python and JVM included (measure.py); model and schema are given, the

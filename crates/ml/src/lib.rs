@@ -48,6 +48,7 @@ pub mod tree;
 
 pub mod columns;
 pub mod laws;
+mod linear;
 pub mod stage_map;
 
 pub mod numeric;

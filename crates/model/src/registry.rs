@@ -24,6 +24,7 @@ use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 use ognivo_ml::regression::{DecisionTreeRegressionModel, DecisionTreeRegressor};
+use ognivo_ml::regression::{LinearRegression, LinearRegressionModel};
 use ognivo_ml::saved::{SavedError, SavedStage};
 use ognivo_ml::stage::Stage;
 
@@ -184,6 +185,8 @@ impl Default for Registry {
         registry.add_simple(DecisionTreeClassificationModel::CLASS, DecisionTreeClassificationModel::from_saved);
         registry.add_simple(DecisionTreeRegressor::CLASS, DecisionTreeRegressor::from_saved);
         registry.add_simple(DecisionTreeRegressionModel::CLASS, DecisionTreeRegressionModel::from_saved);
+        registry.add_simple(LinearRegression::CLASS, LinearRegression::from_saved);
+        registry.add_simple(LinearRegressionModel::CLASS, LinearRegressionModel::from_saved);
         registry.add_simple(LogisticRegression::CLASS, LogisticRegression::from_saved);
         registry.add_simple(LogisticRegressionModel::CLASS, LogisticRegressionModel::from_saved);
         registry.add_evaluator(BinaryClassificationEvaluator::CLASS, BinaryClassificationEvaluator::from_saved);

@@ -95,6 +95,7 @@ macro_rules! differences {
 
 differences! {
     CoefficientMatrix 2 . 1 "LogisticRegressionModel: `coefficientMatrix`, `interceptVector`, `isMultinomial` in place of `coefficients` and `intercept`."
+    RegressionScale 2 . 3 "LinearRegressionModel: the column `scale` in `data`."
     DefaultParamMap 2 . 4 "Metadata: `defaultParamMap` beside `paramMap`; a reader of these releases requires it."
     LabelsArray 3 . 0 "StringIndexerModel: `labelsArray` (a list per column) in place of `labels`; `inputCols` and `outputCols`."
     EncoderOfOneColumn 3 . 0 "OneHotEncoder: the class, of one column or many; before, `OneHotEncoderEstimator`, of many. `OneHotEncoder` was a transformer."
@@ -102,7 +103,7 @@ differences! {
     ImputerColumn 3 . 0 "Imputer: `inputCol`, `outputCol`, `relativeError`, and numbers of every type; from 3.1 on the strategy `mode`."
     EvaluatorWeight 3 . 0 "Evaluators: `weightCol`; BinaryClassificationEvaluator: `numBins`; MulticlassClassificationEvaluator: `beta`, `eps`, `metricLabel`, `probabilityCol` and ten more metrics; RegressionEvaluator: `throughOrigin` and the metric `var`."
     TreeRawCount 3 . 0 "Decision trees: `rawCount` in the table of nodes; `weightCol`, `leafCol`, `minWeightFractionPerNode`."
-    MaxBlockSizeInMb 3 . 1 "LogisticRegression: `maxBlockSizeInMB`."
+    MaxBlockSizeInMb 3 . 1 "LogisticRegression, LinearRegression: `maxBlockSizeInMB`."
     TextMetadata 4 . 0 "Metadata: written by the text writer, `part-00000-<uuid>-c000.txt` in place of `part-00000`."
     SortedParams 4 . 0 "Metadata: parameters in the order of their names; before, in the order of a hash table."
     NumberedTreeColumns 4 . 1 "Tree ensembles: the columns of `treesMetadata` are `_1`, `_2`, `_3` in place of `treeID`, `metadata`, `weights`."

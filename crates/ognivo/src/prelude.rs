@@ -21,6 +21,7 @@ pub use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 pub use ognivo_ml::feature::vector_assembler::VectorAssembler;
 pub use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 pub use ognivo_ml::regression::{DecisionTreeRegressionModel, DecisionTreeRegressor};
+pub use ognivo_ml::regression::{LinearRegression, LinearRegressionModel};
 pub use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
 
 pub use crate::models::Save;

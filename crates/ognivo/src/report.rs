@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ognivo_data::vector::Vector;
 use ognivo_ml::classification::{DecisionTreeClassificationModel, LogisticRegressionModel};
-use ognivo_ml::regression::DecisionTreeRegressionModel;
+use ognivo_ml::regression::{DecisionTreeRegressionModel, LinearRegressionModel};
 use ognivo_ml::stage::Transformer;
 use serde_json::{Value, json};
 
@@ -45,6 +45,11 @@ fn stage_to_json(stage: &dyn Transformer) -> Value {
         object["depth"] = json!(tree.depth);
         object["featureImportances"] = tree.importances.to_json();
         object["debugString"] = json!(tree.debug_string);
+    }
+    if let Some(model) = linear_regression(stage) {
+        object["coefficients"] = numbers(&model.coefficients().to_dense());
+        object["intercept"] = number(model.intercept());
+        object["scale"] = number(model.scale());
     }
     object
 }
@@ -95,6 +100,11 @@ impl DecisionTree {
         let (importances, debug_string) = (model.feature_importances(), model.to_debug_string());
         Some(DecisionTree { n_nodes: model.n_nodes(), depth: model.depth(), importances, debug_string })
     }
+}
+
+fn linear_regression(stage: &dyn Transformer) -> Option<&LinearRegressionModel> {
+    let any: &dyn std::any::Any = stage;
+    any.downcast_ref()
 }
 
 /// The run as one screen.
@@ -177,6 +187,9 @@ fn to_html(trained: &Trained) -> String {
         if let Some(model) = logistic_regression(stage.as_ref()) {
             body.push_str(&coefficients_to_html(model));
         }
+        if let Some(model) = linear_regression(stage.as_ref()) {
+            body.push_str(&line_to_html(model));
+        }
     }
     if trained.objective_history.len() > 1 {
         body.push_str("<h2>Objective by iteration</h2>\n<table>\n");
@@ -207,6 +220,16 @@ fn coefficients_to_html(model: &LogisticRegressionModel) -> String {
         let intercept = intercepts.get(class).copied().unwrap_or_default();
         let _ = writeln!(out, "<tr><th>class row {class}, intercept</th><td>{intercept}</td></tr>");
     }
+    out.push_str("</table>\n");
+    out
+}
+
+fn line_to_html(model: &LinearRegressionModel) -> String {
+    let mut out = String::from("<h2>Coefficients</h2>\n<table>\n");
+    for (slot, coefficient) in model.coefficients().to_dense().into_iter().enumerate() {
+        let _ = writeln!(out, "<tr><th>slot {slot}</th><td>{coefficient}</td></tr>");
+    }
+    let _ = writeln!(out, "<tr><th>intercept</th><td>{}</td></tr>", model.intercept());
     out.push_str("</table>\n");
     out
 }

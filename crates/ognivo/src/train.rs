@@ -10,6 +10,7 @@ use ognivo_data::dataset::Dataset;
 use ognivo_ml::classification::LogisticRegressionModel;
 use ognivo_ml::evaluation::Evaluator;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
+use ognivo_ml::regression::LinearRegressionModel;
 use ognivo_ml::stage::{Configured, Stage};
 
 use crate::cli::{Cli, JobArgs, Output};
@@ -221,6 +222,11 @@ fn load_pipeline(path: &str, base: &Path, session: &Session) -> Result<Pipeline,
 fn last_optimised(model: &PipelineModel) -> Option<(Vec<f64>, usize)> {
     model.stages().iter().rev().find_map(|stage| {
         let any: &dyn std::any::Any = stage.as_ref();
+        if let Some(model) = any.downcast_ref::<LinearRegressionModel>() {
+            // The normal equation is solved without an iteration.
+            let summary = model.summary().filter(|summary| summary.total_iterations() > 0)?;
+            return Some((summary.objective_history().to_vec(), summary.total_iterations()));
+        }
         let summary = any.downcast_ref::<LogisticRegressionModel>()?.summary()?;
         Some((summary.objective_history().to_vec(), summary.total_iterations()))
     })

@@ -43,12 +43,20 @@ pub trait DiffFunction {
     /// # Errors
     /// Whatever the evaluation meets; it ends the minimisation.
     fn value_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Self::Error>;
+
+    /// Puts variables that follow from the others where they belong; it makes no difference to value and gradient.
+    ///
+    /// The driver does so to every point that becomes a state. Most functions have no such variables.
+    fn settle(&self, _x: &mut [f64]) {}
 }
 
 impl<F: DiffFunction> DiffFunction for &mut F {
     type Error = F::Error;
     fn value_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, F::Error> {
         (**self).value_gradient(x, gradient)
+    }
+    fn settle(&self, x: &mut [f64]) {
+        (**self).settle(x);
     }
 }
 
@@ -277,7 +285,8 @@ impl<F: DiffFunction, M: Method> Iterations<F, M> {
         Ok(state)
     }
 
-    fn evaluate(&mut self, x: Vec<f64>, iteration: usize) -> Result<State, F::Error> {
+    fn evaluate(&mut self, mut x: Vec<f64>, iteration: usize) -> Result<State, F::Error> {
+        self.f.f.settle(&mut x);
         let (value, gradient) = self.f.at(&x)?;
         let gradient = gradient.to_vec();
         let (adjusted_value, adjusted_gradient) = self.method.adjust(&x, value, &gradient);

@@ -29,6 +29,7 @@ use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel, stage_path, stage_uids};
 use ognivo_ml::regression::{DecisionTreeRegressionModel, DecisionTreeRegressor};
+use ognivo_ml::regression::{LinearRegression, LinearRegressionModel};
 use ognivo_ml::saved::{SavedError, SavedStage};
 use ognivo_ml::stage::Stage;
 use ognivo_ml::uid::Uid;
@@ -136,7 +137,7 @@ impl Case {
     pub(crate) fn table(&self, key: &str) -> RecordBatch {
         let rows = input(self.expected[key].as_str().unwrap());
         let n_rows = self.expected["scoredRows"].as_u64().filter(|_| key == "scoreOn");
-        rows.slice(0, n_rows.map_or(rows.num_rows(), |n_rows| n_rows as usize))
+        rows.slice(0, n_rows.map_or(rows.num_rows(), |n_rows| rows.num_rows().min(n_rows as usize)))
     }
 
     /// The scored rows and the schema that Spark gave them.
@@ -202,6 +203,8 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         DecisionTreeClassificationModel::CLASS => DecisionTreeClassificationModel::from_saved(saved)?.into(),
         DecisionTreeRegressor::CLASS => DecisionTreeRegressor::from_saved(saved)?.into(),
         DecisionTreeRegressionModel::CLASS => DecisionTreeRegressionModel::from_saved(saved)?.into(),
+        LinearRegression::CLASS => LinearRegression::from_saved(saved)?.into(),
+        LinearRegressionModel::CLASS => LinearRegressionModel::from_saved(saved)?.into(),
         LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
         LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
         MaxAbsScaler::CLASS => MaxAbsScaler::from_saved(saved)?.into(),

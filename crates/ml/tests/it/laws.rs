@@ -22,6 +22,7 @@ use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::laws::{estimator_laws, saved_laws, transformer_laws};
 use ognivo_ml::pipeline::Pipeline;
 use ognivo_ml::regression::DecisionTreeRegressor;
+use ognivo_ml::regression::LinearRegression;
 use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
 
 use crate::fixtures::{dataset, executors, input, read_stage};
@@ -264,6 +265,30 @@ fn decision_trees_keep_the_laws() {
     }
     check_tree(&DecisionTreeRegressor::new().label_col("number").variance_col("variance").max_depth(7));
     check_tree(&DecisionTreeRegressor::new().label_col("number").weight_col("weight").leaf_col("leaf"));
+}
+
+#[test]
+fn linear_regressions_keep_the_laws() {
+    for version in SparkVersion::ALL {
+        for (solver, loss, table) in
+            [("normal", "squaredError", "houses"), ("l-bfgs", "squaredError", "sparse"), ("auto", "huber", "houses")]
+        {
+            let rows = input(table);
+            let mut regression = LinearRegression::new().solver(solver).loss(loss).max_iter(5).reg_param(0.01);
+            regression.set_version(version);
+            estimator_laws(&regression, &partitioned(&rows), &executors());
+            saved_laws(&regression.clone().into(), read_stage, &dataset(rows.clone()));
+            let model = regression.fit(&dataset(rows.clone())).unwrap();
+            saved_laws(&model.into(), read_stage, &dataset(rows));
+        }
+    }
+}
+
+#[test]
+fn linear_regression_models_keep_the_laws_on_rows_that_they_reject() {
+    let model = LinearRegression::new().label_col("y").features_col("pair").reg_param(0.1);
+    let model = model.fit(&dataset(input("assembled").slice(0, 3))).unwrap();
+    transformer_laws(&model, &input("holed"));
 }
 
 fn pipeline() -> Pipeline {

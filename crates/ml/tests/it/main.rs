@@ -10,6 +10,10 @@ mod evaluation;
 mod golden;
 /// Every stage keeps the laws.
 mod laws;
+/// Linear regression takes Spark's steps and ends with Spark's numbers.
+mod linear_regression;
+/// What linear regression refuses, and how it says so.
+mod linear_regression_refusals;
 /// The original project's job from its file to its numbers.
 mod loan_job;
 /// Logistic regression takes Spark's steps and ends with Spark's numbers.

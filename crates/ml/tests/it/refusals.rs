@@ -17,9 +17,9 @@ use ognivo_ml::stage::{Configured, Transformer};
 use crate::fixtures::dataset;
 
 /// Features, label and weight; `None` is a null vector.
-type Row<'a> = (Option<&'a [f64]>, f64, f64);
+pub(crate) type Row<'a> = (Option<&'a [f64]>, f64, f64);
 
-fn rows(rows: &[Row<'_>]) -> RecordBatch {
+pub(crate) fn rows(rows: &[Row<'_>]) -> RecordBatch {
     let mut features = VectorBuilder::new();
     for (vector, _, _) in rows {
         match vector {

@@ -19,6 +19,7 @@ use ognivo_ml::feature::string_indexer::StringIndexer;
 use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::param::{ParamSpec, Params};
 use ognivo_ml::regression::DecisionTreeRegressor;
+use ognivo_ml::regression::LinearRegression;
 use ognivo_ml::stage::Stage;
 use ognivo_ml::uid::Uid;
 
@@ -63,6 +64,7 @@ pub(crate) static STAGES: &[StageKind] = &[
     StageKind { name: "DecisionTreeRegressor", make: || DecisionTreeRegressor::new().into() },
     StageKind { name: "Imputer", make: || Imputer::new().into() },
     StageKind { name: "IndexToString", make: || IndexToString::new().into() },
+    StageKind { name: "LinearRegression", make: || LinearRegression::new().into() },
     StageKind { name: "LogisticRegression", make: || LogisticRegression::new().into() },
     StageKind { name: "MaxAbsScaler", make: || MaxAbsScaler::new().into() },
     StageKind { name: "MinMaxScaler", make: || MinMaxScaler::new().into() },

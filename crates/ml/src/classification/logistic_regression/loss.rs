@@ -22,10 +22,14 @@ use ognivo_data::vector::{DenseBlock, VectorRef};
 use ognivo_data::version::SparkVersion;
 use serde::{Deserialize, Serialize};
 
-use super::instances::InstanceBatch;
-use super::tile::{Arithmetic, DivideFeature, DivideProduct, Multiply, OfRows, Set, TILE_ROWS, Tile, prefetch};
 use crate::classification::exponential::{exp, ln_1p};
 use crate::classification::softmax::softmax;
+use crate::linear::choice::only_if;
+use crate::linear::instances::InstanceBatch;
+use crate::linear::penalty::L2;
+use crate::linear::tile::{
+    Arithmetic, DivideFeature, DivideProduct, Multiply, OfRows, Set, TILE_ROWS, Tile, TileRows, prefetch,
+};
 use crate::optim::DiffFunction;
 
 /// What a model of this kind computes, for all passes.
@@ -308,31 +312,6 @@ impl LossPass {
     }
 }
 
-/// Labels and weights of the rows of a tile; rows beyond its end weigh nothing.
-struct TileRows {
-    n_rows: usize,
-    labels: OfRows,
-    weights: OfRows,
-}
-
-impl TileRows {
-    #[inline(always)]
-    fn of(batch: &InstanceBatch<'_>, first_row: usize, n_rows: usize) -> TileRows {
-        let rows = first_row..first_row + n_rows;
-        let (mut labels, mut weights) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS]);
-        labels[..n_rows].copy_from_slice(&batch.labels[rows.clone()]);
-        match batch.weights {
-            Some(all) => weights[..n_rows].copy_from_slice(&all[rows]),
-            None => weights[..n_rows].fill(1.0),
-        }
-        TileRows { n_rows, labels, weights }
-    }
-
-    fn has_weightless(&self) -> bool {
-        self.weights[..self.n_rows].contains(&0.0)
-    }
-}
-
 /// A model of more sets than this is worked on row by row: side by side they would not stay in the processor's cache.
 const MAX_SETS_OF_TILES: usize = 64;
 
@@ -361,8 +340,6 @@ impl Scratch {
 }
 
 /// A row's loss, and what its features are multiplied by in the gradient. A row without weight has no effect, whatever it holds.
-///
-/// Choices are masks, not branches: the compiler would move sums into a branch, and a loop with branches has no vectors.
 #[inline(always)]
 fn binomial_loss(margin: f64, label: f64, weight: f64) -> (f64, f64) {
     let is_negative = margin < 0.0;
@@ -373,12 +350,6 @@ fn binomial_loss(margin: f64, label: f64, weight: f64) -> (f64, f64) {
     let probability = (only_if(is_negative, odds) + only_if(!is_negative, 1.0)) / (1.0 + odds);
     let has_weight = weight != 0.0;
     (only_if(has_weight, weight * loss), only_if(has_weight, weight * (probability - label)))
-}
-
-/// `x`, or 0 when the condition does not hold.
-#[inline(always)]
-fn only_if(condition: bool, x: f64) -> f64 {
-    f64::from_bits(x.to_bits() & u64::from(condition).wrapping_neg())
 }
 
 /// Margins to probabilities, and the loss of a row of class `label`.
@@ -481,31 +452,6 @@ impl Aggregate for LossPass {
         sums.weight += later.weight;
         sums.multipliers.iter_mut().zip(later.multipliers).for_each(|(sum, later)| *sum += later);
         sums.gradient.iter_mut().zip(later.gradient).for_each(|(sum, later)| *sum += later);
-    }
-}
-
-/// The L2 penalty `½ λ Σ β²`; intercepts are free.
-#[derive(Debug, Clone)]
-pub(super) struct L2 {
-    pub(super) weight: f64,
-    /// Deviation of each feature when the penalty is to see the features as they were; absent otherwise.
-    pub(super) std: Option<Vec<f64>>,
-}
-
-impl L2 {
-    /// Adds the gradient and returns the value.
-    fn add(&self, x: &[f64], n_sets: usize, gradient: &mut [f64]) -> f64 {
-        let mut sum = 0.0;
-        for (at, (&coefficient, slope)) in x.iter().zip(gradient).enumerate() {
-            let std = self.std.as_ref().map_or(1.0, |std| std[at / n_sets]);
-            if std == 0.0 {
-                continue;
-            }
-            let scaled = if self.std.is_some() { coefficient / (std * std) } else { coefficient };
-            sum += coefficient * scaled;
-            *slope += self.weight * scaled;
-        }
-        0.5 * sum * self.weight
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A fit in order:
 //!
-//! 1. `instances`: the rows are checked, reduced to features, label and weight, and kept for the passes to come;
+//! 1. [`linear::instances`](crate::linear): the rows are checked, reduced to features, label and weight, and kept for the passes to come;
 //! 2. one pass gives mean and deviation of the features and the weight of each label;
 //! 3. `problem` makes of them the start, the bounds and the `loss` to minimise, in scaled variables;
 //! 4. [`optim`](crate::optim) minimises, a pass per evaluation;
@@ -10,14 +10,13 @@
 //!
 //! `model` and `scorer` apply the result, `summary` measures it.
 
-mod instances;
+mod instance_summary;
 mod loss;
 mod model;
 mod params;
 mod problem;
 mod scorer;
 mod summary;
-mod tile;
 
 pub use loss::Objective;
 pub use model::LogisticRegressionModel;
@@ -27,12 +26,12 @@ use std::sync::{Arc, OnceLock};
 
 use arrow_schema::SchemaRef;
 use ognivo_data::column::Attribute;
-use ognivo_data::dataset::{Dataset, DatasetError};
+use ognivo_data::dataset::Dataset;
 use ognivo_data::matrix::Matrix;
 use ognivo_data::vector::Vector;
 use ognivo_data::version::SparkVersion;
 
-use self::instances::{InstanceSummary, check_columns, instances};
+use self::instance_summary::InstanceSummary;
 use self::model::output_fields;
 use self::params::{
     ELASTIC_NET_PARAM, FAMILY, FEATURES_COL, FIT_INTERCEPT, LABEL_COL, LOWER_BOUNDS_ON_COEFFICIENTS,
@@ -41,7 +40,9 @@ use self::params::{
 };
 use self::problem::{Minimiser, Problem, Solution};
 use crate::columns::{input_column, with_columns};
-use crate::optim::{Iterations, Lbfgs, Lbfgsb, Method, Owlqn, Stopping};
+use crate::linear::descent::{Descent, descend, stopping};
+use crate::linear::instances::{Labels, check_columns, instances};
+use crate::optim::{Lbfgs, Lbfgsb, Owlqn};
 use crate::param::Params;
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{Configured, Estimator, FitError, Stage, StageError, Transformer};
@@ -249,7 +250,7 @@ impl LogisticRegression {
     /// The instances, their statistics, and how many labels the label column's attribute tells.
     fn prepare(&self, data: &Dataset) -> Result<(Dataset, InstanceSummary, Option<usize>), FitError> {
         params::check(&self.params).map_err(StageError::Param)?;
-        let instances = instances(&self.params, data)?;
+        let instances = instances(&self.params, Labels::Classes, data)?;
         let seen = instances.aggregate(InstanceSummary::default())?;
         let (_, label) = input_column(self.params.uid(), data.schema(), &self.params.get(LABEL_COL))?;
         let n_declared = Attribute::of(label).and_then(|label| label.n_values());
@@ -264,15 +265,11 @@ impl LogisticRegression {
 
     fn minimise(&self, problem: &Problem<'_>, instances: &Dataset) -> Result<(Solution, Vec<f64>), FitError> {
         let mut objective = self.objective_of(problem, instances);
-        let stopping = Stopping {
-            max_iter: self.params.get(MAX_ITER) as usize,
-            tolerance: self.params.get(TOL),
-            breeze: self.params.version().into(),
-        };
-        let (x, history) = match problem.minimiser() {
-            Minimiser::Lbfgs => run(&mut objective, Lbfgs::default(), stopping),
-            Minimiser::Owlqn { l1 } => run(&mut objective, Owlqn::new(l1), stopping),
-            Minimiser::Lbfgsb { lower, upper } => run(&mut objective, Lbfgsb::new(lower, upper), stopping),
+        let (start, stopping) = (objective.start.clone(), stopping(&self.params));
+        let Descent { x, history } = match problem.minimiser() {
+            Minimiser::Lbfgs => descend(&mut objective, Lbfgs::default(), start, stopping),
+            Minimiser::Owlqn { l1 } => descend(&mut objective, Owlqn::new(l1), start, stopping),
+            Minimiser::Lbfgsb { lower, upper } => descend(&mut objective, Lbfgsb::new(lower, upper), start, stopping),
         }?;
         Ok((problem.solution(&objective.setting, x), history))
     }
@@ -307,22 +304,6 @@ impl LogisticRegression {
         saved.read_params(&mut estimator.params)?;
         Ok(estimator)
     }
-}
-
-/// The last point and the objective at every state.
-fn run<M: Method>(
-    objective: &mut Objective,
-    method: M,
-    stopping: Stopping,
-) -> Result<(Vec<f64>, Vec<f64>), DatasetError> {
-    let start = objective.start.clone();
-    let mut states = Iterations::new(objective, method, start, stopping);
-    let mut history = Vec::new();
-    while let Some(state) = states.next_state()? {
-        history.push(state.adjusted_value);
-    }
-    let last = states.state().expect("the start is a state");
-    Ok((last.x.clone(), history))
 }
 
 impl Configured for LogisticRegression {

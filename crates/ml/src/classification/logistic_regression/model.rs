@@ -7,25 +7,25 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use arrow_select::filter::filter_record_batch;
 use ognivo_data::column::{AttributeGroup, ML_ATTR};
 use ognivo_data::matrix::{Matrix, matrix_at, matrix_column, matrix_field};
-use ognivo_data::outcome::{Fate, Fates, Outcome, RejectCode, Rejection};
-use ognivo_data::vector::{Vector, VectorBuilder, VectorColumn, dense_column, is_vector, vector_field};
+use ognivo_data::outcome::Outcome;
+use ognivo_data::vector::{Vector, VectorBuilder, VectorColumn, dense_column, vector_field};
 use ognivo_data::version::SparkVersion;
 
 use super::params::{
-    FEATURES_COL, PARAMS, PREDICTION_COL, PROBABILITY_COL, RAW_PREDICTION_COL, THRESHOLDS, binary_threshold, check,
+    PARAMS, PREDICTION_COL, PROBABILITY_COL, RAW_PREDICTION_COL, THRESHOLDS, binary_threshold, check,
     check_n_thresholds,
 };
 use super::problem::MAX_CLASSES;
-use super::scorer::{Decision, LinearModel};
+use super::scorer::Decision;
 use super::summary::{LogisticRegressionTrainingSummary, Scoring};
-use crate::columns::{append_columns, input_column, with_columns, wrong_type};
+use crate::columns::{append_columns, with_columns};
+use crate::linear::features_column::FeaturesColumn;
+use crate::linear::linear_model::LinearModel;
 use crate::param::{Key, Params};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{BoundStage, Configured, Stage, StageError, Transformer};
-use crate::uid::Uid;
 
 /// A fitted logistic regression. Appends raw predictions, probabilities and the predicted label, in this order; an empty
 /// column name leaves a column out.
@@ -149,10 +149,7 @@ pub(super) fn output_fields(params: &Params, n_classes: Option<usize>) -> Vec<Fi
 }
 
 struct BoundModel {
-    uid: Uid,
-    features: usize,
-    features_name: String,
-    n_features: usize,
+    features: FeaturesColumn,
     model: LinearModel,
     decision: Decision,
     outputs: Outputs,
@@ -171,21 +168,10 @@ impl Transformer for LogisticRegressionModel {
         let params = &self.params;
         check(params)?;
         check_n_thresholds(params, self.n_classes, self.is_multinomial)?;
-        let name = params.get(FEATURES_COL);
-        let (features, field) = input_column(params.uid(), input, &name)?;
-        if !is_vector(field.data_type()) {
-            return Err(wrong_type(params.uid(), &name, "a vector", field.data_type()));
-        }
-        if let Some(found) = AttributeGroup::of(field).n_slots.filter(|&n_slots| n_slots != self.n_features()) {
-            let reason = format!("column `{name}` must have {} slots: {found}", self.n_features());
-            return Err(StageError::Unfit { uid: params.uid().clone(), reason, hint: None });
-        }
+        let features = FeaturesColumn::find(params, self.n_features(), input)?;
         let is_named = |key| !params.get::<String>(key).is_empty();
         Ok(Box::new(BoundModel {
-            uid: params.uid().clone(),
             features,
-            features_name: name,
-            n_features: self.n_features(),
             model: LinearModel::new(&self.coefficients, &self.intercepts.to_dense()),
             decision: self.decision(),
             outputs: Outputs {
@@ -203,40 +189,11 @@ impl Transformer for LogisticRegressionModel {
 }
 
 impl BoundModel {
-    fn vectors<'a>(&self, rows: &'a RecordBatch) -> Result<VectorColumn<'a>, StageError> {
-        VectorColumn::try_new(rows.column(self.features)).map_err(|cause| StageError::BadVector {
-            uid: self.uid.clone(),
-            column: self.features_name.clone(),
-            cause,
-        })
-    }
-
-    /// Why each row cannot be scored; empty when all can.
-    fn rejections(&self, vectors: &VectorColumn<'_>) -> Vec<Option<Rejection>> {
-        let block_fits = vectors.dense_block().is_some_and(|block| block.n_features == self.n_features);
-        let fits = |row_idx| vectors.get(row_idx).is_some_and(|vector| vector.size() == self.n_features);
-        if block_fits || (0..vectors.len()).all(fits) {
-            return Vec::new();
-        }
-        let rejection = |row_idx| match vectors.get(row_idx).map(|vector| vector.size()) {
-            Some(size) if size == self.n_features => None,
-            Some(size) => Some((RejectCode::WrongSize, format!("must have {} slots: {size}", self.n_features))),
-            None => Some((RejectCode::NullValue, "must not be null".to_owned())),
-        };
-        let named = |(code, message)| Rejection {
-            stage: self.uid.to_string(),
-            column: self.features_name.clone(),
-            code,
-            message,
-        };
-        (0..vectors.len()).map(|row_idx| rejection(row_idx).map(named)).collect()
-    }
-
     /// The rows with the model's columns; every vector is there and of the right size.
     fn score(&self, rows: &RecordBatch) -> Result<RecordBatch, StageError> {
         let Outputs { raw, probability, prediction } = self.outputs;
         let (decision, n_rows) = (&self.decision, rows.num_rows());
-        let margins = self.model.margins(&self.vectors(rows)?);
+        let margins = self.model.margins(&self.features.vectors(rows)?);
         let probabilities = probability.then(|| decision.probabilities(&margins));
         let labels = prediction.then(|| match &probabilities {
             _ if raw => decision.labels_of_margins(&margins),
@@ -257,15 +214,7 @@ impl BoundStage for BoundModel {
     }
 
     fn apply(&self, rows: RecordBatch) -> Result<Outcome, StageError> {
-        let rejections = self.rejections(&self.vectors(&rows)?);
-        if rejections.is_empty() {
-            return Ok(Outcome::all_kept(self.score(&rows)?));
-        }
-        let kept: BooleanArray = rejections.iter().map(|rejection| Some(rejection.is_none())).collect();
-        let kept = filter_record_batch(&rows, &kept).expect("the filter has one entry per row");
-        let fate = |rejection: Option<Rejection>| rejection.map_or(Fate::Kept, |why| Fate::Rejected(Box::new(why)));
-        let fates = Fates::Each(rejections.into_iter().map(fate).collect());
-        Ok(Outcome::new(self.score(&kept)?, fates))
+        self.features.apply(rows, |rows| self.score(rows))
     }
 }
 

@@ -2,45 +2,31 @@
 
 use ognivo_data::matrix::Matrix;
 use ognivo_data::vector::Vector;
-use ognivo_data::version::SparkVersion;
 
+use crate::linear::params::{
+    AGGREGATION_DEPTH_SPEC, ELASTIC_NET_PARAM_SPEC, FEATURES_COL_SPEC, FIT_INTERCEPT_SPEC, MAX_BLOCK_SIZE_IN_MB_SPEC,
+    MAX_ITER_SPEC, REG_PARAM_SPEC, SHARE, STANDARDIZATION_SPEC, TOL_SPEC, WEIGHT_COL_SPEC,
+};
+pub(super) use crate::linear::params::{
+    ELASTIC_NET_PARAM, FEATURES_COL, FIT_INTERCEPT, LABEL_COL, MAX_ITER, PREDICTION_COL, REG_PARAM, STANDARDIZATION,
+    TOL, WEIGHT_COL,
+};
 use crate::param::{Key, ParamError, ParamKind, ParamSpec, Params, Range};
 
-pub(super) const ELASTIC_NET_PARAM: Key<f64> = Key::new("elasticNetParam");
 pub(super) const FAMILY: Key<String> = Key::new("family");
-pub(super) const FEATURES_COL: Key<String> = Key::new("featuresCol");
-pub(super) const FIT_INTERCEPT: Key<bool> = Key::new("fitIntercept");
-pub(super) const LABEL_COL: Key<String> = Key::new("labelCol");
 pub(super) const LOWER_BOUNDS_ON_COEFFICIENTS: Key<Matrix> = Key::new("lowerBoundsOnCoefficients");
 pub(super) const LOWER_BOUNDS_ON_INTERCEPTS: Key<Vector> = Key::new("lowerBoundsOnIntercepts");
-pub(super) const MAX_ITER: Key<i32> = Key::new("maxIter");
-pub(super) const PREDICTION_COL: Key<String> = Key::new("predictionCol");
 pub(super) const PROBABILITY_COL: Key<String> = Key::new("probabilityCol");
 pub(super) const RAW_PREDICTION_COL: Key<String> = Key::new("rawPredictionCol");
-pub(super) const REG_PARAM: Key<f64> = Key::new("regParam");
-pub(super) const STANDARDIZATION: Key<bool> = Key::new("standardization");
 pub(super) const THRESHOLD: Key<f64> = Key::new("threshold");
 pub(super) const THRESHOLDS: Key<Vec<f64>> = Key::new("thresholds");
-pub(super) const TOL: Key<f64> = Key::new("tol");
 pub(super) const UPPER_BOUNDS_ON_COEFFICIENTS: Key<Matrix> = Key::new("upperBoundsOnCoefficients");
 pub(super) const UPPER_BOUNDS_ON_INTERCEPTS: Key<Vector> = Key::new("upperBoundsOnIntercepts");
-pub(super) const WEIGHT_COL: Key<String> = Key::new("weightCol");
-
-const NOT_NEGATIVE: Range = Range::AtLeast(0.0);
-const SHARE: Range = Range::Between(0.0, 1.0);
 
 /// Estimator and model have the same parameters.
 pub(super) static PARAMS: &[ParamSpec] = &[
-    ParamSpec::new(
-        "aggregationDepth",
-        ParamKind::Int,
-        "depth of Spark's tree of partial sums, kept and without effect here",
-    )
-    .int(2)
-    .range(Range::AtLeast(2.0)),
-    ParamSpec::new("elasticNetParam", ParamKind::Double, "share of the L1 penalty, the rest is L2")
-        .double(0.0)
-        .range(SHARE),
+    AGGREGATION_DEPTH_SPEC,
+    ELASTIC_NET_PARAM_SPEC,
     ParamSpec::new(
         "family",
         ParamKind::String,
@@ -48,8 +34,8 @@ pub(super) static PARAMS: &[ParamSpec] = &[
     )
     .text("auto")
     .range(Range::OneOf(&["auto", "binomial", "multinomial"])),
-    ParamSpec::new("featuresCol", ParamKind::String, "vector column of features").text("features"),
-    ParamSpec::new("fitIntercept", ParamKind::Boolean, "whether to fit an intercept").boolean(true),
+    FEATURES_COL_SPEC,
+    FIT_INTERCEPT_SPEC,
     ParamSpec::new("labelCol", ParamKind::String, "label column, whole numbers from 0").text("label"),
     ParamSpec::new(
         "lowerBoundsOnCoefficients",
@@ -57,24 +43,16 @@ pub(super) static PARAMS: &[ParamSpec] = &[
         "smallest coefficients, one row per set of coefficients",
     ),
     ParamSpec::new("lowerBoundsOnIntercepts", ParamKind::Vector, "smallest intercepts, one per set of coefficients"),
-    ParamSpec::new(
-        "maxBlockSizeInMB",
-        ParamKind::Double,
-        "size of Spark's blocks of rows, kept and without effect here",
-    )
-    .double(0.0)
-    .range(NOT_NEGATIVE)
-    .since(SparkVersion::V3_5),
-    ParamSpec::new("maxIter", ParamKind::Int, "maximum number of iterations").int(100).range(NOT_NEGATIVE),
+    MAX_BLOCK_SIZE_IN_MB_SPEC,
+    MAX_ITER_SPEC,
     ParamSpec::new("predictionCol", ParamKind::String, "column for the predicted label, none when empty")
         .text("prediction"),
     ParamSpec::new("probabilityCol", ParamKind::String, "column for the probability of each label, none when empty")
         .text("probability"),
     ParamSpec::new("rawPredictionCol", ParamKind::String, "column for the margin of each label, none when empty")
         .text("rawPrediction"),
-    ParamSpec::new("regParam", ParamKind::Double, "weight of the penalty").double(0.0).range(NOT_NEGATIVE),
-    ParamSpec::new("standardization", ParamKind::Boolean, "whether the penalty sees features of unit deviation")
-        .boolean(true),
+    REG_PARAM_SPEC,
+    STANDARDIZATION_SPEC,
     ParamSpec::new("threshold", ParamKind::Double, "label 1 is predicted above this probability")
         .double(0.5)
         .range(SHARE),
@@ -83,14 +61,14 @@ pub(super) static PARAMS: &[ParamSpec] = &[
         ParamKind::DoubleArray,
         "the label with the largest probability / threshold is predicted",
     ),
-    ParamSpec::new("tol", ParamKind::Double, "convergence tolerance").double(1e-6).range(NOT_NEGATIVE),
+    TOL_SPEC,
     ParamSpec::new(
         "upperBoundsOnCoefficients",
         ParamKind::Matrix,
         "largest coefficients, one row per set of coefficients",
     ),
     ParamSpec::new("upperBoundsOnIntercepts", ParamKind::Vector, "largest intercepts, one per set of coefficients"),
-    ParamSpec::new("weightCol", ParamKind::String, "weight column, all rows weigh 1 without it"),
+    WEIGHT_COL_SPEC,
 ];
 
 /// Whether any coefficient or intercept is bounded.

@@ -4,13 +4,14 @@ use ognivo_data::matrix::Matrix;
 use ognivo_data::vector::Vector;
 use ognivo_data::version::SparkVersion;
 
-use super::instances::InstanceSummary;
-use super::loss::{L2, Setting};
+use super::instance_summary::InstanceSummary;
+use super::loss::Setting;
 use super::model::LogisticRegressionModel;
 use super::params::{
     ELASTIC_NET_PARAM, FAMILY, FIT_INTERCEPT, LOWER_BOUNDS_ON_COEFFICIENTS, LOWER_BOUNDS_ON_INTERCEPTS, REG_PARAM,
     STANDARDIZATION, UPPER_BOUNDS_ON_COEFFICIENTS, UPPER_BOUNDS_ON_INTERCEPTS, check_n_thresholds, has_bounds,
 };
+use crate::linear::penalty::L2;
 use crate::param::{Key, ParamError, Params};
 use crate::stage::{FitError, StageError};
 

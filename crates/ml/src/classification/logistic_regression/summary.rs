@@ -7,9 +7,10 @@ use ognivo_data::dataset::{Aggregate, Dataset, DatasetError};
 use ognivo_data::version::SparkVersion;
 use serde::{Deserialize, Serialize};
 
-use super::instances::InstanceBatch;
-use super::scorer::{Decision, LinearModel};
+use super::scorer::Decision;
 use crate::evaluation::{BinaryCurve, Confusion, ScoreCounts};
+use crate::linear::instances::InstanceBatch;
+use crate::linear::linear_model::LinearModel;
 
 /// How a model does on labelled rows.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,185 @@
+//! One evaluation of a loss and its gradient: one pass over the instances for both.
+//!
+//! A pass takes of each row the product of its features with the coefficients, asks a [`RowLoss`] what the row costs and what its
+//! features are multiplied by in the gradient, and adds up both. Dense blocks go tile by tile, as logistic loss does (see its
+//! module): the same operations in the same order as row by row, so that it makes no difference to the bits whether vectors are
+//! stored dense or sparse, how many rows a batch has, and which instructions the processor has.
+
+use arrow_array::RecordBatch;
+use ognivo_data::dataset::{Aggregate, DatasetError};
+use ognivo_data::vector::DenseBlock;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::linear::choice::only_if;
+use crate::linear::instances::InstanceBatch;
+use crate::linear::tile::{Arithmetic, Set, TILE_ROWS, Tile, TileRows, prefetch};
+
+/// What one row costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct RowTerms {
+    pub(super) loss: f64,
+    /// What the row's features are multiplied by in the gradient.
+    pub(super) multiplier: f64,
+    /// The slope along the scale of the errors, for a loss that has one.
+    pub(super) scale_slope: f64,
+}
+
+/// A loss as a function of one row's product of features and coefficients, at one point of a minimisation.
+pub(super) trait RowLoss: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
+    /// Names the pass.
+    const NAME: &'static str;
+    /// How features are scaled in products with coefficients.
+    type Products: Arithmetic;
+    /// How they are scaled in the gradient.
+    type Gradient: Arithmetic;
+
+    /// The terms of a row that has a weight. Without a branch, so that a loop over rows becomes vector instructions.
+    fn of(&self, product: f64, label: f64, weight: f64) -> RowTerms;
+}
+
+/// Sums over the rows that a pass has seen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Sums {
+    pub(super) loss: f64,
+    pub(super) weight: f64,
+    pub(super) multiplier: f64,
+    pub(super) scale_slope: f64,
+    /// The gradient of the coefficients, not centred.
+    pub(super) gradient: Vec<f64>,
+}
+
+/// A pass at one point.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct LossPass<L> {
+    loss: L,
+    coefficients: Vec<f64>,
+    /// By what features are scaled in products with coefficients, and in the gradient.
+    product_scale: Vec<f64>,
+    gradient_scale: Vec<f64>,
+    pub(super) sums: Sums,
+}
+
+impl<L: RowLoss> LossPass<L> {
+    pub(super) fn new(
+        loss: L,
+        coefficients: Vec<f64>,
+        product_scale: Vec<f64>,
+        gradient_scale: Vec<f64>,
+    ) -> LossPass<L> {
+        let gradient = vec![0.0; coefficients.len()];
+        let sums = Sums { loss: 0.0, weight: 0.0, multiplier: 0.0, scale_slope: 0.0, gradient };
+        LossPass { loss, coefficients, product_scale, gradient_scale, sums }
+    }
+
+    /// Adds a dense block with the widest instructions that this processor has; the bits are the same with all of them.
+    fn add_block(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            #[allow(unsafe_code, reason = "the processor has just said that it has the instructions")]
+            return unsafe { self.add_tiles_avx2(block, batch) };
+        }
+        self.add_tiles(block, batch);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn add_tiles_avx2(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
+        self.add_tiles(block, batch);
+    }
+
+    #[inline(always)]
+    fn add_tiles(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
+        let n_features = block.n_features;
+        let mut tiles = block.values.chunks(TILE_ROWS * n_features).enumerate().peekable();
+        while let Some((at, values)) = tiles.next() {
+            if let Some((_, next)) = tiles.peek() {
+                prefetch(next);
+            }
+            let rows = TileRows::of(batch, at * TILE_ROWS, values.len() / n_features);
+            self.add_tile(Tile { values, n_features }, &rows);
+        }
+    }
+
+    #[inline(always)]
+    fn add_tile(&mut self, tile: Tile<'_>, rows: &TileRows) {
+        let LossPass { loss, coefficients, product_scale, gradient_scale, sums } = self;
+        let mut products = [0.0; TILE_ROWS];
+        tile.margins::<L::Products>(coefficients, product_scale, &mut products);
+        let (mut losses, mut multipliers, mut slopes) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS], [0.0; TILE_ROWS]);
+        for at in 0..TILE_ROWS {
+            let terms = weighted(loss, products[at], rows.labels[at], rows.weights[at]);
+            losses[at] = terms.loss;
+            multipliers[at] = terms.multiplier;
+            slopes[at] = terms.scale_slope;
+        }
+        for at in 0..rows.n_rows {
+            sums.loss += losses[at];
+            sums.weight += rows.weights[at];
+            sums.multiplier += multipliers[at];
+            sums.scale_slope += slopes[at];
+        }
+        let only = Set { n_sets: 1, set: 0 };
+        tile.add_to_gradient::<L::Gradient>(&multipliers, gradient_scale, &mut sums.gradient, only);
+    }
+
+    fn add_vectors(&mut self, batch: &InstanceBatch<'_>) {
+        for (row_idx, vector) in batch.vectors().enumerate() {
+            let mut product = 0.0;
+            vector.for_each_stored(|slot, x| {
+                product += L::Products::product(self.coefficients[slot], x, self.product_scale[slot]);
+            });
+            let weight = batch.weight(row_idx);
+            let terms = weighted(&self.loss, product, batch.labels[row_idx], weight);
+            self.sums.loss += terms.loss;
+            self.sums.weight += weight;
+            self.sums.multiplier += terms.multiplier;
+            self.sums.scale_slope += terms.scale_slope;
+            vector.for_each_stored(|slot, x| {
+                self.sums.gradient[slot] += L::Gradient::product(terms.multiplier, x, self.gradient_scale[slot]);
+            });
+        }
+    }
+}
+
+/// The terms of a row; one without weight has no effect, whatever it holds.
+#[inline(always)]
+fn weighted<L: RowLoss>(loss: &L, product: f64, label: f64, weight: f64) -> RowTerms {
+    let terms = loss.of(product, label, weight);
+    let has_weight = weight != 0.0;
+    RowTerms {
+        loss: only_if(has_weight, terms.loss),
+        multiplier: only_if(has_weight, terms.multiplier),
+        scale_slope: only_if(has_weight, terms.scale_slope),
+    }
+}
+
+impl<L: RowLoss> Aggregate for LossPass<L> {
+    const NAME: &'static str = L::NAME;
+
+    fn update(&mut self, rows: &RecordBatch) -> Result<(), DatasetError> {
+        let batch = InstanceBatch::of(rows);
+        match batch.features.dense_block() {
+            Some(block) => self.add_block(&block, &batch),
+            None => self.add_vectors(&batch),
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, later: LossPass<L>) {
+        let (sums, later) = (&mut self.sums, later.sums);
+        sums.loss += later.loss;
+        sums.weight += later.weight;
+        sums.multiplier += later.multiplier;
+        sums.scale_slope += later.scale_slope;
+        sums.gradient.iter_mut().zip(later.gradient).for_each(|(sum, later)| *sum += later);
+    }
+}
+
+impl Sums {
+    /// The gradient of mean-centred features: what `Σ multiplier · (x − mean) · scale` is.
+    pub(super) fn centred_gradient(&self, scaled_mean: &[f64]) -> Vec<f64> {
+        let slopes = self.gradient.iter().zip(scaled_mean);
+        slopes.map(|(slope, mean)| slope - self.multiplier * mean).collect()
+    }
+}
