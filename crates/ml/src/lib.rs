@@ -47,6 +47,7 @@ pub mod feature;
 pub mod tuning;
 
 pub mod columns;
+pub mod java_json;
 pub mod laws;
 pub mod stage_map;
 

@@ -190,6 +190,8 @@ impl CrossValidator {
         let best = best_index(&avg_metrics, self.evaluator().is_larger_better(), self.sampling());
         let mut params = Params::new("CrossValidatorModel", MODEL_PARAMS);
         params.inherit(&self.params);
+        // The default of a model is another one, by the name of its class.
+        params.put(SEED, self.params.get(SEED));
         Ok(CrossValidatorModel {
             params,
             candidates: self.candidates.clone(),

@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::candidates::Candidates;
 use super::folds::Language;
 use crate::evaluation::Evaluator;
+use crate::java_json::java_json;
 use crate::param::{ParamValue, Params};
 use crate::param_map::{ParamEntry, ParamMap, find_stage};
 use crate::saved::{SavedError, SavedStage};
@@ -92,7 +93,7 @@ fn saved_map(
             let reason = format!("Spark {version} does not know this parameter: {}", entry.name);
             return Err(saved.fault(PARAM_MAPS, reason));
         }
-        let value = entry.value.to_json().to_string();
+        let value = String::from_utf8(java_json(&entry.value.to_json())).expect("JSON is text");
         Ok(json!({"parent": entry.stage.as_str(), "name": entry.name, "value": value, "isJson": "true"}))
     };
     Ok(Value::Array(map.entries().iter().map(entry).collect::<Result<_, _>>()?))

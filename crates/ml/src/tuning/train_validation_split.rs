@@ -173,6 +173,8 @@ impl TrainValidationSplit {
         let best = best_index(&validation_metrics, self.evaluator().is_larger_better(), sampling);
         let mut params = Params::new("TrainValidationSplitModel", MODEL_PARAMS);
         params.inherit(&self.params);
+        // The default of a model is another one, by the name of its class.
+        params.put(SEED, self.params.get(SEED));
         Ok(TrainValidationSplitModel {
             params,
             candidates: self.candidates.clone(),
