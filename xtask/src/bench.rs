@@ -6,8 +6,9 @@
 //! 4. `linear`: linear regression by the normal equation, beside PySpark and scikit-learn.
 //! 5. `tree`: one decision tree on rows in memory, beside PySpark and LightGBM.
 //! 6. `fit`: reading, indexing, assembling, ten iterations, beside PySpark.
-//! 7. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
-//! 8. `stream`: start to the first row, one trigger, memory, beside PySpark.
+//! 7. `grid`: cross validation of a grid, beside PySpark and scikit-learn.
+//! 8. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
+//! 9. `stream`: start to the first row, one trigger, memory, beside PySpark.
 //!
 //! Each round runs all programs once, beginning with another one each time, so that a change of the machine's speed
 //! meets all of them. A ratio is taken within a round; what is told is the median of the rounds, and the smallest and
@@ -15,6 +16,7 @@
 
 mod csv;
 mod fit;
+mod grid;
 mod linear;
 mod loans;
 mod loss;
@@ -58,6 +60,7 @@ const ALL: &[(&str, Measure)] = &[
     ("linear", linear::measure),
     ("tree", tree::measure),
     ("fit", fit::measure),
+    ("grid", grid::measure),
     ("score", score::measure),
     ("stream", stream::measure),
 ];
@@ -115,6 +118,7 @@ fn page(rows: &[Row], n_rounds: usize, load_before: f64) -> Result<String, Strin
          we set out for.\n\
          Outputs are compared in the same run: every value of every column (CSV), loss and gradient to 1e-12, coefficients \
          to 1e-9, all rows and all scores to 1e-12 (score, stream), all nodes of a tree.\n\n\
+         and metrics of a grid to 1e-9 (scikit-learn's: 1e-4), all rows and all scores to 1e-12 (score, stream).\n\n\
          | what | ognivo | beside it | ratio | goal |\n|---|---|---|---|---|\n{table}\n{HOW}",
         date = first_line(Command::new("date").args(["-u", "+%F"]))?,
         machine = machine()?,
@@ -138,6 +142,8 @@ How, row by row (the programs are in xtask/peers):
   `LinearRegression().fit`.
 - **fit**: ours is `ognivo train` from start to end, saving included; theirs is `Pipeline.fit` over the CSV file within a started
   session, the first time and the second.
+- **grid**: rows of vectors are in memory, of two partitions; each fits twice and the second time is taken. The folds are the same rows for
+  all three. scikit-learn: StandardScaler and LogisticRegression in a pipeline, scored by `roc_auc`, as Spark standardises inside.
 - **score**: the whole process tree from start to end, Python and JVM included (measure.py); model and schema are given, the
   model was trained by Spark, output is Parquet with all input columns and all that the stages add. The large file: theirs is
   the second run of a session of one core, without start and end.

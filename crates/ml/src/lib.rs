@@ -34,6 +34,7 @@
 //! Modules in reading order:
 
 pub mod param;
+pub mod param_map;
 pub mod saved;
 pub mod stage;
 pub mod uid;
@@ -45,8 +46,10 @@ pub mod evaluation;
 pub mod feature;
 pub mod regression;
 pub mod tree;
+pub mod tuning;
 
 pub mod columns;
+pub mod java_json;
 pub mod laws;
 mod linear;
 pub mod stage_map;

@@ -373,6 +373,12 @@ macro_rules! param_types {
                 ParamValue::$variant(self)
             }
         }
+
+        impl From<$type> for ParamValue {
+            fn from(value: $type) -> ParamValue {
+                ParamValue::$variant(value)
+            }
+        }
     )*};
 }
 
@@ -380,6 +386,12 @@ param_types! {
     f64 => Double, i32 => Int, i64 => Long, bool => Boolean, String => String,
     Vec<String> => StringArray, Vec<i32> => IntArray, Vec<f64> => DoubleArray,
     Vec<Vec<f64>> => DoubleArrayArray, Vector => Vector, Matrix => Matrix,
+}
+
+impl From<&str> for ParamValue {
+    fn from(text: &str) -> ParamValue {
+        ParamValue::String(text.to_owned())
+    }
 }
 
 /// A parameter was given a name or value that its stage does not take.

@@ -10,13 +10,12 @@
 //! (`numFeatures` of a tree) follow `defaultParamMap`. Doubles carry a fraction or an exponent: Spark refuses `0` where it
 //! wants `0.0`.
 
-use std::io::{self, Read, Write};
+use std::io::Read;
 
 use flate2::read::{GzDecoder, ZlibDecoder};
+use ognivo_ml::java_json::java_json;
 use ognivo_ml::saved::SavedStage;
 use ognivo_ml::uid::Uid;
-use serde::Serialize;
-use serde_json::ser::Formatter;
 use serde_json::{Map, Value, json};
 
 use crate::versions::{Change, Release};
@@ -125,7 +124,7 @@ pub(crate) fn line(stage: &SavedStage, release: Release, timestamp_ms: i64) -> V
         keys.insert("defaultParamMap".to_owned(), sorted(&stage.default_param_map));
     }
     keys.extend(stage.extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    let mut line = json_bytes(&Value::Object(keys));
+    let mut line = java_json(&Value::Object(keys));
     line.push(b'\n');
     line
 }
@@ -139,33 +138,10 @@ fn sorted(params: &Map<String, Value>) -> Value {
     Value::Object(entries.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-/// JSON without spaces, with doubles as Java prints them.
-pub(crate) fn json_bytes(value: &Value) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, JavaNumbers);
-    value.serialize(&mut serializer).expect("a JSON value can always be written to memory");
-    out
-}
-
-/// Doubles as `Double.toString` of Java prints them: `0.5`, `1.0E-6`, `1.0E7`.
-struct JavaNumbers;
-
-impl Formatter for JavaNumbers {
-    fn write_f64<W: Write + ?Sized>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
-            return write!(writer, "{value:?}");
-        }
-        let text = format!("{value:e}");
-        match text.split_once('e') {
-            Some((digits, exponent)) if digits.contains('.') => write!(writer, "{digits}E{exponent}"),
-            Some((digits, exponent)) => write!(writer, "{digits}.0E{exponent}"),
-            None => write!(writer, "{text}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use flate2::Compression;
     use flate2::write::{GzEncoder, ZlibEncoder};
 
@@ -236,7 +212,7 @@ mod tests {
             (9_999_999.5, "9999999.5"),
             (i64::MAX as f64, "9.223372036854776E18"),
         ] {
-            assert_eq!(json_bytes(&json!(value)), expect.as_bytes());
+            assert_eq!(java_json(&json!(value)), expect.as_bytes());
         }
     }
 }

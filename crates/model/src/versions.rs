@@ -104,6 +104,8 @@ differences! {
     EvaluatorWeight 3 . 0 "Evaluators: `weightCol`; BinaryClassificationEvaluator: `numBins`; MulticlassClassificationEvaluator: `beta`, `eps`, `metricLabel`, `probabilityCol` and ten more metrics; RegressionEvaluator: `throughOrigin` and the metric `var`."
     TreeRawCount 3 . 0 "Decision trees: `rawCount` in the table of nodes; `weightCol`, `leafCol`, `minWeightFractionPerNode`."
     MaxBlockSizeInMb 3 . 1 "LogisticRegression, LinearRegression: `maxBlockSizeInMB`."
+    FoldCol 3 . 1 "CrossValidator: `foldCol`."
+    StdMetrics 4 . 0 "CrossValidatorModel: PySpark reads `stdMetrics` from every directory; the JVM does not write it, we do."
     TextMetadata 4 . 0 "Metadata: written by the text writer, `part-00000-<uuid>-c000.txt` in place of `part-00000`."
     SortedParams 4 . 0 "Metadata: parameters in the order of their names; before, in the order of a hash table."
     NumberedTreeColumns 4 . 1 "Tree ensembles: the columns of `treesMetadata` are `_1`, `_2`, `_3` in place of `treeID`, `metadata`, `weights`."

@@ -18,6 +18,7 @@ mod score;
 mod stopwatch;
 mod stream;
 mod train;
+mod tuned;
 mod validate;
 mod wire;
 

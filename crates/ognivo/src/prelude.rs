@@ -23,5 +23,8 @@ pub use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 pub use ognivo_ml::regression::{DecisionTreeRegressionModel, DecisionTreeRegressor};
 pub use ognivo_ml::regression::{LinearRegression, LinearRegressionModel};
 pub use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
+pub use ognivo_ml::tuning::{
+    CrossValidator, CrossValidatorModel, ParamGridBuilder, TrainValidationSplit, TrainValidationSplitModel,
+};
 
 pub use crate::models::Save;

@@ -1,12 +1,21 @@
 //! One line on the terminal that says what is going on; nothing where stderr is no terminal.
 
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ognivo_ml::tuning::Progress;
 
 /// The line; clones write to the same one.
 #[derive(Debug, Clone)]
 pub(crate) struct ProgressLine {
     bar: ProgressBar,
+    /// Whether settings are counted and not passes.
+    is_tuning: Arc<AtomicBool>,
 }
+
+/// How far the settings of a grid are.
+const TUNING: &str = "{msg} [{bar:30}] {pos} of {len} settings, {eta} left";
 
 impl ProgressLine {
     /// A line on stderr, unless `quiet` or stderr is no terminal.
@@ -14,11 +23,15 @@ impl ProgressLine {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::new_spinner();
         bar.set_draw_target(target);
-        ProgressLine { bar }
+        ProgressLine { bar, is_tuning: Arc::default() }
     }
 
     /// A new step begins.
     pub(crate) fn step(&self, name: &str) {
+        if self.is_tuning.swap(false, Ordering::Relaxed) {
+            self.bar.unset_length();
+            self.bar.set_style(ProgressStyle::default_spinner());
+        }
         self.bar.set_position(0);
         self.bar.set_prefix(name.to_owned());
         self.bar.set_message(name.to_owned());
@@ -26,8 +39,27 @@ impl ProgressLine {
 
     /// A pass over the rows begins.
     pub(crate) fn pass(&self, name: &str) {
+        if self.is_tuning.load(Ordering::Relaxed) {
+            return;
+        }
         self.bar.inc(1);
         self.bar.set_message(format!("{}: pass {} ({name})", self.bar.prefix(), self.bar.position()));
+    }
+
+    /// A tuner has fitted or measured another setting.
+    pub(crate) fn tuning(&self, progress: Progress) {
+        let Progress { n_folds_done, n_folds, n_measured, n_to_measure } = progress;
+        if !self.is_tuning.swap(true, Ordering::Relaxed) {
+            self.bar.set_style(ProgressStyle::with_template(TUNING).expect("the template is well-formed"));
+            self.bar.set_length(n_to_measure as u64);
+            self.bar.reset_eta();
+        }
+        self.bar.set_position(n_measured as u64);
+        self.bar.set_message(match (n_folds_done < n_folds, n_folds) {
+            (false, _) => "fitting the best on all rows".to_owned(),
+            (true, 1) => "measuring".to_owned(),
+            (true, _) => format!("fold {} of {n_folds}", n_folds_done + 1),
+        });
     }
 
     /// The line goes away.

@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, FileFailure};
 use crate::print::{table, thousands};
 use crate::train::Trained;
+use crate::tuned::Tuned;
 
 /// The run as one JSON object, the same that `train --output json` prints.
 pub(crate) fn to_json(trained: &Trained) -> Value {
     let rows = &trained.rows;
     let metrics: serde_json::Map<String, Value> =
         trained.metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect();
-    json!({
+    let mut object = json!({
         "name": trained.name,
         "sparkVersion": trained.version,
         "rows": {"read": rows.read, "kept": rows.kept, "train": rows.train, "test": rows.test},
@@ -29,7 +30,11 @@ pub(crate) fn to_json(trained: &Trained) -> Value {
         "iterations": trained.iterations,
         "objectiveHistory": trained.objective_history.iter().map(|&value| number(value)).collect::<Vec<_>>(),
         "seconds": trained.seconds,
-    })
+    });
+    if let Some(tuned) = &trained.tuned {
+        object["tuning"] = tuned.to_json();
+    }
+    object
 }
 
 fn stage_to_json(stage: &dyn Transformer) -> Value {
@@ -55,7 +60,7 @@ fn stage_to_json(stage: &dyn Transformer) -> Value {
 }
 
 /// A double as JSON; NaN and the infinities as strings.
-fn number(value: f64) -> Value {
+pub(crate) fn number(value: f64) -> Value {
     if value.is_finite() {
         return json!(value);
     }
@@ -114,7 +119,8 @@ pub(crate) fn to_text(trained: &Trained, report: Option<&Path>) -> String {
         rows.push(("report", report.display().to_string()));
     }
     let lines: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
-    format!("trained {} with the numbers of Spark {}\n{}", trained.name, trained.version, table(&lines))
+    let grid = trained.tuned.as_ref().map(Tuned::to_text).unwrap_or_default();
+    format!("trained {} with the numbers of Spark {}\n{}{grid}", trained.name, trained.version, table(&lines))
 }
 
 /// What there is to say, each under its name.

@@ -102,7 +102,7 @@ impl Executor for LocalExecutor {
 
     fn run_tasks(&self, n_tasks: usize, task: &(dyn Fn(usize) + Sync)) {
         match &self.pool {
-            Some(pool) => pool.install(|| (0..n_tasks).into_par_iter().for_each(task)),
+            Some(pool) => pool.install(|| (0..n_tasks).into_par_iter().with_max_len(1).for_each(task)),
             None => (0..n_tasks).for_each(task),
         }
     }

@@ -4,6 +4,7 @@
 //! what is not here, and `ognivo schema` prints it.
 
 use super::shape::{Field, Shape, optional, required};
+use super::tune::TunerKind;
 
 /// The whole file.
 pub(crate) const JOB: &[Field] = &[
@@ -28,7 +29,7 @@ const TRAIN: &[Field] = &[
         "split into training and test rows; all rows train when absent",
     ),
     required("pipeline", Shape::Pipeline, "the stages in order, or `{load: path}`"),
-    optional("tune", Shape::Open, "search for parameters by cross validation"),
+    optional("tune", Shape::Record(TUNE), "try settings of the stages, and keep the best"),
     optional("evaluate", Shape::Evaluators, "what to measure on the test rows"),
     optional("save", Shape::Record(SAVE), "where to save the fitted pipeline"),
     optional("report", Shape::Path, "where to write the report (HTML; the numbers as JSON beside it)"),
@@ -65,6 +66,25 @@ const RANDOM_SPLIT: &[Field] = &[
     required("seed", Shape::Integer(i64::MIN), "seed of the generator"),
     optional("after", Shape::Text, "stage (class or uid) after which the rows are split"),
     optional("select", Shape::Texts, "columns that the split sees, in this order"),
+];
+
+const TUNE: &[Field] = &[
+    optional(
+        "CrossValidator",
+        Shape::Tuner(TunerKind::CrossValidator),
+        "measure each setting on every fold, by a model of the other folds",
+    ),
+    optional(
+        "TrainValidationSplit",
+        Shape::Tuner(TunerKind::TrainValidationSplit),
+        "measure each setting on a share of the rows, by a model of the others",
+    ),
+    required(
+        "paramGrid",
+        Shape::Grid,
+        "`Stage.parameter: [values]`, all combinations are tried; a stage that occurs twice is named by its uid",
+    ),
+    required("evaluator", Shape::Evaluator, "what to compare the settings by"),
 ];
 
 const SAVE: &[Field] = &[

@@ -10,6 +10,7 @@ use ognivo_ml::pipeline::Pipeline;
 
 use super::node::Node;
 use super::prepare::PrepareJob;
+use super::tune::TuneJob;
 
 /// A checked job.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(crate) struct TrainJob {
     pub(crate) split: Option<SplitJob>,
     /// What is fitted.
     pub(crate) pipeline: PipelineJob,
+    /// What settings of it are tried.
+    pub(crate) tune: Option<TuneJob>,
     /// What is measured.
     pub(crate) evaluate: Vec<Box<dyn Evaluator>>,
     /// Where the model goes.
