@@ -6,6 +6,7 @@
 //! 4. `fit`: reading, indexing, assembling, ten iterations, beside PySpark.
 //! 5. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
 //! 6. `stream`: start to the first row, one trigger, memory, beside PySpark.
+//! 7. `search`: every set of nine columns, beside scikit-learn.
 //!
 //! Each round runs all programs once, beginning with another one each time, so that a change of the machine's speed
 //! meets all of them. A ratio is taken within a round; what is told is the median of the rounds, and the smallest and
@@ -19,6 +20,7 @@ mod peers;
 mod rounds;
 mod row;
 mod score;
+mod search;
 mod stream;
 
 use std::fs;
@@ -47,13 +49,14 @@ impl Row {
 type Measure = fn(usize) -> Result<Vec<Row>, String>;
 
 /// By name, in the order of the page.
-const ALL: [(&str, Measure); 6] = [
+const ALL: [(&str, Measure); 7] = [
     ("csv", csv::measure),
     ("loss", loss::measure),
     ("row", row::measure),
     ("fit", fit::measure),
     ("score", score::measure),
     ("stream", stream::measure),
+    ("search", search::measure),
 ];
 
 const DEFAULT_ROUNDS: usize = 5;

@@ -43,6 +43,7 @@ pub mod pipeline;
 pub mod classification;
 pub mod evaluation;
 pub mod feature;
+pub mod search;
 
 pub mod columns;
 pub mod laws;

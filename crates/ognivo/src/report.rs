@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use ognivo_ml::classification::LogisticRegressionModel;
+use ognivo_ml::pipeline::PipelineModel;
 use ognivo_ml::stage::Transformer;
 use serde_json::{Value, json};
 
@@ -23,11 +24,16 @@ pub(crate) fn to_json(trained: &Trained) -> Value {
         "metrics": metrics,
         "measuredOn": if trained.measured_on_training_rows { "training rows" } else { "test rows" },
         "model": trained.model_path,
-        "stages": trained.model.stages().iter().map(|stage| stage_to_json(stage.as_ref())).collect::<Vec<_>>(),
+        "stages": stages_to_json(&trained.model),
         "iterations": trained.iterations,
         "objectiveHistory": trained.objective_history.iter().map(|&value| number(value)).collect::<Vec<_>>(),
         "seconds": trained.seconds,
     })
+}
+
+/// Class, uid, parameters and what was learned of each stage.
+pub(crate) fn stages_to_json(model: &PipelineModel) -> Value {
+    model.stages().iter().map(|stage| stage_to_json(stage.as_ref())).collect()
 }
 
 fn stage_to_json(stage: &dyn Transformer) -> Value {

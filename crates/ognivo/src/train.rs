@@ -104,13 +104,7 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
 
     line.step("evaluating");
     let measured = fitted.test.as_ref().unwrap_or(&fitted.train);
-    let mut metrics = Vec::new();
-    if !train.evaluate.is_empty() {
-        let scored = fitted.after_split.transform(measured)?.cached()?;
-        for evaluator in &train.evaluate {
-            metrics.push((title_among(&train.evaluate, evaluator.as_ref()), evaluator.evaluate(&scored)?));
-        }
-    }
+    let metrics = measure(&train.evaluate, &fitted.after_split, measured)?;
     watch.lap("evaluate");
 
     let measured_on_training_rows = fitted.test.is_none();
@@ -185,7 +179,22 @@ fn fit(
     Ok(Fitted { before_split, after_split: after.fit(&train)?, train, test: Some(test) })
 }
 
-/// The pipeline of the job, and how many of its stages are fitted before the split.
+/// Metric and value of each evaluator, of `rows` scored by `model`.
+pub(crate) fn measure(
+    evaluators: &[Box<dyn Evaluator>],
+    model: &PipelineModel,
+    rows: &Dataset,
+) -> Result<Vec<(String, f64)>, Failure> {
+    if evaluators.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scored = model.transform(rows)?.cached()?;
+    let measured = |evaluator: &Box<dyn Evaluator>| {
+        Ok((title_among(evaluators, evaluator.as_ref()), evaluator.evaluate(&scored)?))
+    };
+    evaluators.iter().map(measured).collect()
+}
+
 /// The title of a metric; where several bear the same one, with the uid of its evaluator.
 fn title_among(evaluators: &[Box<dyn Evaluator>], evaluator: &dyn Evaluator) -> String {
     let title = evaluator.title();
@@ -193,7 +202,8 @@ fn title_among(evaluators: &[Box<dyn Evaluator>], evaluator: &dyn Evaluator) -> 
     if n_alike > 1 { format!("{title} ({})", evaluator.uid()) } else { title }
 }
 
-fn pipeline_of(job: &Job, train: &TrainJob, session: &Session) -> Result<(Pipeline, usize), Failure> {
+/// The pipeline of the job, and how many of its stages are fitted before the split.
+pub(crate) fn pipeline_of(job: &Job, train: &TrainJob, session: &Session) -> Result<(Pipeline, usize), Failure> {
     let n_stages_before = train.split.as_ref().map_or(0, |split| split.n_stages_before);
     match &train.pipeline {
         PipelineJob::Stages(pipeline) => Ok((pipeline.clone(), n_stages_before)),

@@ -79,8 +79,24 @@ const SEARCH: &[Field] = &[
     required("into", Shape::Text, "the list parameter that is varied, such as VectorAssembler.inputCols"),
     required("validate", Shape::Open, "CrossValidator or TrainValidationSplit with its parameters"),
     required("evaluator", Shape::Evaluator, "what to compare the sets by"),
+    optional(
+        "maxSets",
+        Shape::Integer(1),
+        "refuse a search that tries more sets than these; default 10000",
+    ),
+    optional(
+        "randomSplit",
+        Shape::Record(HELD_OUT),
+        "rows that no set sees, to measure the best one on; all rows are searched with when absent",
+    ),
+    optional("results", Shape::Path, "file (JSON lines) that keeps what is known; a search that was stopped goes on from it"),
     optional("report", Shape::Path, "where to write the report"),
     optional("save", Shape::Record(SAVE), "where to save the best pipeline"),
+];
+
+const HELD_OUT: &[Field] = &[
+    required("weights", Shape::Numbers, "shares of the rows to search with and of those to measure on, such as [0.8, 0.2]"),
+    required("seed", Shape::Integer(i64::MIN), "seed of the generator"),
 ];
 
 const STREAM: &[Field] = &[

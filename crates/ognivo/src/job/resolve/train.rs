@@ -160,7 +160,7 @@ pub(crate) fn position_of_stage(stages: &[Stage], name: &str) -> Result<usize, S
     }
 }
 
-fn resolve_split(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SplitJob> {
+pub(super) fn resolve_split(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SplitJob> {
     let weights = node.get("weights")?;
     let shares: Vec<f64> = weights.items().iter().filter_map(|item| item.text()?.parse().ok()).collect();
     let all_fine = shares.iter().all(|&share| share.is_finite() && share >= 0.0) && shares.iter().sum::<f64>() > 0.0;
