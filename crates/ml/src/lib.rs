@@ -44,6 +44,7 @@ pub mod classification;
 pub mod evaluation;
 pub mod feature;
 pub mod search;
+pub mod tuning;
 
 pub mod columns;
 pub mod laws;
