@@ -17,7 +17,7 @@ mod local;
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -229,6 +229,31 @@ pub trait Executor: Send + Sync + fmt::Debug {
     /// # Errors
     /// The first failure in order of partitions.
     fn cache(&self, rows: &Rows) -> Result<Arc<dyn Partitions>, DatasetError>;
+
+    /// Does a piece of work for every number below `n`, in any order, side by side where there are threads for it.
+    ///
+    /// The work may run passes on this executor.
+    fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..n).for_each(work);
+    }
+}
+
+/// What `work` gives for every number below `n`, in order; the work is done side by side where `executor` has threads for it.
+///
+/// # Errors
+/// The first in order; what comes after it may have been done too.
+pub fn side_by_side<T: Send, E: Send>(
+    executor: &dyn Executor,
+    n: usize,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    let results: Vec<Mutex<Option<Result<T, E>>>> = (0..n).map(|_| Mutex::new(None)).collect();
+    executor.for_each(n, &|at| {
+        let result = work(at);
+        *results[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    });
+    let done = results.into_iter().map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
+    done.map(|result| result.expect("an executor does the work for every number")).collect()
 }
 
 /// A schema and ordered partitions; cheap to clone.

@@ -294,8 +294,8 @@ impl Partitions for Sample {
     }
 }
 
-/// The seed of a partition where Spark samples its older way: the partitions take `java.util.Random`'s longs in turn.
-fn partition_seed(seed: i64, partition: usize) -> i64 {
+/// The seed of a partition where Spark samples its older way (RDDs): the partitions take `java.util.Random`'s longs in turn.
+pub fn partition_seed(seed: i64, partition: usize) -> i64 {
     let mut random = JavaRandom::new(seed);
     for _ in 0..partition {
         random.next_i64();

@@ -34,6 +34,7 @@
 //! Modules in reading order:
 
 pub mod param;
+pub mod param_map;
 pub mod saved;
 pub mod stage;
 pub mod uid;
@@ -43,8 +44,9 @@ pub mod pipeline;
 pub mod classification;
 pub mod evaluation;
 pub mod feature;
-pub mod search;
 pub mod tuning;
+
+pub mod search;
 
 pub mod columns;
 pub mod laws;

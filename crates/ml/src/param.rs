@@ -269,6 +269,12 @@ impl ParamSpec {
         self
     }
 
+    /// With a 64-bit integer as default.
+    pub const fn long(mut self, default: i64) -> ParamSpec {
+        self.default = DefaultValue::Long(default);
+        self
+    }
+
     /// With a boolean as default.
     pub const fn boolean(mut self, default: bool) -> ParamSpec {
         self.default = DefaultValue::Boolean(default);
@@ -356,6 +362,12 @@ macro_rules! param_types {
                 ParamValue::$variant(self)
             }
         }
+
+        impl From<$type> for ParamValue {
+            fn from(value: $type) -> ParamValue {
+                ParamValue::$variant(value)
+            }
+        }
     )*};
 }
 
@@ -363,6 +375,12 @@ param_types! {
     f64 => Double, i32 => Int, i64 => Long, bool => Boolean, String => String,
     Vec<String> => StringArray, Vec<i32> => IntArray, Vec<f64> => DoubleArray,
     Vec<Vec<f64>> => DoubleArrayArray, Vector => Vector, Matrix => Matrix,
+}
+
+impl From<&str> for ParamValue {
+    fn from(text: &str) -> ParamValue {
+        ParamValue::String(text.to_owned())
+    }
 }
 
 /// A parameter was given a name or value that its stage does not take.

@@ -15,7 +15,8 @@ use ognivo_data::outcome::Outcome;
 use ognivo_data::version::SparkVersion;
 use serde_json::{Value, json};
 
-use crate::param::{ParamSpec, Params};
+use crate::param::{ParamError, ParamSpec, Params};
+use crate::param_map::{ParamMap, each_stage};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{BoundStage, Configured, Estimator, FitError, Stage, StageError, Transformer};
 use crate::uid::Uid;
@@ -103,6 +104,57 @@ impl Pipeline {
         Ok(PipelineModel::new(self.uid().clone(), fitted))
     }
 
+    /// [`fit`](Pipeline::fit) once for each of `maps`, with its values; in the same order.
+    ///
+    /// A stage is fitted once for all maps that agree about it and about the stages before it; its output is kept in memory where
+    /// the next stage is fitted in several ways.
+    ///
+    /// # Errors
+    /// As [`fit`](Pipeline::fit), and a map with a parameter or value that its stage does not take.
+    pub fn fit_many(&self, data: &Dataset, maps: &[ParamMap]) -> Result<Vec<PipelineModel>, FitError> {
+        for map in maps {
+            let mut copy = self.clone();
+            map.apply(&mut copy)?;
+            copy.output_schema(data.schema())?;
+        }
+        let mut fitted: Vec<Vec<Box<dyn Transformer>>> = maps.iter().map(|_| Vec::new()).collect();
+        let all: Vec<usize> = (0..maps.len()).collect();
+        self.fit_from(0, data, maps, &all, &mut fitted)?;
+        Ok(fitted.into_iter().map(|stages| PipelineModel::new(self.uid().clone(), stages)).collect())
+    }
+
+    /// Fits the stages from `position` on for the maps `alike`, which agree about all stages before, whose output is `rows`.
+    fn fit_from(
+        &self,
+        position: usize,
+        rows: &Dataset,
+        maps: &[ParamMap],
+        alike: &[usize],
+        fitted: &mut [Vec<Box<dyn Transformer>>],
+    ) -> Result<(), FitError> {
+        let Some(stage) = self.stages.get(position) else { return Ok(()) };
+        let (settings, groups) = settings_of(stage, maps, alike);
+        let is_last = !self.stages[position + 1..].iter().any(|stage| matches!(stage, Stage::Estimator(_)));
+        let rows = if settings.len() > 1 && position > 0 { &rows.cached()? } else { rows };
+        let models = match stage {
+            Stage::Estimator(estimator) => estimator.fit_many(rows, &settings)?,
+            Stage::Transformer(transformer) => {
+                let with_values = |map: &ParamMap| {
+                    let mut copy = transformer.clone_box();
+                    map.apply(copy.as_mut())?;
+                    Ok(copy)
+                };
+                settings.iter().map(with_values).collect::<Result<_, ParamError>>()?
+            }
+        };
+        for (model, group) in models.into_iter().zip(groups) {
+            group.iter().for_each(|&at| fitted[at].push(model.clone_box()));
+            let after = if is_last { rows.clone() } else { model.transform(rows)? };
+            self.fit_from(position + 1, &after, maps, &group, fitted)?;
+        }
+        Ok(())
+    }
+
     /// A pipeline from its directory; `load` makes each stage from its own.
     ///
     /// # Errors
@@ -115,6 +167,24 @@ impl Pipeline {
         let stages = children(saved)?.into_iter().map(load).collect::<Result<_, E>>()?;
         Ok(Pipeline { params, stages })
     }
+}
+
+/// What the maps `alike` say about a stage and those inside it, each saying once, and which maps say so.
+fn settings_of(stage: &Stage, maps: &[ParamMap], alike: &[usize]) -> (Vec<ParamMap>, Vec<Vec<usize>>) {
+    let mut uids = Vec::new();
+    each_stage(stage.configured(), &mut |part| uids.push(part.uid()));
+    let (mut settings, mut groups): (Vec<ParamMap>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
+    for &at in alike {
+        let setting = maps[at].of_stages(&uids);
+        match settings.iter().position(|known| *known == setting) {
+            Some(position) => groups[position].push(at),
+            None => {
+                settings.push(setting);
+                groups.push(vec![at]);
+            }
+        }
+    }
+    (settings, groups)
 }
 
 impl Configured for Pipeline {
@@ -135,6 +205,12 @@ impl Configured for Pipeline {
         self.params.set_version(version);
         self.stages.iter_mut().for_each(|stage| stage.configured_mut().set_version(version));
     }
+    fn parts(&self) -> Vec<&dyn Configured> {
+        self.stages.iter().map(Stage::configured).collect()
+    }
+    fn parts_mut(&mut self) -> Vec<&mut dyn Configured> {
+        self.stages.iter_mut().map(Stage::configured_mut).collect()
+    }
 }
 
 impl Estimator for Pipeline {
@@ -143,6 +219,10 @@ impl Estimator for Pipeline {
     }
     fn fit(&self, data: &Dataset) -> Result<Box<dyn Transformer>, FitError> {
         Ok(Box::new(Pipeline::fit(self, data)?))
+    }
+    fn fit_many(&self, data: &Dataset, maps: &[ParamMap]) -> Result<Vec<Box<dyn Transformer>>, FitError> {
+        let models = Pipeline::fit_many(self, data, maps)?;
+        Ok(models.into_iter().map(|model| Box::new(model) as Box<dyn Transformer>).collect())
     }
     fn clone_box(&self) -> Box<dyn Estimator> {
         Box::new(self.clone())
@@ -243,6 +323,12 @@ impl Configured for PipelineModel {
     fn set_version(&mut self, version: SparkVersion) {
         self.params.set_version(version);
         self.stages.iter_mut().for_each(|stage| stage.set_version(version));
+    }
+    fn parts(&self) -> Vec<&dyn Configured> {
+        self.stages.iter().map(|stage| stage.as_ref() as &dyn Configured).collect()
+    }
+    fn parts_mut(&mut self) -> Vec<&mut dyn Configured> {
+        self.stages.iter_mut().map(|stage| stage.as_mut() as &mut dyn Configured).collect()
     }
 }
 

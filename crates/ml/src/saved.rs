@@ -99,15 +99,24 @@ impl SavedStage {
     /// # Errors
     /// [`SavedError`] for an unknown name or a value that does not fit.
     pub fn read_params(&self, params: &mut Params) -> Result<(), SavedError> {
+        self.read_params_but(params, &[])
+    }
+
+    /// [`read_params`](SavedStage::read_params) without the names in `others`, which the stage reads itself.
+    ///
+    /// # Errors
+    /// As [`read_params`](SavedStage::read_params).
+    pub fn read_params_but(&self, params: &mut Params, others: &[&str]) -> Result<(), SavedError> {
         params.set_uid(self.uid.clone());
         params.set_version(self.version()?);
         let defaults = params.default_param_map(SparkVersion::default());
-        for (name, value) in &self.default_param_map {
+        let is_own = |(name, _): &(&String, &Value)| !others.contains(&name.as_str());
+        for (name, value) in self.default_param_map.iter().filter(is_own) {
             if defaults.get(name) != Some(value) {
                 self.read_param(params, name, value)?;
             }
         }
-        for (name, value) in &self.param_map {
+        for (name, value) in self.param_map.iter().filter(is_own) {
             self.read_param(params, name, value)?;
         }
         Ok(())
@@ -123,6 +132,15 @@ impl SavedStage {
     /// [`SavedError`] when the directory has none.
     pub fn table(&self, name: &str) -> Result<&RecordBatch, SavedError> {
         self.tables.get(name).ok_or_else(|| self.fault(name, "the table is missing".to_owned()))
+    }
+
+    /// The stage in the folder `path`.
+    ///
+    /// # Errors
+    /// [`SavedError`] when the directory has none.
+    pub fn child(&self, path: &str) -> Result<&SavedStage, SavedError> {
+        let child = self.children.iter().find(|(known, _)| known == path);
+        child.map(|(_, stage)| stage).ok_or_else(|| self.fault(path, "the folder is missing".to_owned()))
     }
 
     /// The error that `field` of this stage is wrong because of `reason`.

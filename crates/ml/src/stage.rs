@@ -14,13 +14,14 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use ognivo_data::column::ColumnNotFound;
-use ognivo_data::dataset::{Dataset, DatasetError};
+use ognivo_data::dataset::{Dataset, DatasetError, side_by_side};
 use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_data::outcome::Outcome;
 use ognivo_data::vector::VectorError;
 use ognivo_data::version::SparkVersion;
 
 use crate::param::{ParamError, Params};
+use crate::param_map::ParamMap;
 use crate::saved::{SavedError, SavedStage};
 use crate::stage_map::StageMap;
 use crate::uid::Uid;
@@ -43,6 +44,16 @@ pub trait Configured: Any + fmt::Debug + Send + Sync {
     /// # Errors
     /// [`SavedError`] when Spark of `version` does not know the stage or a parameter that is set.
     fn to_saved(&self, version: SparkVersion) -> Result<SavedStage, SavedError>;
+
+    /// The stages inside it, in order.
+    fn parts(&self) -> Vec<&dyn Configured> {
+        Vec::new()
+    }
+
+    /// The same, to be changed.
+    fn parts_mut(&mut self) -> Vec<&mut dyn Configured> {
+        Vec::new()
+    }
 
     /// Its uid.
     fn uid(&self) -> &Uid {
@@ -127,6 +138,25 @@ pub trait Estimator: Configured {
 
     /// A copy in a box.
     fn clone_box(&self) -> Box<dyn Estimator>;
+
+    /// Learns once for each of `maps`, with its values: the models of fitting copies one by one, in the same order.
+    ///
+    /// An estimator overrides this to share work between fits that differ in some parameters only; the models have the same bits
+    /// as those that are fitted alone. Here the fits run side by side on the executor of `data`.
+    ///
+    /// # Errors
+    /// As [`fit`](Estimator::fit), the first map's in order; a map with a parameter or value that its stage does not take.
+    fn fit_many(&self, data: &Dataset, maps: &[ParamMap]) -> Result<Vec<Box<dyn Transformer>>, FitError> {
+        let with_values = |map: &ParamMap| {
+            let mut copy = self.clone_box();
+            map.apply(copy.as_mut())?;
+            Ok::<_, ParamError>(copy)
+        };
+        let copies = maps.iter().map(with_values).collect::<Result<Vec<_>, _>>()?;
+        side_by_side(data.executor().as_ref(), copies.len(), |at| {
+            copies[at].fit(data).map_err(|error| error.with(maps[at].to_string()))
+        })
+    }
 }
 
 /// One element of a pipeline.
@@ -271,6 +301,21 @@ pub enum FitError {
         /// The next step, where we know it.
         hint: Option<String>,
     },
+    /// One of several fits failed.
+    #[error("{which}: {cause}")]
+    OneOf {
+        /// What sets it apart: parameters, a fold.
+        which: String,
+        /// Why it failed.
+        cause: Box<FitError>,
+    },
+}
+
+impl FitError {
+    /// The error, of one of several fits; `which` is what sets that one apart, and may be empty.
+    pub fn with(self, which: String) -> FitError {
+        if which.is_empty() { self } else { FitError::OneOf { which, cause: Box::new(self) } }
+    }
 }
 
 impl From<ParamError> for FitError {
@@ -285,11 +330,13 @@ impl Explain for FitError {
             FitError::Stage(cause) => cause.fault(),
             FitError::Data(cause) => cause.fault(),
             FitError::Unlearnable { .. } => Fault::Data,
+            FitError::OneOf { cause, .. } => cause.fault(),
         }
     }
     fn retry(&self) -> Retry {
         match self {
             FitError::Data(cause) => cause.retry(),
+            FitError::OneOf { cause, .. } => cause.retry(),
             _ => Retry::Never,
         }
     }
@@ -298,6 +345,7 @@ impl Explain for FitError {
             FitError::Stage(cause) => cause.hint(),
             FitError::Data(cause) => cause.hint(),
             FitError::Unlearnable { hint, .. } => hint.clone(),
+            FitError::OneOf { cause, .. } => cause.hint(),
         }
     }
 }

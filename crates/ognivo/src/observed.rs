@@ -36,4 +36,7 @@ impl Executor for ObservedExecutor {
         (self.observer)("read and cache rows");
         self.inner.cache(rows)
     }
+    fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+        self.inner.for_each(n, work);
+    }
 }

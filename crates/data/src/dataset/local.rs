@@ -100,6 +100,13 @@ impl Executor for LocalExecutor {
         }
         Ok(Arc::new(MemoryPartitions::new(Arc::clone(rows.schema()), partitions)))
     }
+
+    fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+        match &self.pool {
+            Some(pool) => pool.install(|| (0..n).into_par_iter().with_max_len(1).for_each(work)),
+            None => (0..n).for_each(work),
+        }
+    }
 }
 
 /// Cuts the batches of a partition into chunks of [`CHUNK_ROWS`] rows, each a list of slices.

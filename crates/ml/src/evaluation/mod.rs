@@ -25,7 +25,7 @@ use ognivo_data::version::SparkVersion;
 
 use crate::param::ParamError;
 use crate::saved::{SavedError, SavedStage};
-use crate::stage::{Configured, StageError};
+use crate::stage::{Configured, FitError, StageError};
 use crate::uid::Uid;
 
 /// Gives a scored dataset one number.
@@ -95,6 +95,23 @@ pub enum EvaluateError {
 impl From<ParamError> for EvaluateError {
     fn from(error: ParamError) -> EvaluateError {
         EvaluateError::Stage(StageError::Param(error))
+    }
+}
+
+impl From<EvaluateError> for FitError {
+    /// The error where measuring is a part of fitting.
+    fn from(error: EvaluateError) -> FitError {
+        let hint = error.hint();
+        let unlearnable = |uid: Uid, reason: String| FitError::Unlearnable { uid, reason, hint };
+        match error {
+            EvaluateError::Stage(cause) => FitError::Stage(cause),
+            EvaluateError::Data(cause) => FitError::Data(cause),
+            EvaluateError::NoRows { uid } => unlearnable(uid, "there are no rows to measure on".to_owned()),
+            EvaluateError::NoWeight { uid } => unlearnable(uid, "no row has a weight above 0".to_owned()),
+            EvaluateError::NoSuchLabel { uid, label, .. } => {
+                unlearnable(uid, format!("no row has the label that `metricLabel` asks for: {label}"))
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@
 #![allow(clippy::float_cmp, reason = "which step is taken hangs on exact comparisons, in Breeze as here")]
 
 mod arithmetic;
+mod asking;
 mod dense;
 mod lbfgs;
 mod lbfgsb;
@@ -25,6 +26,7 @@ mod line_search;
 mod owlqn;
 
 pub use arithmetic::{dot, norm2};
+pub use asking::{Asking, asking};
 pub use lbfgs::Lbfgs;
 pub use lbfgsb::Lbfgsb;
 pub use owlqn::Owlqn;
@@ -243,17 +245,22 @@ impl<F: DiffFunction, M: Method> Iterations<F, M> {
     /// After a failed search the same state comes again, as Breeze counts it in its history.
     ///
     /// # Errors
-    /// Those of the function; the minimisation cannot go on after one.
+    /// Those of the function; asked again, the minimisation takes the same step from its beginning.
     pub fn next_state(&mut self) -> Result<Option<&State>, F::Error> {
         if self.ended.is_some() {
             return Ok(None);
         }
         let next = match self.state.take() {
             None => self.initial_state()?,
-            Some(state) => self.advance(state)?,
+            Some(state) => self.advance(&state).inspect_err(|_| self.state = Some(state))?,
         };
         self.ended = self.converged(&next);
         Ok(Some(self.state.insert(next)))
+    }
+
+    /// The function.
+    pub fn function_mut(&mut self) -> &mut F {
+        &mut self.f.f
     }
 
     /// The last state that was computed.
@@ -284,8 +291,8 @@ impl<F: DiffFunction, M: Method> Iterations<F, M> {
         Ok(State { x, value, gradient, adjusted_value, adjusted_gradient, iteration, search_failed: false })
     }
 
-    fn advance(&mut self, state: State) -> Result<State, F::Error> {
-        match self.find_step(&state) {
+    fn advance(&mut self, state: &State) -> Result<State, F::Error> {
+        match self.find_step(state) {
             Ok(x) => {
                 let next = self.evaluate(x, state.iteration + 1)?;
                 self.method.remember(
@@ -298,11 +305,11 @@ impl<F: DiffFunction, M: Method> Iterations<F, M> {
                 Ok(next)
             }
             Err(SearchError::Evaluation(error)) => Err(error),
-            Err(SearchError::NoStep(_)) if self.failed_once => Ok(State { search_failed: true, ..state }),
+            Err(SearchError::NoStep(_)) if self.failed_once => Ok(State { search_failed: true, ..state.clone() }),
             Err(SearchError::NoStep(_)) => {
                 self.failed_once = true;
                 self.memory = self.method.forget(state.x.len());
-                Ok(state)
+                Ok(state.clone())
             }
         }
     }

@@ -130,6 +130,22 @@ impl LossPass {
         LossPass { setting: setting.clone(), coefficients, offsets: setting.offsets(x), sums }
     }
 
+    fn add_batch(&mut self, batch: &InstanceBatch<'_>) {
+        match (self.setting.divides, self.setting.is_multinomial) {
+            (true, true) => self.add::<DivideFeature>(batch),
+            (true, false) => self.add::<DivideProduct>(batch),
+            (false, _) => self.add::<Multiply>(batch),
+        }
+    }
+
+    fn merge(&mut self, later: LossPass) {
+        let (sums, later) = (&mut self.sums, later.sums);
+        sums.loss += later.loss;
+        sums.weight += later.weight;
+        sums.multipliers.iter_mut().zip(later.multipliers).for_each(|(sum, later)| *sum += later);
+        sums.gradient.iter_mut().zip(later.gradient).for_each(|(sum, later)| *sum += later);
+    }
+
     fn add<A: Arithmetic>(&mut self, batch: &InstanceBatch<'_>) {
         match batch.features.dense_block() {
             Some(block) => self.add_block::<A>(&block, batch),
@@ -462,25 +478,43 @@ fn divide(values: &mut [OfRows], sums: &OfRows) {
     }
 }
 
-impl Aggregate for LossPass {
+/// Several evaluations over the same rows.
+///
+/// Rows go through all of them piece by piece, so that a piece is fetched from memory once. An evaluation sees its rows in the same
+/// order as alone, so its bits are the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct LossPasses {
+    passes: Vec<LossPass>,
+}
+
+/// So much of the features stays in a core's own cache while the evaluations take turns.
+const PIECE_BYTES: usize = 64 << 10;
+
+impl LossPasses {
+    /// How many rows of a batch go through all evaluations before the next ones do: whole tiles.
+    fn piece_rows(&self, n_rows: usize) -> usize {
+        let [pass, _, ..] = self.passes.as_slice() else { return n_rows.max(1) };
+        let row_bytes = size_of::<f64>() * pass.setting.n_features().max(1);
+        (PIECE_BYTES / row_bytes / TILE_ROWS).max(1) * TILE_ROWS
+    }
+}
+
+impl Aggregate for LossPasses {
     const NAME: &'static str = "logistic loss and gradient";
 
     fn update(&mut self, rows: &RecordBatch) -> Result<(), DatasetError> {
-        let batch = InstanceBatch::of(rows);
-        match (self.setting.divides, self.setting.is_multinomial) {
-            (true, true) => self.add::<DivideFeature>(&batch),
-            (true, false) => self.add::<DivideProduct>(&batch),
-            (false, _) => self.add::<Multiply>(&batch),
+        let n_rows = rows.num_rows();
+        let piece_rows = self.piece_rows(n_rows);
+        for start in (0..n_rows).step_by(piece_rows) {
+            let piece = rows.slice(start, piece_rows.min(n_rows - start));
+            let batch = InstanceBatch::of(&piece);
+            self.passes.iter_mut().for_each(|pass| pass.add_batch(&batch));
         }
         Ok(())
     }
 
-    fn merge(&mut self, later: LossPass) {
-        let (sums, later) = (&mut self.sums, later.sums);
-        sums.loss += later.loss;
-        sums.weight += later.weight;
-        sums.multipliers.iter_mut().zip(later.multipliers).for_each(|(sum, later)| *sum += later);
-        sums.gradient.iter_mut().zip(later.gradient).for_each(|(sum, later)| *sum += later);
+    fn merge(&mut self, later: LossPasses) {
+        self.passes.iter_mut().zip(later.passes).for_each(|(pass, later)| pass.merge(later));
     }
 }
 
@@ -530,6 +564,29 @@ impl Objective {
     pub fn start(&self) -> &[f64] {
         &self.start
     }
+
+    /// The value at `x` once `pass` has seen all rows; the gradient goes to `gradient`.
+    fn finish(&self, pass: LossPass, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let n_coefficients = pass.coefficients.len();
+        let loss = pass.finish(gradient);
+        let add = |l2: &L2| l2.add(&x[..n_coefficients], self.setting.n_sets, &mut gradient[..n_coefficients]);
+        loss + self.l2.as_ref().map_or(0.0, add)
+    }
+}
+
+/// Value and gradient of each function at its point, in one pass over the instances, which are the same for all.
+pub(super) fn evaluate_together(
+    instances: &Dataset,
+    points: &[(&Objective, &[f64])],
+) -> Result<Vec<(f64, Vec<f64>)>, DatasetError> {
+    let passes = points.iter().map(|(objective, x)| LossPass::at(&objective.setting, x)).collect();
+    let done = instances.aggregate(LossPasses { passes })?.passes;
+    let finish = |(pass, (objective, x)): (LossPass, &(&Objective, &[f64]))| {
+        let mut gradient = vec![0.0; x.len()];
+        let value = objective.finish(pass, x, &mut gradient);
+        (value, gradient)
+    };
+    Ok(done.into_iter().zip(points).map(finish).collect())
 }
 
 impl DiffFunction for Objective {
@@ -540,14 +597,10 @@ impl DiffFunction for Objective {
     fn value_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DatasetError> {
         let n_variables = self.start.len();
         assert_eq!((x.len(), gradient.len()), (n_variables, n_variables), "one number for each variable");
-        let pass = self.instances.aggregate(LossPass::at(&self.setting, x))?;
-        let n_coefficients = pass.coefficients.len();
-        let loss = pass.finish(gradient);
-        let penalty = self
-            .l2
-            .as_ref()
-            .map_or(0.0, |l2| l2.add(&x[..n_coefficients], self.setting.n_sets, &mut gradient[..n_coefficients]));
-        Ok(loss + penalty)
+        let mut told = evaluate_together(&self.instances, &[(self, x)])?;
+        let (value, slopes) = told.pop().expect("one point has one value");
+        gradient.copy_from_slice(&slopes);
+        Ok(value)
     }
 }
 

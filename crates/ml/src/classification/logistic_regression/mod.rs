@@ -5,7 +5,7 @@
 //! 1. `instances`: the rows are checked, reduced to features, label and weight, and kept for the passes to come;
 //! 2. one pass gives mean and deviation of the features and the weight of each label;
 //! 3. `problem` makes of them the start, the bounds and the `loss` to minimise, in scaled variables;
-//! 4. [`optim`](crate::optim) minimises, a pass per evaluation;
+//! 4. [`optim`](crate::optim) minimises, a pass per evaluation; fits that differ in parameters only share their passes;
 //! 5. `problem` takes the variables back to the scale of the features.
 //!
 //! `model` and `scorer` apply the result, `summary` measures it.
@@ -33,6 +33,7 @@ use ognivo_data::vector::Vector;
 use ognivo_data::version::SparkVersion;
 
 use self::instances::{InstanceSummary, check_columns, instances};
+use self::loss::evaluate_together;
 use self::model::output_fields;
 use self::params::{
     ELASTIC_NET_PARAM, FAMILY, FEATURES_COL, FIT_INTERCEPT, LABEL_COL, LOWER_BOUNDS_ON_COEFFICIENTS,
@@ -41,8 +42,9 @@ use self::params::{
 };
 use self::problem::{Minimiser, Problem, Solution};
 use crate::columns::{input_column, with_columns};
-use crate::optim::{Iterations, Lbfgs, Lbfgsb, Method, Owlqn, Stopping};
-use crate::param::Params;
+use crate::optim::{Asking, Lbfgs, Lbfgsb, Owlqn, Stopping, asking};
+use crate::param::{ParamError, Params};
+use crate::param_map::ParamMap;
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{Configured, Estimator, FitError, Stage, StageError, Transformer};
 
@@ -227,7 +229,7 @@ impl LogisticRegression {
     /// # Errors
     /// Those of [`fit`](LogisticRegression::fit).
     pub fn objective(&self, data: &Dataset) -> Result<Objective, FitError> {
-        let (instances, seen, n_declared) = self.prepare(data)?;
+        let Prepared { instances, seen, n_declared } = self.prepare(data)?;
         Ok(self.objective_of(&Problem::new(&self.params, &seen, n_declared)?, &instances))
     }
 
@@ -237,23 +239,51 @@ impl LogisticRegression {
     /// [`FitError`]: wrong columns or parameters, a row that cannot be used, labels that are not classes, bounds or thresholds of
     /// the wrong shape, no rows.
     pub fn fit(&self, data: &Dataset) -> Result<LogisticRegressionModel, FitError> {
-        let (instances, seen, n_declared) = self.prepare(data)?;
-        let problem = Problem::new(&self.params, &seen, n_declared)?;
-        let (solution, history) = match problem.only_label() {
-            Some(label) => problem.without_training(label),
-            None => self.minimise(&problem, &instances)?,
+        let models = fit_together(&[self], &self.prepare(data)?, &|_, error| error)?;
+        Ok(models.into_iter().next().expect("one estimator has one model"))
+    }
+
+    /// [`fit`](LogisticRegression::fit) once for each of `maps`, with its values; in the same order.
+    ///
+    /// Rows are checked, kept in memory and summarised once for all maps that name the same columns, and a pass over them evaluates the
+    /// loss of every fit that still goes on. The models have the bits of those that are fitted alone.
+    ///
+    /// # Errors
+    /// As [`fit`](LogisticRegression::fit), and a map with a parameter or value that it does not take.
+    pub fn fit_many(&self, data: &Dataset, maps: &[ParamMap]) -> Result<Vec<LogisticRegressionModel>, FitError> {
+        let with_values = |map: &ParamMap| {
+            let mut copy = self.clone();
+            map.apply(&mut copy)?;
+            params::check(&copy.params)?;
+            Ok(copy)
         };
-        Ok(self.model(problem, solution, history, instances))
+        let estimators = maps.iter().map(with_values).collect::<Result<Vec<_>, ParamError>>()?;
+        let mut models: Vec<Option<LogisticRegressionModel>> = maps.iter().map(|_| None).collect();
+        while let Some(first) = models.iter().position(Option::is_none) {
+            let reads_the_same = |&at: &usize| models[at].is_none() && estimators[at].reads_as(&estimators[first]);
+            let alike: Vec<usize> = (0..maps.len()).filter(reads_the_same).collect();
+            let group: Vec<&LogisticRegression> = alike.iter().map(|&at| &estimators[at]).collect();
+            let prepared = group[0].prepare(data)?;
+            let fitted = fit_together(&group, &prepared, &|at, error| error.with(maps[alike[at]].to_string()))?;
+            alike.iter().zip(fitted).for_each(|(&at, model)| models[at] = Some(model));
+        }
+        Ok(models.into_iter().map(|model| model.expect("every map was fitted")).collect())
+    }
+
+    /// Whether the fit of `other` sees the same instances.
+    fn reads_as(&self, other: &LogisticRegression) -> bool {
+        let columns = |params: &Params| (params.get(FEATURES_COL), params.get(LABEL_COL), params.find(WEIGHT_COL));
+        columns(&self.params) == columns(&other.params)
     }
 
     /// The instances, their statistics, and how many labels the label column's attribute tells.
-    fn prepare(&self, data: &Dataset) -> Result<(Dataset, InstanceSummary, Option<usize>), FitError> {
+    fn prepare(&self, data: &Dataset) -> Result<Prepared, FitError> {
         params::check(&self.params).map_err(StageError::Param)?;
         let instances = instances(&self.params, data)?;
         let seen = instances.aggregate(InstanceSummary::default())?;
         let (_, label) = input_column(self.params.uid(), data.schema(), &self.params.get(LABEL_COL))?;
         let n_declared = Attribute::of(label).and_then(|label| label.n_values());
-        Ok((instances, seen, n_declared))
+        Ok(Prepared { instances, seen, n_declared })
     }
 
     fn objective_of(&self, problem: &Problem<'_>, instances: &Dataset) -> Objective {
@@ -262,19 +292,18 @@ impl LogisticRegression {
         Objective { instances: instances.clone(), l2: problem.l2(), setting, start }
     }
 
-    fn minimise(&self, problem: &Problem<'_>, instances: &Dataset) -> Result<(Solution, Vec<f64>), FitError> {
-        let mut objective = self.objective_of(problem, instances);
+    /// The minimisation that ends at the solution.
+    fn minimisation(&self, problem: &Problem<'_>, start: Vec<f64>) -> Box<dyn Asking> {
         let stopping = Stopping {
             max_iter: self.params.get(MAX_ITER) as usize,
             tolerance: self.params.get(TOL),
             breeze: self.params.version().into(),
         };
-        let (x, history) = match problem.minimiser() {
-            Minimiser::Lbfgs => run(&mut objective, Lbfgs::default(), stopping),
-            Minimiser::Owlqn { l1 } => run(&mut objective, Owlqn::new(l1), stopping),
-            Minimiser::Lbfgsb { lower, upper } => run(&mut objective, Lbfgsb::new(lower, upper), stopping),
-        }?;
-        Ok((problem.solution(&objective.setting, x), history))
+        match problem.minimiser() {
+            Minimiser::Lbfgs => asking(Lbfgs::default(), start, stopping),
+            Minimiser::Owlqn { l1 } => asking(Owlqn::new(l1), start, stopping),
+            Minimiser::Lbfgsb { lower, upper } => asking(Lbfgsb::new(lower, upper), start, stopping),
+        }
     }
 
     fn model(
@@ -309,20 +338,70 @@ impl LogisticRegression {
     }
 }
 
-/// The last point and the objective at every state.
-fn run<M: Method>(
-    objective: &mut Objective,
-    method: M,
-    stopping: Stopping,
-) -> Result<(Vec<f64>, Vec<f64>), DatasetError> {
-    let start = objective.start.clone();
-    let mut states = Iterations::new(objective, method, start, stopping);
-    let mut history = Vec::new();
-    while let Some(state) = states.next_state()? {
-        history.push(state.adjusted_value);
+/// What a fit has learned before it minimises.
+struct Prepared {
+    instances: Dataset,
+    seen: InstanceSummary,
+    /// How many labels the label column's attribute tells.
+    n_declared: Option<usize>,
+}
+
+/// A fit that minimises.
+struct Fit {
+    objective: Objective,
+    minimisation: Box<dyn Asking>,
+}
+
+/// Fits estimators that see the same instances; `of` says of an error which estimator's it is.
+fn fit_together(
+    estimators: &[&LogisticRegression],
+    prepared: &Prepared,
+    of: &dyn Fn(usize, FitError) -> FitError,
+) -> Result<Vec<LogisticRegressionModel>, FitError> {
+    let Prepared { instances, seen, n_declared } = prepared;
+    let mut problems = Vec::with_capacity(estimators.len());
+    for (at, estimator) in estimators.iter().enumerate() {
+        problems.push(Problem::new(&estimator.params, seen, *n_declared).map_err(|error| of(at, error))?);
     }
-    let last = states.state().expect("the start is a state");
-    Ok((last.x.clone(), history))
+    let fit = |(estimator, problem): (&&LogisticRegression, &Problem<'_>)| {
+        if problem.only_label().is_some() {
+            return None;
+        }
+        let objective = estimator.objective_of(problem, instances);
+        let minimisation = estimator.minimisation(problem, objective.start.clone());
+        Some(Fit { objective, minimisation })
+    };
+    let mut fits: Vec<Option<Fit>> = estimators.iter().zip(&problems).map(fit).collect();
+    minimise_together(instances, fits.iter_mut().flatten().collect())?;
+    let fitted = estimators.iter().zip(problems).zip(fits);
+    let model = |((estimator, problem), fit): ((&&LogisticRegression, Problem<'_>), Option<Fit>)| {
+        let (solution, history) = match (fit, problem.only_label()) {
+            (Some(fit), _) => {
+                let last = fit.minimisation.state().expect("the start is a state");
+                (problem.solution(&fit.objective.setting, last.x.clone()), fit.minimisation.history().to_vec())
+            }
+            (None, label) => problem.without_training(label.expect("who does not train has one label")),
+        };
+        estimator.model(problem, solution, history, instances.clone())
+    };
+    Ok(fitted.map(model).collect())
+}
+
+/// Minimises all; a pass over the instances evaluates what every minimisation wants that still goes on.
+fn minimise_together(instances: &Dataset, mut fits: Vec<&mut Fit>) -> Result<(), DatasetError> {
+    loop {
+        let wanted: Vec<Option<Vec<f64>>> = fits.iter_mut().map(|fit| fit.minimisation.wanted()).collect();
+        let points: Vec<(&Objective, &[f64])> =
+            fits.iter().zip(&wanted).filter_map(|(fit, x)| Some((&fit.objective, x.as_deref()?))).collect();
+        if points.is_empty() {
+            return Ok(());
+        }
+        let mut told = evaluate_together(instances, &points)?.into_iter();
+        for (fit, _) in fits.iter_mut().zip(&wanted).filter(|(_, x)| x.is_some()) {
+            let (value, gradient) = told.next().expect("every point has a value");
+            fit.minimisation.tell(value, gradient);
+        }
+    }
 }
 
 impl Configured for LogisticRegression {
@@ -348,6 +427,10 @@ impl Estimator for LogisticRegression {
     }
     fn fit(&self, data: &Dataset) -> Result<Box<dyn Transformer>, FitError> {
         Ok(Box::new(LogisticRegression::fit(self, data)?))
+    }
+    fn fit_many(&self, data: &Dataset, maps: &[ParamMap]) -> Result<Vec<Box<dyn Transformer>>, FitError> {
+        let models = LogisticRegression::fit_many(self, data, maps)?;
+        Ok(models.into_iter().map(|model| Box::new(model) as Box<dyn Transformer>).collect())
     }
     fn clone_box(&self) -> Box<dyn Estimator> {
         Box::new(self.clone())
