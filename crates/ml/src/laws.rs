@@ -13,6 +13,7 @@ use ognivo_data::dataset::{Dataset, Executor};
 use ognivo_data::outcome::{Fate, Fates, Outcome};
 use ognivo_data::version::SparkVersion;
 
+use crate::param_map::ParamMap;
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{BoundStage, Estimator, Stage, Transformer};
 
@@ -47,6 +48,7 @@ pub fn transformer_laws(stage: &dyn Transformer, rows: &RecordBatch) {
 /// 1. The same data give the same model, bit by bit: fitted again, on each of `executors`, and with the rows of each
 ///    partition cut into other batches.
 /// 2. The model has the estimator's uid, and its columns are those that were announced before the fit.
+/// 3. Fits that go together give, bit by bit, what each gives alone.
 ///
 /// # Panics
 /// When a law is broken, or a fit fails.
@@ -64,6 +66,12 @@ pub fn estimator_laws(estimator: &dyn Estimator, data: &Dataset, executors: &[Ar
     for n_rows in [1, 5, 1000] {
         let model = fit(estimator, &in_batches_of(data, n_rows));
         assert_eq!(saved(model.as_ref()), bits, "{name}: the model does not depend on batches of {n_rows} rows");
+    }
+    let together = estimator.fit_many(data, &[ParamMap::new(), ParamMap::new()]);
+    let together = together.unwrap_or_else(|error| panic!("{name}: fits together: {error}"));
+    assert_eq!(together.len(), 2, "{name}: there is a model for each map");
+    for model in together {
+        assert_eq!(saved(model.as_ref()), bits, "{name}: a fit among others is the fit alone");
     }
     let rows = all_rows(data);
     let announced = estimator.output_schema(&rows.schema()).expect("an estimator that was fitted takes the schema");

@@ -11,6 +11,7 @@ use ognivo_data::schema;
 use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
+use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
@@ -21,6 +22,7 @@ use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel, stage_path, stage_uids};
 use ognivo_ml::saved::{SavedError, SavedStage};
 use ognivo_ml::stage::Stage;
+use ognivo_ml::tuning::{CrossValidator, CrossValidatorModel, TrainValidationSplit, TrainValidationSplitModel};
 use ognivo_ml::uid::Uid;
 use serde_json::{Map, Value};
 
@@ -31,7 +33,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/spark")
 }
 
-fn text(path: impl AsRef<Path>) -> String {
+pub(crate) fn text(path: impl AsRef<Path>) -> String {
     let path = folder().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -172,7 +174,22 @@ pub(crate) fn saved(path: &str) -> SavedStage {
             saved = saved.with_child(child, stage);
         }
     }
+    for child in ["estimator", "evaluator", "bestModel"] {
+        let path = format!("{path}/{child}");
+        if folder().join(&path).is_dir() {
+            saved = saved.with_child(child.to_owned(), self::saved(&path));
+        }
+    }
     saved
+}
+
+/// Any evaluator of these tests from its saved form.
+fn read_evaluator(saved: &SavedStage) -> Result<Box<dyn Evaluator>, SavedError> {
+    Ok(match saved.class.as_str() {
+        BinaryClassificationEvaluator::CLASS => Box::new(BinaryClassificationEvaluator::from_saved(saved)?),
+        MulticlassClassificationEvaluator::CLASS => Box::new(MulticlassClassificationEvaluator::from_saved(saved)?),
+        other => panic!("no evaluator of these tests: {other}"),
+    })
 }
 
 /// Any stage of this crate from its saved form.
@@ -194,6 +211,12 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         StandardScaler::CLASS => StandardScaler::from_saved(saved)?.into(),
         StandardScalerModel::CLASS => StandardScalerModel::from_saved(saved)?.into(),
         VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),
+        CrossValidator::CLASS => CrossValidator::from_saved(saved, read_stage, read_evaluator)?.into(),
+        CrossValidatorModel::CLASS => CrossValidatorModel::from_saved(saved, read_stage, read_evaluator)?.into(),
+        TrainValidationSplit::CLASS => TrainValidationSplit::from_saved(saved, read_stage, read_evaluator)?.into(),
+        TrainValidationSplitModel::CLASS => {
+            TrainValidationSplitModel::from_saved(saved, read_stage, read_evaluator)?.into()
+        }
         other => panic!("no stage of these tests: {other}"),
     })
 }

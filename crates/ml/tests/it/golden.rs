@@ -47,6 +47,12 @@ fn normalizers_give_spark_s_vectors() {
 }
 
 #[test]
+fn tuners_find_and_fit_spark_s_best_setting() {
+    check_all("cross_validator", 4);
+    check_all("train_validation_split", 3);
+}
+
+#[test]
 fn pipelines_give_spark_s_rows() {
     check_all("pipeline", 4);
 }

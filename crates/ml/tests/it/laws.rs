@@ -7,6 +7,7 @@ use arrow_schema::{Field, Schema};
 use ognivo_data::dataset::{Dataset, LocalExecutor};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::LogisticRegression;
+use ognivo_ml::evaluation::BinaryClassificationEvaluator;
 use ognivo_ml::feature::HandleInvalid;
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
@@ -18,6 +19,7 @@ use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::laws::{estimator_laws, saved_laws, transformer_laws};
 use ognivo_ml::pipeline::Pipeline;
 use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
+use ognivo_ml::tuning::{CrossValidator, Language, ParamGridBuilder, TrainValidationSplit};
 
 use crate::fixtures::{dataset, executors, input, read_stage};
 
@@ -193,6 +195,33 @@ fn pipelines_keep_the_laws() {
     let model = pipeline().fit(&dataset(seen)).unwrap();
     transformer_laws(&model, &input("words_unseen"));
     saved_laws(&model.into(), read_stage, &dataset(input("words_unseen")));
+}
+
+#[test]
+fn tuners_keep_the_laws() {
+    let loans = input("loans");
+    for version in SparkVersion::ALL {
+        let regression = LogisticRegression::new().max_iter(3);
+        let grid = ParamGridBuilder::new().add_grid(&regression, "regParam", [0.5, 0.01]).build();
+        let evaluator = BinaryClassificationEvaluator::new().num_bins(0);
+        let cross = CrossValidator::new(regression.clone(), grid.clone(), evaluator.clone()).spark_version(version);
+        let split = TrainValidationSplit::new(regression, grid, evaluator).language(Language::Scala).spark_version(version);
+        estimator_laws(&cross, &partitioned(&loans), &executors());
+        estimator_laws(&split, &partitioned(&loans), &executors());
+        let stages: [Stage; 4] = [
+            cross.clone().into(),
+            split.clone().into(),
+            cross.collect_sub_models(true).fit(&dataset(loans.clone())).unwrap().into(),
+            split.collect_sub_models(true).fit(&dataset(loans.clone())).unwrap().into(),
+        ];
+        stages.iter().for_each(|stage| saved_laws(stage, read_stage, &dataset(loans.clone())));
+        let model = |stage: &Stage| match stage {
+            Stage::Transformer(model) => model.clone_box(),
+            Stage::Estimator(_) => panic!("it was fitted"),
+        };
+        transformer_laws(model(&stages[2]).as_ref(), &loans);
+        transformer_laws(model(&stages[3]).as_ref(), &loans);
+    }
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod pipeline;
 mod refusals;
 /// Logistic regression on more rows, and in the corners of its parameters.
 mod regressions;
+/// Tuners: folds, metrics of every setting, what is shared between them, and what cannot be tuned.
+mod tuning;
 
 /// The fixtures' tables and stages as values.
 mod fixtures;
