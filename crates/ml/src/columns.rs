@@ -91,7 +91,9 @@ fn named_columns(params: &Params, is_meant: impl Fn(&str) -> bool) -> Vec<String
     let mut columns = Vec::new();
     for spec in params.specs().iter().filter(|spec| is_meant(spec.name)) {
         match spec.kind {
-            ParamKind::String if spec.name.ends_with("Col") => columns.extend(params.find(Key::<String>::new(spec.name))),
+            ParamKind::String if spec.name.ends_with("Col") => {
+                columns.extend(params.find(Key::<String>::new(spec.name)))
+            }
             ParamKind::StringArray if spec.name.ends_with("Cols") => {
                 columns.extend(params.find(Key::<Vec<String>>::new(spec.name)).unwrap_or_default());
             }

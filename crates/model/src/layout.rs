@@ -52,6 +52,10 @@ pub enum Nested {
     Folder(&'static str),
     /// Folders `<prefix>0`, `<prefix>1`, …, as many as the metadata key says.
     Counted(&'static str, &'static str),
+    /// `subModels/fold0/0`, `subModels/fold0/1`, …, of a tuner's every fold and setting, when `persistSubModels` is true.
+    SubModelsOfFolds,
+    /// `subModels/0`, `subModels/1`, …, of a tuner's every setting, when `persistSubModels` is true.
+    SubModels,
 }
 
 /// Which stages hold further stages, and where: Spark class → folders, in the order in which they are read.
@@ -63,12 +67,17 @@ pub const NESTED: &[(&str, &[Nested])] = &[
     ("org.apache.spark.ml.tuning.CrossValidator", &[Nested::Folder("estimator"), Nested::Folder("evaluator")]),
     (
         "org.apache.spark.ml.tuning.CrossValidatorModel",
-        &[Nested::Folder("estimator"), Nested::Folder("evaluator"), Nested::Folder("bestModel")],
+        &[
+            Nested::Folder("estimator"),
+            Nested::Folder("evaluator"),
+            Nested::Folder("bestModel"),
+            Nested::SubModelsOfFolds,
+        ],
     ),
     ("org.apache.spark.ml.tuning.TrainValidationSplit", &[Nested::Folder("estimator"), Nested::Folder("evaluator")]),
     (
         "org.apache.spark.ml.tuning.TrainValidationSplitModel",
-        &[Nested::Folder("estimator"), Nested::Folder("evaluator"), Nested::Folder("bestModel")],
+        &[Nested::Folder("estimator"), Nested::Folder("evaluator"), Nested::Folder("bestModel"), Nested::SubModels],
     ),
     ("org.apache.spark.ml.classification.OneVsRest", &[Nested::Folder("classifier")]),
     (

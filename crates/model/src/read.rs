@@ -233,6 +233,17 @@ impl Reader<'_> {
                     // One more than there can be makes the first missing one the error.
                     children.extend((0..count.min(found + 1)).map(|position| format!("{prefix}{position}")));
                 }
+                Nested::SubModels if persists_sub_models(saved) => {
+                    children.extend(self.sub_models(saved, folder, "subModels"));
+                }
+                Nested::SubModelsOfFolds if persists_sub_models(saved) => {
+                    let n_folds = saved.param_map.get("numFolds").and_then(serde_json::Value::as_u64).unwrap_or(0);
+                    let found = self.listing.folders_in(&in_folder(folder, "subModels")).len() as u64;
+                    for fold in 0..n_folds.min(found + 1) {
+                        children.extend(self.sub_models(saved, folder, &format!("subModels/fold{fold}")));
+                    }
+                }
+                Nested::SubModels | Nested::SubModelsOfFolds => {}
             }
         }
         for child in &children {
@@ -242,6 +253,14 @@ impl Reader<'_> {
             }
         }
         Ok(children)
+    }
+
+    /// The folders of a tuner's models below `inside`, one for each setting; the first that is missing is the last here.
+    fn sub_models(&self, saved: &SavedStage, folder: &str, inside: &str) -> Vec<String> {
+        let maps = saved.param_map.get("estimatorParamMaps").and_then(serde_json::Value::as_array);
+        let found = self.listing.folders_in(&in_folder(folder, inside)).len();
+        let n_read = maps.map_or(0, Vec::len).min(found + 1);
+        (0..n_read).map(|setting| format!("{inside}/{setting}")).collect()
     }
 
     /// Folders of the stage that hold a table: every one that is not metadata or a stage and has Parquet files in it.
@@ -303,6 +322,11 @@ impl Reader<'_> {
 
 fn in_folder(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// Whether a tuner's directory holds the models of every setting.
+fn persists_sub_models(saved: &SavedStage) -> bool {
+    saved.extra.get("persistSubModels").and_then(serde_json::Value::as_bool).unwrap_or(false)
 }
 
 /// The folders of a pipeline's stages. A uid names a folder, so one that would lead elsewhere is refused.

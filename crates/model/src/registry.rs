@@ -19,6 +19,7 @@ use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 use ognivo_ml::saved::{SavedError, SavedStage};
 use ognivo_ml::stage::Stage;
+use ognivo_ml::tuning::{CrossValidator, CrossValidatorModel, TrainValidationSplit, TrainValidationSplitModel};
 
 use crate::load_error::{LoadError, Place};
 
@@ -166,6 +167,16 @@ impl Default for Registry {
         registry.add_simple(VectorAssembler::CLASS, VectorAssembler::from_saved);
         registry.add_simple(LogisticRegression::CLASS, LogisticRegression::from_saved);
         registry.add_simple(LogisticRegressionModel::CLASS, LogisticRegressionModel::from_saved);
+        macro_rules! add_tuners {
+            ($($tuner:ty),*) => {$(
+                registry.add(<$tuner>::CLASS, |saved, registry| {
+                    let stage = |child: &SavedStage| registry.stage(child);
+                    let evaluator = |child: &SavedStage| registry.evaluator(child);
+                    Ok(<$tuner>::from_saved(saved, stage, evaluator)?.into())
+                });
+            )*};
+        }
+        add_tuners!(CrossValidator, CrossValidatorModel, TrainValidationSplit, TrainValidationSplitModel);
         registry.add_evaluator(BinaryClassificationEvaluator::CLASS, BinaryClassificationEvaluator::from_saved);
         registry.add_evaluator(MulticlassClassificationEvaluator::CLASS, MulticlassClassificationEvaluator::from_saved);
         registry.add_evaluator(RegressionEvaluator::CLASS, RegressionEvaluator::from_saved);

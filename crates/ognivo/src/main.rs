@@ -20,6 +20,7 @@ mod stop_signals;
 mod stopwatch;
 mod stream;
 mod train;
+mod tuned;
 mod validate;
 mod wire;
 

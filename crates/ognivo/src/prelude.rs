@@ -16,5 +16,8 @@ pub use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
 pub use ognivo_ml::feature::vector_assembler::VectorAssembler;
 pub use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 pub use ognivo_ml::stage::{Configured, Estimator, Stage, Transformer};
+pub use ognivo_ml::tuning::{
+    CrossValidator, CrossValidatorModel, ParamGridBuilder, TrainValidationSplit, TrainValidationSplitModel,
+};
 
 pub use crate::models::Save;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, FileFailure};
 use crate::print::{table, thousands};
 use crate::train::Trained;
+use crate::tuned::Tuned;
 
 /// The run as one JSON object, the same that `train --output json` prints.
 pub(crate) fn to_json(trained: &Trained) -> Value {
@@ -24,6 +25,7 @@ pub(crate) fn to_json(trained: &Trained) -> Value {
         "metrics": metrics,
         "measuredOn": if trained.measured_on_training_rows { "training rows" } else { "test rows" },
         "model": trained.model_path,
+        "tuning": trained.tuned.as_ref().map(Tuned::to_json),
         "stages": stages_to_json(&trained.model),
         "iterations": trained.iterations,
         "objectiveHistory": trained.objective_history.iter().map(|&value| number(value)).collect::<Vec<_>>(),
@@ -48,7 +50,7 @@ fn stage_to_json(stage: &dyn Transformer) -> Value {
 }
 
 /// A double as JSON; NaN and the infinities as strings.
-fn number(value: f64) -> Value {
+pub(crate) fn number(value: f64) -> Value {
     if value.is_finite() {
         return json!(value);
     }
@@ -81,7 +83,8 @@ pub(crate) fn to_text(trained: &Trained, report: Option<&Path>) -> String {
         rows.push(("report", report.display().to_string()));
     }
     let lines: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
-    format!("trained {} with the numbers of Spark {}\n{}", trained.name, trained.version, table(&lines))
+    let grid = trained.tuned.as_ref().map(Tuned::to_text).unwrap_or_default();
+    format!("trained {} with the numbers of Spark {}\n{}{grid}", trained.name, trained.version, table(&lines))
 }
 
 /// What there is to say, each under its name.

@@ -81,7 +81,9 @@ fn search_job(
     let (training, held_out) = match &search.split {
         Some(split) => {
             let mut parts = prepared.random_split_weights(&split.weights, split.seed, job.version)?.into_iter();
-            let (Some(training), held_out) = (parts.next(), parts.next()) else { unreachable!("a split has two parts") };
+            let (Some(training), held_out) = (parts.next(), parts.next()) else {
+                unreachable!("a split has two parts")
+            };
             (training.cached()?, held_out)
         }
         None => (prepared, None),
@@ -92,7 +94,8 @@ fn search_job(
 
     line.step("searching");
     let varied = varied_pipeline(job, train, search, session)?;
-    let space = SearchSpace::new(search.columns.len(), &search.required, search.strategy, search.evaluator.is_larger_better());
+    let space =
+        SearchSpace::new(search.columns.len(), &search.required, search.strategy, search.evaluator.is_larger_better());
     let mut results = Results::open(job, search, &varied, &training)?;
     let folds = search.validate.folds(&training)?;
     let n_folds = folds.len();
@@ -131,8 +134,13 @@ fn search_job(
 }
 
 /// The pipeline of `train`, with what `into` names as the list that is varied.
-fn varied_pipeline(job: &Job, train: &TrainJob, search: &SearchJob, session: &Session) -> Result<VariedPipeline, Failure> {
-    let (pipeline, _) = train::pipeline_of(job, train, session)?;
+fn varied_pipeline(
+    job: &Job,
+    train: &TrainJob,
+    search: &SearchJob,
+    session: &Session,
+) -> Result<VariedPipeline, Failure> {
+    let pipeline = train::pipeline_to_vary(job, train, session)?;
     let position = position_of_stage(pipeline.stages(), &search.into.stage);
     let position = position.map_err(|message| Refusal::of_job(message, None))?;
     Ok(VariedPipeline::new(pipeline, position, &search.into.param, search.columns.clone())?)
@@ -147,7 +155,7 @@ struct Results {
 impl Results {
     fn open(job: &Job, search: &SearchJob, varied: &VariedPipeline, training: &Dataset) -> Result<Results, Failure> {
         let Some(path) = &search.results else { return Ok(Results { trials: Vec::new(), file: None }) };
-        let identity = identity(varied, training, search.evaluator.as_ref(), search.validate.configured())?;
+        let identity = identity(varied, training, search.evaluator.as_ref(), search.validate.estimator())?;
         let (file, trials) = ResultsFile::open(&job.base.join(path), &identity, &search.columns)?;
         Ok(Results { trials, file: Some(file) })
     }
@@ -165,7 +173,7 @@ fn try_sets(
     line: &ProgressLine,
 ) -> Result<bool, Failure> {
     let on_one_thread = search.on_one_thread();
-    line.expect("sets", space.n_sets(), results.trials.len() as u64);
+    line.count("sets", space.n_sets(), results.trials.len() as u64);
     loop {
         let sets = space.next_sets(&results.trials);
         if sets.is_empty() {
@@ -184,7 +192,8 @@ fn try_sets(
             line.advance();
             Ok(Some(trial))
         };
-        let tried = || sets.into_par_iter().with_max_len(1).map(try_set).collect::<Vec<Result<Option<Trial>, Failure>>>();
+        let tried =
+            || sets.into_par_iter().with_max_len(1).map(try_set).collect::<Vec<Result<Option<Trial>, Failure>>>();
         let tried: Vec<Option<Trial>> = session.pool().install(tried).into_iter().collect::<Result<_, Failure>>()?;
         let n_tried = tried.len();
         results.trials.extend(tried.into_iter().flatten());

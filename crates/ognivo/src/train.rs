@@ -1,7 +1,6 @@
 //! `ognivo train`: read, prepare, split, fit, evaluate, save, report.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use ognivo::models::{load_unfitted, save_model};
@@ -10,15 +9,18 @@ use ognivo_data::dataset::Dataset;
 use ognivo_ml::classification::LogisticRegressionModel;
 use ognivo_ml::evaluation::Evaluator;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
-use ognivo_ml::stage::{Configured, Stage};
+use ognivo_ml::stage::{Estimator, Stage, Transformer};
 
 use crate::cli::{Cli, JobArgs, Output};
 use crate::failure::{Failure, Refusal};
+use crate::job::complaint::Complaint;
 use crate::job::job::{Job, PipelineJob, SplitJob, TrainJob};
 use crate::job::resolve::{position_of_stage, read_job};
+use crate::job::tune::Tuner;
 use crate::observed::ObservedExecutor;
 use crate::progress_line::ProgressLine;
 use crate::stopwatch::Stopwatch;
+use crate::tuned::{self, Tuned};
 use crate::{print, report, wire};
 
 /// What a training run came to.
@@ -33,8 +35,10 @@ pub(crate) struct Trained {
     pub(crate) metrics: Vec<(String, f64)>,
     /// Whether the metrics were measured on the rows that trained, for want of others.
     pub(crate) measured_on_training_rows: bool,
-    /// The fitted pipeline.
+    /// The fitted pipeline; the best one where settings were tried.
     pub(crate) model: PipelineModel,
+    /// How each setting did that was tried.
+    pub(crate) tuned: Option<Tuned>,
     /// Where it was saved.
     pub(crate) model_path: Option<String>,
     /// Objective at the start and after each iteration, of the last stage that was optimised.
@@ -96,28 +100,32 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
     watch.lap("read");
 
     line.step("fitting");
-    let (pipeline, n_stages_before) = pipeline_of(job, train, session)?;
-    let fitted = fit(&pipeline, n_stages_before, train.split.as_ref(), &prepared, job)?;
+    let what = what_to_fit(job, train, session)?;
+    let fitted = fit(what, train, &prepared, job, line)?;
+    if let Some(warning) = fitted.tuned.as_ref().and_then(|(_, tuned)| tuned.warning()) {
+        print::say(&format!("warning: {warning}"));
+    }
     counts.train = fitted.train.count()?;
     counts.test = fitted.test.as_ref().map_or(Ok(0), Dataset::count)?;
     watch.lap("fit");
 
     line.step("evaluating");
     let measured = fitted.test.as_ref().unwrap_or(&fitted.train);
-    let metrics = measure(&train.evaluate, &fitted.after_split, measured)?;
+    let metrics = measure(&train.evaluate, &fitted.pipeline, measured)?;
     watch.lap("evaluate");
 
     let measured_on_training_rows = fitted.test.is_none();
-    let model = match fitted.before_split {
-        Some(before) => before.then(fitted.after_split),
-        None => fitted.after_split,
-    };
     line.step("saving");
+    let whole = fitted.whole();
     let save = train.save.as_ref();
     let saved = save.map(|save| {
-        let saving = save_model(&model, &save.path, &job.base, job.version, save.overwrite);
+        let saving = save_model(whole.as_ref(), &save.path, &job.base, job.version, save.overwrite);
         session.runtime().block_on(saving)
     });
+    let model = match fitted.before_split {
+        Some(before) => before.then(fitted.pipeline),
+        None => fitted.pipeline,
+    };
     let model_path = saved.transpose()?.map(|location| location.to_string());
     watch.lap("save");
     let (objective_history, iterations) = match last_optimised(&model) {
@@ -134,49 +142,103 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
         objective_history,
         iterations,
         model,
+        tuned: fitted.tuned.map(|(_, tuned)| tuned),
         seconds: watch.seconds(),
     })
 }
 
-/// A pipeline that was fitted in two parts, or in one.
+/// What is fitted.
+enum ToFit {
+    /// A pipeline, of which so many stages are fitted before the rows are split.
+    Pipeline(Pipeline, usize),
+    /// A tuner that was saved.
+    Tuner(Tuner),
+}
+
+/// What was fitted in two parts, or in one.
 struct Fitted {
     before_split: Option<PipelineModel>,
-    after_split: PipelineModel,
+    /// What was fitted on the training rows: the pipeline, or the best one that a tuner found.
+    pipeline: PipelineModel,
+    /// The tuner's model, and how each setting did.
+    tuned: Option<(Box<dyn Transformer>, Tuned)>,
     train: Dataset,
     test: Option<Dataset>,
 }
 
+impl Fitted {
+    /// What is saved: what a PySpark script would have in its hands after the same fits.
+    ///
+    /// A pipeline gives a PipelineModel and a tuner its own model; where stages were fitted before the split they come first, and
+    /// the tuner's model is the last stage.
+    fn whole(&self) -> Box<dyn Transformer> {
+        let last = self.tuned.as_ref().map(|(model, _)| model.clone_box());
+        match (&self.before_split, last) {
+            (None, None) => Box::new(self.pipeline.clone()),
+            (None, Some(tuner)) => tuner,
+            (Some(before), None) => Box::new(before.clone().then(self.pipeline.clone())),
+            (Some(before), Some(tuner)) => {
+                let uid = tuner.uid().clone();
+                Box::new(before.clone().then(PipelineModel::new(uid, vec![tuner])))
+            }
+        }
+    }
+}
+
 /// Fits the stages before the split on all rows and the others on the training rows.
-fn fit(
-    pipeline: &Pipeline,
-    n_stages_before: usize,
-    split: Option<&SplitJob>,
-    rows: &Dataset,
-    job: &Job,
-) -> Result<Fitted, Failure> {
-    let Some(split) = split else {
-        return Ok(Fitted { before_split: None, after_split: pipeline.fit(rows)?, train: rows.clone(), test: None });
-    };
-    let (before, after) = pipeline.split_at(n_stages_before);
-    let (before_split, rows) = match n_stages_before {
-        0 => (None, rows.clone()),
-        _ => {
-            // The rest of the pipeline must fit before anything is read: its columns are checked with the whole.
-            pipeline.output_schema(rows.schema())?;
-            let model = before.fit(rows)?;
-            let rows = model.transform(rows)?;
-            (Some(model), rows)
+fn fit(what: ToFit, train: &TrainJob, rows: &Dataset, job: &Job, line: &ProgressLine) -> Result<Fitted, Failure> {
+    let (before_split, after, rows) = match what {
+        ToFit::Tuner(tuner) => (None, ToFit::Tuner(tuner), rows.clone()),
+        ToFit::Pipeline(pipeline, n_stages_before) => {
+            let (before_split, rows) = fit_before_split(&pipeline, n_stages_before, rows)?;
+            let (_, after) = pipeline.split_at(n_stages_before);
+            let after = match &train.tune {
+                Some(tune) => ToFit::Tuner(tune.tuner(&after, job.version).map_err(refused)?),
+                None => ToFit::Pipeline(after, 0),
+            };
+            (before_split, after, rows)
         }
     };
+    let (train, test) = split(train.split.as_ref(), &rows, job)?;
+    let (pipeline, tuned) = match after {
+        ToFit::Pipeline(pipeline, _) => (pipeline.fit(&train)?, None),
+        ToFit::Tuner(tuner) => {
+            let (model, best, tuned) = tuned::fit(&tuner, &train, &|progress| line.tuning(progress))?;
+            (best, Some((model, tuned)))
+        }
+    };
+    Ok(Fitted { before_split, pipeline, tuned, train, test })
+}
+
+/// The model of the first stages, fitted on all rows, and the rows after it.
+fn fit_before_split(
+    pipeline: &Pipeline,
+    n_stages: usize,
+    rows: &Dataset,
+) -> Result<(Option<PipelineModel>, Dataset), Failure> {
+    if n_stages == 0 {
+        return Ok((None, rows.clone()));
+    }
+    // The rest of the pipeline must fit before anything is read: its columns are checked with the whole.
+    pipeline.output_schema(rows.schema())?;
+    let (before, _) = pipeline.split_at(n_stages);
+    let model = before.fit(rows)?;
+    let rows = model.transform(rows)?;
+    Ok((Some(model), rows))
+}
+
+/// The training rows, which are all rows without a split, and the test rows.
+fn split(split: Option<&SplitJob>, rows: &Dataset, job: &Job) -> Result<(Dataset, Option<Dataset>), Failure> {
+    let Some(split) = split else { return Ok((rows.clone(), None)) };
     let rows = match &split.select {
         Some(columns) => rows.select(&columns.iter().map(String::as_str).collect::<Vec<_>>())?,
-        None => rows,
+        None => rows.clone(),
     };
     let mut parts = rows.random_split_weights(&split.weights, split.seed, job.version)?.into_iter();
     let (Some(train), Some(test)) = (parts.next(), parts.next()) else {
         unreachable!("a split by two weights has two parts");
     };
-    Ok(Fitted { before_split, after_split: after.fit(&train)?, train, test: Some(test) })
+    Ok((train, Some(test)))
 }
 
 /// Metric and value of each evaluator, of `rows` scored by `model`.
@@ -202,29 +264,67 @@ fn title_among(evaluators: &[Box<dyn Evaluator>], evaluator: &dyn Evaluator) -> 
     if n_alike > 1 { format!("{title} ({})", evaluator.uid()) } else { title }
 }
 
-/// The pipeline of the job, and how many of its stages are fitted before the split.
-pub(crate) fn pipeline_of(job: &Job, train: &TrainJob, session: &Session) -> Result<(Pipeline, usize), Failure> {
+/// What the job asks to fit.
+fn what_to_fit(job: &Job, train: &TrainJob, session: &Session) -> Result<ToFit, Failure> {
     let n_stages_before = train.split.as_ref().map_or(0, |split| split.n_stages_before);
     match &train.pipeline {
-        PipelineJob::Stages(pipeline) => Ok((pipeline.clone(), n_stages_before)),
+        PipelineJob::Stages(pipeline) => Ok(ToFit::Pipeline(pipeline.clone(), n_stages_before)),
         PipelineJob::Load { path, after } => {
-            let mut pipeline = load_pipeline(path, &job.base, session)?;
-            pipeline.set_version(job.version);
-            let position = after.as_deref().map(|after| position_of_stage(pipeline.stages(), after)).transpose();
-            let n_stages_before = position.map_err(|message| Refusal::of_job(message, None))?.map_or(0, |at| at + 1);
-            Ok((pipeline, n_stages_before))
+            let mut estimator = session.runtime().block_on(load_unfitted(path, &job.base))?;
+            estimator.set_version(job.version);
+            match Tuner::of(estimator.as_ref()) {
+                Some(tuner) => tuner_of(tuner, train, after.as_deref()),
+                None => pipeline_of(estimator, train, after.as_deref()),
+            }
         }
     }
 }
 
-/// An unfitted pipeline that was saved; a lone estimator becomes a pipeline of one stage.
-fn load_pipeline(path: &str, base: &Path, session: &Session) -> Result<Pipeline, Failure> {
-    let estimator = session.runtime().block_on(load_unfitted(path, base))?;
-    let any: &dyn std::any::Any = estimator.as_ref();
-    match any.downcast_ref::<Pipeline>() {
-        Some(pipeline) => Ok(pipeline.clone()),
-        None => Ok(Pipeline::new([Stage::Estimator(estimator)])),
+/// The pipeline of the job, for a search that varies it.
+pub(crate) fn pipeline_to_vary(job: &Job, train: &TrainJob, session: &Session) -> Result<Pipeline, Failure> {
+    match what_to_fit(job, train, session)? {
+        ToFit::Pipeline(pipeline, _) => Ok(pipeline),
+        ToFit::Tuner(_) => {
+            let hint = Some("load the pipeline that it tunes".to_owned());
+            Err(Refusal::of_job("what is loaded is a tuner, and a search varies a pipeline", hint).into())
+        }
     }
+}
+
+/// A tuner that was saved is fitted as it is.
+fn tuner_of(tuner: Tuner, train: &TrainJob, after: Option<&str>) -> Result<ToFit, Failure> {
+    if train.tune.is_some() {
+        let hint = Some("leave `train.tune` out, or load the pipeline that it tunes".to_owned());
+        return Err(Refusal::of_job("what is loaded tunes already, and the job has a `train.tune` too", hint).into());
+    }
+    match after {
+        Some(_) => {
+            let hint = Some("leave `randomSplit.after` out".to_owned());
+            Err(Refusal::of_job("what is loaded is a tuner, whose stages cannot be split", hint).into())
+        }
+        None => Ok(ToFit::Tuner(tuner)),
+    }
+}
+
+/// A pipeline that was saved; a lone estimator becomes a pipeline of one stage.
+fn pipeline_of(estimator: Box<dyn Estimator>, train: &TrainJob, after: Option<&str>) -> Result<ToFit, Failure> {
+    let any: &dyn std::any::Any = estimator.as_ref();
+    let pipeline = match any.downcast_ref::<Pipeline>() {
+        Some(pipeline) => pipeline.clone(),
+        None => Pipeline::new([Stage::Estimator(estimator)]),
+    };
+    let position = after.map(|after| position_of_stage(pipeline.stages(), after)).transpose();
+    let n_stages_before = position.map_err(|message| Refusal::of_job(message, None))?.map_or(0, |at| at + 1);
+    if let Some(complaint) = train.tune.as_ref().and_then(|tune| tune.check(pipeline.stages(), n_stages_before).pop()) {
+        return Err(refused(complaint).into());
+    }
+    Ok(ToFit::Pipeline(pipeline, n_stages_before))
+}
+
+/// A complaint that only what was loaded could tell.
+fn refused(complaint: Complaint) -> Refusal {
+    let place = format!("line {}, column {}", complaint.at.line, complaint.at.column);
+    Refusal::of_job(format!("{place}: {}", complaint.message), complaint.hint)
 }
 
 /// Objective history and iterations of the last stage that an optimiser fitted.

@@ -43,9 +43,7 @@ impl Trial {
             (false, false) => mine.partial_cmp(&theirs).unwrap_or(Ordering::Equal),
             (mine, theirs) => mine.cmp(&theirs),
         };
-        by_metric
-            .then_with(|| self.set.n_columns().cmp(&other.set.n_columns()))
-            .then_with(|| self.set.cmp(&other.set))
+        by_metric.then_with(|| self.set.n_columns().cmp(&other.set.n_columns())).then_with(|| self.set.cmp(&other.set))
     }
 }
 

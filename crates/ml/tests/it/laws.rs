@@ -205,7 +205,8 @@ fn tuners_keep_the_laws() {
         let grid = ParamGridBuilder::new().add_grid(&regression, "regParam", [0.5, 0.01]).build();
         let evaluator = BinaryClassificationEvaluator::new().num_bins(0);
         let cross = CrossValidator::new(regression.clone(), grid.clone(), evaluator.clone()).spark_version(version);
-        let split = TrainValidationSplit::new(regression, grid, evaluator).language(Language::Scala).spark_version(version);
+        let split =
+            TrainValidationSplit::new(regression, grid, evaluator).language(Language::Scala).spark_version(version);
         estimator_laws(&cross, &partitioned(&loans), &executors());
         estimator_laws(&split, &partitioned(&loans), &executors());
         let stages: [Stage; 4] = [

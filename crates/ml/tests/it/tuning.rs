@@ -75,7 +75,11 @@ fn folds_hold_the_rows_of_spark_in_both_languages() {
             for (key, language) in LANGUAGES {
                 let folds = k_folds(&data, n_folds, seed, Sampling { version, language });
                 let expected: Vec<Vec<i64>> = numbers(&case[key], |ids| Some(numbers(ids, Value::as_i64)));
-                assert_eq!(folds.iter().map(|fold| ids(&fold.validation)).collect::<Vec<_>>(), expected, "{line} {key} {case}");
+                assert_eq!(
+                    folds.iter().map(|fold| ids(&fold.validation)).collect::<Vec<_>>(),
+                    expected,
+                    "{line} {key} {case}"
+                );
                 for fold in folds {
                     let mut both = [ids(&fold.train), ids(&fold.validation)].concat();
                     both.sort_unstable();
@@ -307,7 +311,8 @@ fn tuners_and_their_models_read_back_what_they_say() {
     let grid = ParamGridBuilder::new().add_grid(&regression, "regParam", [0.5, 0.1]).build();
     let evaluator = BinaryClassificationEvaluator::new();
     let cross = CrossValidator::new(regression.clone(), grid.clone(), evaluator.clone()).collect_sub_models(true);
-    let split = TrainValidationSplit::new(regression, grid, evaluator).language(Language::Scala).collect_sub_models(true);
+    let split =
+        TrainValidationSplit::new(regression, grid, evaluator).language(Language::Scala).collect_sub_models(true);
     let stages: Vec<Stage> = vec![
         cross.clone().into(),
         split.clone().into(),
@@ -341,9 +346,8 @@ fn directories_that_contradict_themselves_are_refused() {
         let error = crate::fixtures::read_stage(&saved).unwrap_err().to_string();
         assert!(error.contains(words), "`{words}` is not in: {error}");
     };
-    let entry = |change: fn(&mut Value)| {
-        move |saved: &mut SavedStage| change(&mut saved.param_map["estimatorParamMaps"][0][0])
-    };
+    let entry =
+        |change: fn(&mut Value)| move |saved: &mut SavedStage| change(&mut saved.param_map["estimatorParamMaps"][0][0]);
     refused(&entry(|entry| entry["parent"] = "LogisticRegression_0".into()), "no stage has the uid");
     refused(&entry(|entry| entry["name"] = "regPram".into()), "has no parameter: regPram");
     refused(&entry(|entry| entry["value"] = "much".into()), "is not JSON: much");

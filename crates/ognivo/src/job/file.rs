@@ -4,6 +4,7 @@
 //! what is not here, and `ognivo schema` prints it.
 
 use super::shape::{Field, Shape, optional, required};
+use super::tune::TunerKind;
 
 /// The whole file.
 pub(crate) const JOB: &[Field] = &[
@@ -28,7 +29,7 @@ const TRAIN: &[Field] = &[
         "split into training and test rows; all rows train when absent",
     ),
     required("pipeline", Shape::Pipeline, "the stages in order, or `{load: path}`"),
-    optional("tune", Shape::Open, "search for parameters by cross validation"),
+    optional("tune", Shape::Record(TUNE), "try settings of the stages, and keep the best"),
     optional("evaluate", Shape::Evaluators, "what to measure on the test rows"),
     optional("save", Shape::Record(SAVE), "where to save the fitted pipeline"),
     optional("report", Shape::Path, "where to write the report (HTML; the numbers as JSON beside it)"),
@@ -67,6 +68,29 @@ const RANDOM_SPLIT: &[Field] = &[
     optional("select", Shape::Texts, "columns that the split sees, in this order"),
 ];
 
+const TUNE: &[Field] = &[
+    CROSS_VALIDATOR,
+    TRAIN_VALIDATION_SPLIT,
+    required(
+        "paramGrid",
+        Shape::Grid,
+        "`Stage.parameter: [values]`, all combinations are tried; a stage that occurs twice is named by its uid",
+    ),
+    required("evaluator", Shape::Evaluator, "what to compare the settings by"),
+];
+
+const CROSS_VALIDATOR: Field = optional(
+    "CrossValidator",
+    Shape::Tuner(TunerKind::CrossValidator),
+    "measure on every fold, by a model of the other folds",
+);
+
+const TRAIN_VALIDATION_SPLIT: Field = optional(
+    "TrainValidationSplit",
+    Shape::Tuner(TunerKind::TrainValidationSplit),
+    "measure on a share of the rows, by a model of the others",
+);
+
 const SAVE: &[Field] = &[
     required("path", Shape::Path, "model directory"),
     optional("mode", Shape::Word(&["error", "overwrite"]), "what to do when it exists; default error"),
@@ -77,25 +101,29 @@ const SEARCH: &[Field] = &[
     optional("require", Shape::Texts, "columns that are in every set"),
     optional("strategy", Shape::Word(&["exhaustive", "forward", "backward"]), "how to search; default exhaustive"),
     required("into", Shape::Text, "the list parameter that is varied, such as VectorAssembler.inputCols"),
-    required("validate", Shape::Open, "CrossValidator or TrainValidationSplit with its parameters"),
+    required("validate", Shape::OneKey(&[CROSS_VALIDATOR, TRAIN_VALIDATION_SPLIT]), "what a set is judged on"),
     required("evaluator", Shape::Evaluator, "what to compare the sets by"),
-    optional(
-        "maxSets",
-        Shape::Integer(1),
-        "refuse a search that tries more sets than these; default 10000",
-    ),
+    optional("maxSets", Shape::Integer(1), "refuse a search that tries more sets than these; default 10000"),
     optional(
         "randomSplit",
         Shape::Record(HELD_OUT),
         "rows that no set sees, to measure the best one on; all rows are searched with when absent",
     ),
-    optional("results", Shape::Path, "file (JSON lines) that keeps what is known; a search that was stopped goes on from it"),
+    optional(
+        "results",
+        Shape::Path,
+        "file (JSON lines) that keeps what is known; a search that was stopped goes on from it",
+    ),
     optional("report", Shape::Path, "where to write the report"),
     optional("save", Shape::Record(SAVE), "where to save the best pipeline"),
 ];
 
 const HELD_OUT: &[Field] = &[
-    required("weights", Shape::Numbers, "shares of the rows to search with and of those to measure on, such as [0.8, 0.2]"),
+    required(
+        "weights",
+        Shape::Numbers,
+        "shares of the rows to search with and of those to measure on, such as [0.8, 0.2]",
+    ),
     required("seed", Shape::Integer(i64::MIN), "seed of the generator"),
 ];
 

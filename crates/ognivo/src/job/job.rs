@@ -11,6 +11,7 @@ use ognivo_ml::search::Strategy;
 
 use super::node::Node;
 use super::prepare::PrepareJob;
+use super::tune::{TuneJob, Tuner};
 
 /// A checked job.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct TrainJob {
     pub(crate) split: Option<SplitJob>,
     /// What is fitted.
     pub(crate) pipeline: PipelineJob,
+    /// What settings of it are tried.
+    pub(crate) tune: Option<TuneJob>,
     /// What is measured.
     pub(crate) evaluate: Vec<Box<dyn Evaluator>>,
     /// Where the model goes.
@@ -115,7 +118,7 @@ pub(crate) struct SearchJob {
     /// The list that is varied.
     pub(crate) into: IntoJob,
     /// What a set is judged on.
-    pub(crate) validate: Validator,
+    pub(crate) validate: Tuner,
     /// What sets are compared by.
     pub(crate) evaluator: Box<dyn Evaluator>,
     /// The rows that no set sees, to measure the best one on.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::file::JOB;
 use super::shape::{Field, LOAD, Shape};
 use super::stages;
+use super::tune::{LANGUAGE_DOC, LANGUAGES};
 
 /// The schema of the whole file, draft 2020-12.
 pub(crate) fn json_schema() -> Value {
@@ -59,6 +60,16 @@ fn of_shape(shape: Shape) -> Value {
             json!({"anyOf": [record(LOAD), {"type": "array", "items": named(stages)}]})
         }
         Shape::Evaluators => json!({"type": "array", "items": of_shape(Shape::Evaluator)}),
+        Shape::Tuner(kind) => {
+            let mut parameters: Map<String, Value> =
+                kind.specs().iter().map(|spec| (spec.name.to_owned(), parameter(spec))).collect();
+            parameters.insert("language".to_owned(), json!({"enum": LANGUAGES, "description": LANGUAGE_DOC}));
+            parameters.insert("uid".to_owned(), json!({"type": "string", "description": "name of the tuner"}));
+            json!({"type": ["object", "null"], "properties": parameters, "additionalProperties": false})
+        }
+        Shape::Grid => {
+            json!({"type": "object", "additionalProperties": {"type": "array", "minItems": 1}})
+        }
         Shape::Evaluator => named(stages::EVALUATORS.iter().map(|kind| (kind.name, kind.specs()))),
     }
 }

@@ -14,3 +14,4 @@ pub(crate) mod route;
 pub(crate) mod shape;
 pub(crate) mod stages;
 pub(crate) mod substitute;
+pub(crate) mod tune;

@@ -78,7 +78,8 @@ fn resolve(node: &Node, document: Node, base: PathBuf, stem: String, complaints:
     }
     let version = text(node, "sparkVersion").and_then(|text| text.parse().ok()).unwrap_or_default();
     let train = node.get("train").and_then(|train| resolve_train(train, version, complaints));
-    let search = node.get("search").and_then(|search| resolve_search(search, node, train.as_ref(), version, complaints));
+    let search =
+        node.get("search").and_then(|search| resolve_search(search, node, train.as_ref(), version, complaints));
     let job = Job {
         name: text(node, "name").unwrap_or(stem),
         version,

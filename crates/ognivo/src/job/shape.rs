@@ -9,6 +9,7 @@ use ognivo_data::version::SparkVersion;
 
 use super::complaint::Complaint;
 use super::node::{Entry, Node, Position, Value};
+use super::tune::TunerKind;
 use ognivo_data::quantity::parse_duration;
 
 /// What a value of the file must be.
@@ -52,6 +53,10 @@ pub(crate) enum Shape {
     Evaluators,
     /// One evaluator.
     Evaluator,
+    /// The parameters of a tuner.
+    Tuner(TunerKind),
+    /// `Stage.parameter: [values]`.
+    Grid,
 }
 
 /// One key of a record.
@@ -124,6 +129,12 @@ pub(crate) fn check(node: &Node, shape: Shape, name: &str, complaints: &mut Vec<
         Shape::Pipeline | Shape::Evaluators if !is_list(node) => wrong("a list, each item `- Name: {parameters}`"),
         Shape::Pipeline | Shape::Evaluators => node.items().iter().for_each(|item| check_named(item, name, complaints)),
         Shape::Evaluator => check_named(node, name, complaints),
+        Shape::Tuner(_) if !is_map(node) && node.value != Value::Null => wrong("a mapping of parameters"),
+        Shape::Grid if !is_map(node) => wrong("a mapping of `Stage.parameter` to lists of values"),
+        Shape::Grid => {
+            let not_lists = node.entries().iter().filter(|entry| !is_list(&entry.node));
+            complaints.extend(not_lists.map(|entry| must_be(&entry.node, &entry.key, "a list of values")));
+        }
         _ => {}
     }
 }

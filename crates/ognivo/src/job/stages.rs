@@ -18,7 +18,7 @@ use ognivo_ml::stage::Stage;
 use ognivo_ml::uid::Uid;
 
 use super::complaint::Complaint;
-use super::node::{Node, Position, Value};
+use super::node::{Entry, Node, Position, Value};
 use super::shape::unknown;
 
 /// A stage by the name of its Spark class.
@@ -82,7 +82,7 @@ pub(crate) fn read_stage(node: &Node, version: SparkVersion, complaints: &mut Ve
     };
     let mut stage = (kind.make)();
     stage.configured_mut().set_version(version);
-    read_params(stage.configured_mut().params_mut(), parameters, complaints);
+    read_params(stage.configured_mut().params_mut(), parameters, &[], complaints);
     Some(stage)
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn read_evaluator(
     };
     let mut evaluator = (kind.make)();
     evaluator.params_mut().set_version(version);
-    read_params(evaluator.params_mut(), parameters, complaints);
+    read_params(evaluator.params_mut(), parameters, &[], complaints);
     Some(evaluator)
 }
 
@@ -121,8 +121,15 @@ fn named(node: &Node) -> Option<(&str, Position, Option<&Node>)> {
     }
 }
 
-fn read_params(params: &mut Params, parameters: Option<&Node>, complaints: &mut Vec<Complaint>) {
+/// Sets parameters as `parameters` says; keys in `others` are for the caller.
+pub(crate) fn read_params(
+    params: &mut Params,
+    parameters: Option<&Node>,
+    others: &[&'static str],
+    complaints: &mut Vec<Complaint>,
+) {
     let entries = parameters.map(Node::entries).unwrap_or_default();
+    let is_own = |entry: &&Entry| !others.contains(&entry.key.as_str());
     // The uid first, so that complaints about the other parameters speak of the stage by its name.
     for entry in entries.iter().filter(|entry| entry.key == "uid") {
         match entry.node.text() {
@@ -130,8 +137,8 @@ fn read_params(params: &mut Params, parameters: Option<&Node>, complaints: &mut 
             _ => complaints.push(Complaint::new(entry.node.at, format!("not a uid: {}", entry.node.describe()))),
         }
     }
-    for entry in entries.iter().filter(|entry| entry.key != "uid") {
-        let known = || params.specs().iter().map(|spec| spec.name).chain(["uid"]);
+    for entry in entries.iter().filter(is_own).filter(|entry| entry.key != "uid") {
+        let known = || params.specs().iter().map(|spec| spec.name).chain(["uid"]).chain(others.iter().copied());
         if known().all(|name| name != entry.key) {
             complaints.push(unknown(entry.at, "parameter", &entry.key, known().collect::<Vec<_>>()));
         } else if let Err(error) = params.set_json(&entry.key, &entry.node.to_json()) {

@@ -33,7 +33,11 @@ impl ResultsFile {
     ///
     /// # Errors
     /// When the file cannot be used, or holds the trials of another search.
-    pub(super) fn open(path: &Path, identity: &Value, columns: &[String]) -> Result<(ResultsFile, Vec<Trial>), Failure> {
+    pub(super) fn open(
+        path: &Path,
+        identity: &Value,
+        columns: &[String],
+    ) -> Result<(ResultsFile, Vec<Trial>), Failure> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(FileFailure::of("make the folder", folder))?;
         }
@@ -81,12 +85,15 @@ impl ResultsFile {
         let found: Value = serde_json::from_slice(line).map_err(|_| self.not_results())?;
         let found = found.get("search").ok_or_else(|| self.not_results())?;
         let wanted = identity.as_object().expect("an identity is an object");
-        let unlike: Vec<&str> = wanted.iter().filter(|(key, value)| found.get(key) != Some(value)).map(|(key, _)| key.as_str()).collect();
+        let unlike: Vec<&str> =
+            wanted.iter().filter(|(key, value)| found.get(key) != Some(value)).map(|(key, _)| key.as_str()).collect();
         if unlike.is_empty() {
             return Ok(());
         }
-        let message = format!("{}: the results are of another search: {} differ", self.path.display(), unlike.join(", "));
-        Err(Refusal::of_job(message, Some("name another file in `search.results`, or remove this one".to_owned())).into())
+        let message =
+            format!("{}: the results are of another search: {} differ", self.path.display(), unlike.join(", "));
+        Err(Refusal::of_job(message, Some("name another file in `search.results`, or remove this one".to_owned()))
+            .into())
     }
 
     /// The trial in `line`; `None` when its columns are not among those of this search.

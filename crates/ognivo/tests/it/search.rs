@@ -106,7 +106,8 @@ fn a_stage_that_only_feeds_a_column_that_was_left_out_is_not_in_the_model() {
   strategy: forward
   save: {path: best}
 ";
-    let job = job("4.3", SPLIT, more).replace("int_rate, annual_inc, revol_util, sub_grade_index", "int_rate, sub_grade_index");
+    let job = job("4.3", SPLIT, more)
+        .replace("int_rate, annual_inc, revol_util, sub_grade_index", "int_rate, sub_grade_index");
     let found = search(&place, &job, &[]).json();
     let best = found["best"]["columns"].as_array().unwrap();
     let stages: Vec<&str> = found["stages"].as_array().unwrap().iter().map(|s| s["class"].as_str().unwrap()).collect();
@@ -174,7 +175,11 @@ fn the_results_of_another_search_are_refused() {
     for (from, to, words) in [
         ("regParam: 0.01", "regParam: 0.02", "the results are of another search: pipeline differ"),
         ("trainRatio: 0.75", "trainRatio: 0.5", "the results are of another search: validate differ"),
-        ("  pipeline:\n", "  prepare: [filter: int_rate > 10]\n  pipeline:\n", "the results are of another search: rows differ"),
+        (
+            "  pipeline:\n",
+            "  prepare: [filter: int_rate > 10]\n  pipeline:\n",
+            "the results are of another search: rows differ",
+        ),
     ] {
         let job = job("4.3", SPLIT, "  results: results.jsonl\n").replace(from, to);
         let ran = search(&place, &job, &[]);
@@ -186,9 +191,10 @@ fn the_results_of_another_search_are_refused() {
 #[test]
 fn a_search_that_is_stopped_prints_what_it_knows_and_goes_on_later() {
     let place = Workplace::new();
-    let columns: Vec<String> = ["int_rate", "annual_inc", "revol_util", "funded_amnt", "total_bal_il", "open_il_12m", "delinq_2yrs"]
-        .map(str::to_owned)
-        .into();
+    let columns: Vec<String> =
+        ["int_rate", "annual_inc", "revol_util", "funded_amnt", "total_bal_il", "open_il_12m", "delinq_2yrs"]
+            .map(str::to_owned)
+            .into();
     let job = job("4.3", FOLDS, "  results: results.jsonl\n")
         .replace("int_rate, annual_inc, revol_util, sub_grade_index", &columns.join(", "))
         .replace("maxIter: 5", "maxIter: 300, tol: 0.0");
@@ -224,7 +230,11 @@ fn wrong_searches_are_refused_before_a_row_is_read() {
     );
     for (from, to, words) in [
         ("revol_util, sub_grade_index]", "revol_utl, sub_grade_index]", "revol_utl"),
-        ("revol_util, sub_grade_index]", "revol_util, int_rate]", "a column is named twice in `search.columns`: int_rate"),
+        (
+            "revol_util, sub_grade_index]",
+            "revol_util, int_rate]",
+            "a column is named twice in `search.columns`: int_rate",
+        ),
         ("revol_util, sub_grade_index]", "label]", "column `label` is the label of stage `LogisticRegression_"),
         ("  into:", "  require: [int_rat]\n  into:", "a required column is not among `search.columns`: int_rat"),
         ("  into:", "  maxSets: 14\n  into:", "15 sets of columns are more than `search.maxSets` allows: 14"),
@@ -253,7 +263,9 @@ fn a_set_that_cannot_be_judged_is_told_and_never_best() {
     // `sub_grade` alone has labels among the rows to judge that those to learn from have not, and they are refused.
     let place = Workplace::new();
     let data = "x,kind,label\n".to_owned()
-        + &(0..200).map(|i| format!("{},{},{}\n", i % 7, if i == 63 { "rare" } else { "usual" }, i % 2)).collect::<String>();
+        + &(0..200)
+            .map(|i| format!("{},{},{}\n", i % 7, if i == 63 { "rare" } else { "usual" }, i % 2))
+            .collect::<String>();
     place.write("rows.csv", &data);
     let job = "version: 1
 train:

@@ -7,13 +7,13 @@ use ognivo_data::fault::nearest;
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::search::{SearchSpace, Strategy, VariedPipeline};
 
-use super::train::{position_of_stage, resolve_split};
-use super::tune::resolve_validator;
+use super::train::{position_of_stage, resolve_save, resolve_split};
 use super::{number, text};
 use crate::job::complaint::Complaint;
-use crate::job::job::{IntoJob, PipelineJob, SaveJob, SearchJob, TrainJob};
+use crate::job::job::{IntoJob, PipelineJob, SearchJob, TrainJob};
 use crate::job::node::Node;
 use crate::job::stages::read_evaluator;
+use crate::job::tune::read_validator;
 use crate::print::thousands;
 
 /// More sets than these are tried only when the job says so.
@@ -35,12 +35,11 @@ pub(super) fn resolve_search(
     let columns = resolve_columns(node, complaints);
     let required = resolve_required(node, &columns, complaints);
     let into = node.get("into").and_then(|into| resolve_into(into, complaints));
-    let validate = node.get("validate").and_then(|validate| resolve_validator(validate, version, complaints));
+    let validate = node.get("validate").and_then(|validate| read_validator(validate, version, complaints));
     let evaluator = node.get("evaluator").and_then(|evaluator| read_evaluator(evaluator, version, complaints));
     let split = node.get("randomSplit").and_then(|split| resolve_split(split, complaints));
-    let strategy = text(node, "strategy").and_then(|word| {
-        Strategy::ALL.iter().find(|(name, _)| *name == word).map(|(_, strategy)| *strategy)
-    });
+    let strategy = text(node, "strategy")
+        .and_then(|word| Strategy::ALL.iter().find(|(name, _)| *name == word).map(|(_, strategy)| *strategy));
     let search = SearchJob {
         required,
         strategy: strategy.unwrap_or(Strategy::Exhaustive),
@@ -50,7 +49,7 @@ pub(super) fn resolve_search(
         split,
         results: text(node, "results").map(PathBuf::from),
         report: text(node, "report").map(PathBuf::from),
-        save: node.get("save").map(SaveJob::read),
+        save: node.get("save").map(resolve_save),
         columns,
     };
     if search.columns.is_empty() {

@@ -15,12 +15,10 @@ use crate::job::job::{PipelineJob, SaveJob, SplitJob, TrainJob};
 use crate::job::node::Node;
 use crate::job::prepare::PrepareJob;
 use crate::job::stages::{read_evaluator, read_stage};
+use crate::job::tune::TuneJob;
 
 /// Reads `train`; `None` after complaints.
 pub(super) fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut Vec<Complaint>) -> Option<TrainJob> {
-    if let Some(tune) = node.get("tune") {
-        complaints.push(Complaint::new(tune.at, "this version of ognivo cannot tune yet: train.tune"));
-    }
     let mut prepare = PrepareJob::read(node.get("prepare"), complaints);
     if let Some(dropna) = node.get("dropna") {
         prepare.push_dropna(dropna);
@@ -33,21 +31,33 @@ pub(super) fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut
     let evaluate = node.get("evaluate").map(Node::items).unwrap_or_default();
     let evaluate = evaluate.iter().filter_map(|item| read_evaluator(item, version, complaints)).collect();
     let split = split_node.and_then(|split| resolve_split(split, complaints));
+    let tune_node = node.get("tune");
+    let tune = tune_node.and_then(|tune| TuneJob::read(tune, version, complaints));
     let (pipeline, n_stages_before) = pipeline?;
     let train = TrainJob {
         split: split.map(|split| SplitJob { n_stages_before, ..split }),
-        save: node.get("save").map(|save| SaveJob {
-            path: text(save, "path").unwrap_or_default(),
-            overwrite: text(save, "mode").as_deref() == Some("overwrite"),
-        }),
+        save: node.get("save").map(resolve_save),
         report: text(node, "report").map(PathBuf::from),
         read: read?,
         prepare,
         pipeline,
+        tune,
         evaluate,
     };
+    let n_before = complaints.len();
+    if let (Some(tune), PipelineJob::Stages(pipeline)) = (&train.tune, &train.pipeline) {
+        complaints.extend(tune.check(pipeline.stages(), n_stages_before));
+    }
+    if complaints.len() > n_before {
+        return None;
+    }
     check_columns(&train, node, version, complaints);
     Some(train)
+}
+
+pub(super) fn resolve_save(node: &Node) -> SaveJob {
+    let overwrite = text(node, "mode").as_deref() == Some("overwrite");
+    SaveJob { path: text(node, "path").unwrap_or_default(), overwrite }
 }
 
 /// Binds prepare steps and pipeline to the schema, where it is given, so that a missing column is found before a row is read.
@@ -61,9 +71,11 @@ fn check_columns(train: &TrainJob, node: &Node, version: SparkVersion, complaint
     let items = node.get("pipeline").map(Node::items).unwrap_or_default();
     let mut columns = prepared;
     let n_before = train.split.as_ref().map_or(0, |split| split.n_stages_before);
+    let mut columns_of_split = None;
     for (position, (stage, item)) in pipeline.stages().iter().zip(items).enumerate() {
         if position == n_before {
             columns = split_columns(train, node, columns, complaints);
+            columns_of_split = Some(columns.clone());
         }
         match stage.output_schema(&columns) {
             Ok(after) => columns = after,
@@ -72,6 +84,10 @@ fn check_columns(train: &TrainJob, node: &Node, version: SparkVersion, complaint
     }
     if n_before == pipeline.stages().len() {
         columns = split_columns(train, node, columns, complaints);
+    }
+    if let (Some(tune), Some(columns)) = (&train.tune, columns_of_split) {
+        let (_, tuned) = pipeline.split_at(n_before);
+        complaints.extend(tune.check_columns(&tuned, &columns, version));
     }
     check_evaluators(train, node, &columns, complaints);
 }
