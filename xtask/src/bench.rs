@@ -9,6 +9,7 @@
 //! 7. `grid`: cross validation of a grid, beside PySpark and scikit-learn.
 //! 8. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
 //! 9. `stream`: start to the first row, one trigger, memory, beside PySpark.
+//! 10. `search`: every set of nine columns, beside scikit-learn.
 //!
 //! Each round runs all programs once, beginning with another one each time, so that a change of the machine's speed
 //! meets all of them. A ratio is taken within a round; what is told is the median of the rounds, and the smallest and
@@ -24,6 +25,7 @@ mod peers;
 mod rounds;
 mod row;
 mod score;
+mod search;
 mod stream;
 mod tree;
 
@@ -63,6 +65,7 @@ const ALL: &[(&str, Measure)] = &[
     ("grid", grid::measure),
     ("score", score::measure),
     ("stream", stream::measure),
+    ("search", search::measure),
 ];
 
 const DEFAULT_ROUNDS: usize = 5;

@@ -24,6 +24,9 @@ pub const OUTPUT_COL: Key<String> = Key::new("outputCol");
 /// Names of the columns that are added.
 pub const OUTPUT_COLS: Key<Vec<String>> = Key::new("outputCols");
 
+/// Name of the column that is predicted.
+pub const LABEL_COL: Key<String> = Key::new("labelCol");
+
 /// The declaration of `inputCol`.
 pub const INPUT_COL_SPEC: ParamSpec = ParamSpec::new("inputCol", ParamKind::String, "input column");
 /// The declaration of `outputCol`.
@@ -65,6 +68,39 @@ pub fn column_pairs(params: &Params) -> Result<Vec<(String, String)>, ParamError
             Ok(inputs.into_iter().zip(outputs).collect())
         }
     }
+}
+
+/// The names of the columns that a stage with these parameters reads, as far as parameters name them.
+pub fn columns_read(params: &Params) -> Vec<String> {
+    named_columns(params, |name| !names_output(name))
+}
+
+/// The names of the columns that a stage with these parameters adds.
+pub fn columns_written(params: &Params) -> Vec<String> {
+    named_columns(params, names_output)
+}
+
+/// Spark calls a column that is added an output, or by what is predicted.
+fn names_output(param: &str) -> bool {
+    param.starts_with("output")
+        || ["predictionCol", "rawPredictionCol", "probabilityCol", "leafCol", "varianceCol"].contains(&param)
+}
+
+/// The values of the parameters that name columns (`…Col`, `…Cols`) and of whose names `is_meant` holds.
+fn named_columns(params: &Params, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut columns = Vec::new();
+    for spec in params.specs().iter().filter(|spec| is_meant(spec.name)) {
+        match spec.kind {
+            ParamKind::String if spec.name.ends_with("Col") => {
+                columns.extend(params.find(Key::<String>::new(spec.name)))
+            }
+            ParamKind::StringArray if spec.name.ends_with("Cols") => {
+                columns.extend(params.find(Key::<Vec<String>>::new(spec.name)).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    columns
 }
 
 /// Position and field of the input column `name` of the stage `uid`.

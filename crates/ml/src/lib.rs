@@ -48,6 +48,8 @@ pub mod regression;
 pub mod tree;
 pub mod tuning;
 
+pub mod search;
+
 pub mod columns;
 pub mod java_json;
 pub mod laws;

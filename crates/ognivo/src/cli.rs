@@ -62,6 +62,15 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "N")]
         seed_uids: Option<u64>,
     },
+    /// Tries sets of columns, and fits and saves the one that predicts best.
+    Search {
+        /// The job.
+        #[command(flatten)]
+        job: JobArgs,
+        /// Make uids repeatable, from this number on.
+        #[arg(long, value_name = "N")]
+        seed_uids: Option<u64>,
+    },
     /// Scores a file with a model.
     Score(ScoreArgs),
     /// Scores rows as they arrive, until SIGTERM, SIGINT or the trigger's end.

@@ -15,6 +15,8 @@ mod print;
 mod progress_line;
 mod report;
 mod score;
+mod search;
+mod stop_signals;
 mod stopwatch;
 mod stream;
 mod train;
@@ -40,6 +42,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Demo { dir } => demo::run(dir)?,
         Verb::Init { dir } => demo::init(dir)?,
         Verb::Train { job, seed_uids } => train::run(job, *seed_uids, cli)?,
+        Verb::Search { job, seed_uids } => return search::run(job, *seed_uids, cli),
         Verb::Score(args) => return score::run(args, cli),
         Verb::Stream { job, progress } => return stream::run(job, *progress, cli),
         Verb::Inspect { model } => return inspect::run(model, cli.output),

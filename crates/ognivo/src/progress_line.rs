@@ -10,12 +10,9 @@ use ognivo_ml::tuning::Progress;
 #[derive(Debug, Clone)]
 pub(crate) struct ProgressLine {
     bar: ProgressBar,
-    /// Whether settings are counted and not passes.
-    is_tuning: Arc<AtomicBool>,
+    /// Whether the end of the step is known, and things are counted instead of passes.
+    is_counting: Arc<AtomicBool>,
 }
-
-/// How far the settings of a grid are.
-const TUNING: &str = "{msg} [{bar:30}] {pos} of {len} settings, {eta} left";
 
 impl ProgressLine {
     /// A line on stderr, unless `quiet` or stderr is no terminal.
@@ -23,12 +20,12 @@ impl ProgressLine {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::new_spinner();
         bar.set_draw_target(target);
-        ProgressLine { bar, is_tuning: Arc::default() }
+        ProgressLine { bar, is_counting: Arc::default() }
     }
 
     /// A new step begins.
     pub(crate) fn step(&self, name: &str) {
-        if self.is_tuning.swap(false, Ordering::Relaxed) {
+        if self.is_counting.swap(false, Ordering::Relaxed) {
             self.bar.unset_length();
             self.bar.set_style(ProgressStyle::default_spinner());
         }
@@ -39,20 +36,33 @@ impl ProgressLine {
 
     /// A pass over the rows begins.
     pub(crate) fn pass(&self, name: &str) {
-        if self.is_tuning.load(Ordering::Relaxed) {
+        if self.is_counting.load(Ordering::Relaxed) {
             return;
         }
         self.bar.inc(1);
         self.bar.set_message(format!("{}: pass {} ({name})", self.bar.prefix(), self.bar.position()));
     }
 
+    /// From now on this step counts: of `n_all` things called `things` `n_done` are done.
+    pub(crate) fn count(&self, things: &str, n_all: u64, n_done: u64) {
+        let style = format!("{{msg}} [{{bar:30}}] {{pos}} of {{len}} {things}, {{eta}} left");
+        self.is_counting.store(true, Ordering::Relaxed);
+        self.bar.set_style(ProgressStyle::with_template(&style).expect("the template is well-formed"));
+        self.bar.set_length(n_all);
+        self.bar.set_position(n_done);
+        self.bar.reset_eta();
+    }
+
+    /// One more of the things that are counted is done.
+    pub(crate) fn advance(&self) {
+        self.bar.inc(1);
+    }
+
     /// A tuner has fitted or measured another setting.
     pub(crate) fn tuning(&self, progress: Progress) {
         let Progress { n_folds_done, n_folds, n_measured, n_to_measure } = progress;
-        if !self.is_tuning.swap(true, Ordering::Relaxed) {
-            self.bar.set_style(ProgressStyle::with_template(TUNING).expect("the template is well-formed"));
-            self.bar.set_length(n_to_measure as u64);
-            self.bar.reset_eta();
+        if !self.is_counting.load(Ordering::Relaxed) {
+            self.count("settings", n_to_measure as u64, 0);
         }
         self.bar.set_position(n_measured as u64);
         self.bar.set_message(match (n_folds_done < n_folds, n_folds) {

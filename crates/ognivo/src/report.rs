@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ognivo_data::vector::Vector;
 use ognivo_ml::classification::{DecisionTreeClassificationModel, LogisticRegressionModel};
+use ognivo_ml::pipeline::PipelineModel;
 use ognivo_ml::regression::{DecisionTreeRegressionModel, LinearRegressionModel};
 use ognivo_ml::stage::Transformer;
 use serde_json::{Value, json};
@@ -26,7 +27,8 @@ pub(crate) fn to_json(trained: &Trained) -> Value {
         "metrics": metrics,
         "measuredOn": if trained.measured_on_training_rows { "training rows" } else { "test rows" },
         "model": trained.model_path,
-        "stages": trained.model.stages().iter().map(|stage| stage_to_json(stage.as_ref())).collect::<Vec<_>>(),
+        "tuning": trained.tuned.as_ref().map(Tuned::to_json),
+        "stages": stages_to_json(&trained.model),
         "iterations": trained.iterations,
         "objectiveHistory": trained.objective_history.iter().map(|&value| number(value)).collect::<Vec<_>>(),
         "seconds": trained.seconds,
@@ -35,6 +37,11 @@ pub(crate) fn to_json(trained: &Trained) -> Value {
         object["tuning"] = tuned.to_json();
     }
     object
+}
+
+/// Class, uid, parameters and what was learned of each stage.
+pub(crate) fn stages_to_json(model: &PipelineModel) -> Value {
+    model.stages().iter().map(|stage| stage_to_json(stage.as_ref())).collect()
 }
 
 fn stage_to_json(stage: &dyn Transformer) -> Value {

@@ -8,13 +8,12 @@ use ognivo::session::Session;
 use ognivo_stream::query::{QueryEvent, RunSummary, StreamingQuery};
 use ognivo_stream::query_error::QueryError;
 use ognivo_stream::stop::{StopHandle, stop_pair};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Cli, JobArgs, ProgressForm};
-use crate::exit;
-use crate::failure::{Failure, FileFailure, Refusal};
+use crate::failure::{Failure, Refusal};
 use crate::job::resolve::read_job;
-use crate::{print, wire};
+use crate::stop_signals::asked_to_stop;
+use crate::{exit, print, wire};
 
 /// Runs the stream until its trigger or a signal ends it.
 pub(crate) fn run(args: &JobArgs, progress: Option<ProgressForm>, cli: &Cli) -> Result<ExitCode, Failure> {
@@ -66,13 +65,9 @@ fn code_of(error: &QueryError) -> u8 {
 }
 
 fn stop_on_signals(handle: StopHandle) -> Result<(), Failure> {
-    let listen = |kind| signal(kind).map_err(FileFailure::of("listen for signals", std::path::Path::new("-")));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let asked = asked_to_stop()?;
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        asked.await;
         handle.stop();
         // A handle that is dropped never asks; this one stays until the process ends.
         std::future::pending::<()>().await;

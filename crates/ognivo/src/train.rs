@@ -112,13 +112,7 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
 
     line.step("evaluating");
     let measured = fitted.test.as_ref().unwrap_or(&fitted.train);
-    let mut metrics = Vec::new();
-    if !train.evaluate.is_empty() {
-        let scored = fitted.pipeline.transform(measured)?.cached()?;
-        for evaluator in &train.evaluate {
-            metrics.push((title_among(&train.evaluate, evaluator.as_ref()), evaluator.evaluate(&scored)?));
-        }
-    }
+    let metrics = measure(&train.evaluate, &fitted.pipeline, measured)?;
     watch.lap("evaluate");
 
     let measured_on_training_rows = fitted.test.is_none();
@@ -248,6 +242,23 @@ fn split(split: Option<&SplitJob>, rows: &Dataset, job: &Job) -> Result<(Dataset
     Ok((train, Some(test)))
 }
 
+/// Metric and value of each evaluator, of `rows` scored by `model`.
+pub(crate) fn measure(
+    evaluators: &[Box<dyn Evaluator>],
+    model: &PipelineModel,
+    rows: &Dataset,
+) -> Result<Vec<(String, f64)>, Failure> {
+    if evaluators.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scored = model.transform(rows)?.cached()?;
+    let measured = evaluators.iter().map(|evaluator| {
+        let title = title_among(evaluators, evaluator.as_ref());
+        Ok((title, evaluator.evaluate(&scored)?))
+    });
+    measured.collect()
+}
+
 /// The title of a metric; where several bear the same one, with the uid of its evaluator.
 fn title_among(evaluators: &[Box<dyn Evaluator>], evaluator: &dyn Evaluator) -> String {
     let title = evaluator.title();
@@ -267,6 +278,17 @@ fn what_to_fit(job: &Job, train: &TrainJob, session: &Session) -> Result<ToFit, 
                 Some(tuner) => tuner_of(tuner, train, after.as_deref()),
                 None => pipeline_of(estimator, train, after.as_deref()),
             }
+        }
+    }
+}
+
+/// The pipeline of the job, for a search that varies it.
+pub(crate) fn pipeline_to_vary(job: &Job, train: &TrainJob, session: &Session) -> Result<Pipeline, Failure> {
+    match what_to_fit(job, train, session)? {
+        ToFit::Pipeline(pipeline, _) => Ok(pipeline),
+        ToFit::Tuner(_) => {
+            let hint = Some("load the pipeline that it tunes".to_owned());
+            Err(Refusal::of_job("what is loaded is a tuner, and a search varies a pipeline", hint).into())
         }
     }
 }

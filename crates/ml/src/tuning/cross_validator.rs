@@ -172,7 +172,11 @@ impl CrossValidator {
         self.fit_on(data, &folds, watch)
     }
 
-    fn folds(&self, data: &Dataset) -> Result<Vec<Fold>, FitError> {
+    /// The rows that every setting learns from and is measured on, fold by fold.
+    ///
+    /// # Errors
+    /// [`FitError`] when `foldCol` does not deal the rows.
+    pub fn folds(&self, data: &Dataset) -> Result<Vec<Fold>, FitError> {
         let n_folds = self.params.get(NUM_FOLDS) as usize;
         match self.params.get(FOLD_COL) {
             column if column.is_empty() => Ok(k_folds(data, n_folds, self.params.get(SEED), self.sampling())),

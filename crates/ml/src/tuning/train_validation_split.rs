@@ -6,7 +6,7 @@ use ognivo_data::version::SparkVersion;
 
 use super::best::best_index;
 use super::candidates::{Candidates, Progress};
-use super::folds::{Language, Sampling, train_validation_split};
+use super::folds::{Fold, Language, Sampling, train_validation_split};
 use super::saved_form::{
     Loaders, java_hash, language_of, metrics, model_extra, persists_sub_models, saved_tuner, uid_in,
 };
@@ -142,6 +142,24 @@ impl TrainValidationSplit {
         self.candidates.evaluator.as_ref()
     }
 
+    /// The rows that every setting learns from, and those that it is measured on.
+    ///
+    /// # Errors
+    /// [`FitError`] when `trainRatio` cannot be a share.
+    pub fn fold(&self, data: &Dataset) -> Result<Fold, FitError> {
+        let (ratio, seed) = (self.params.get(TRAIN_RATIO), self.params.get(SEED));
+        let fold = train_validation_split(data, ratio, seed, self.sampling()).map_err(|error| StageError::Unfit {
+            uid: self.params.uid().clone(),
+            reason: error.to_string(),
+            hint: None,
+        })?;
+        Ok(fold)
+    }
+
+    fn sampling(&self) -> Sampling {
+        Sampling { version: self.params.version(), language: self.language }
+    }
+
     /// Measures every setting, and fits the best one on all rows.
     ///
     /// # Errors
@@ -161,16 +179,10 @@ impl TrainValidationSplit {
         watch: &(dyn Fn(Progress) + Sync),
     ) -> Result<TrainValidationSplitModel, FitError> {
         Estimator::output_schema(self, data.schema())?;
-        let (ratio, seed) = (self.params.get(TRAIN_RATIO), self.params.get(SEED));
-        let sampling = Sampling { version: self.params.version(), language: self.language };
-        let fold = train_validation_split(data, ratio, seed, sampling).map_err(|error| StageError::Unfit {
-            uid: self.params.uid().clone(),
-            reason: error.to_string(),
-            hint: None,
-        })?;
+        let fold = self.fold(data)?;
         let measured = self.candidates.measure(&[fold], self.params.get(COLLECT_SUB_MODELS), watch)?;
         let validation_metrics = measured.metrics.into_iter().next().expect("one fold was measured");
-        let best = best_index(&validation_metrics, self.evaluator().is_larger_better(), sampling);
+        let best = best_index(&validation_metrics, self.evaluator().is_larger_better(), self.sampling());
         let mut params = Params::new("TrainValidationSplitModel", MODEL_PARAMS);
         params.inherit(&self.params);
         // The default of a model is another one, by the name of its class.

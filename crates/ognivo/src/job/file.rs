@@ -69,16 +69,8 @@ const RANDOM_SPLIT: &[Field] = &[
 ];
 
 const TUNE: &[Field] = &[
-    optional(
-        "CrossValidator",
-        Shape::Tuner(TunerKind::CrossValidator),
-        "measure each setting on every fold, by a model of the other folds",
-    ),
-    optional(
-        "TrainValidationSplit",
-        Shape::Tuner(TunerKind::TrainValidationSplit),
-        "measure each setting on a share of the rows, by a model of the others",
-    ),
+    CROSS_VALIDATOR,
+    TRAIN_VALIDATION_SPLIT,
     required(
         "paramGrid",
         Shape::Grid,
@@ -86,6 +78,18 @@ const TUNE: &[Field] = &[
     ),
     required("evaluator", Shape::Evaluator, "what to compare the settings by"),
 ];
+
+const CROSS_VALIDATOR: Field = optional(
+    "CrossValidator",
+    Shape::Tuner(TunerKind::CrossValidator),
+    "measure on every fold, by a model of the other folds",
+);
+
+const TRAIN_VALIDATION_SPLIT: Field = optional(
+    "TrainValidationSplit",
+    Shape::Tuner(TunerKind::TrainValidationSplit),
+    "measure on a share of the rows, by a model of the others",
+);
 
 const SAVE: &[Field] = &[
     required("path", Shape::Path, "model directory"),
@@ -97,10 +101,30 @@ const SEARCH: &[Field] = &[
     optional("require", Shape::Texts, "columns that are in every set"),
     optional("strategy", Shape::Word(&["exhaustive", "forward", "backward"]), "how to search; default exhaustive"),
     required("into", Shape::Text, "the list parameter that is varied, such as VectorAssembler.inputCols"),
-    required("validate", Shape::Open, "CrossValidator or TrainValidationSplit with its parameters"),
+    required("validate", Shape::OneKey(&[CROSS_VALIDATOR, TRAIN_VALIDATION_SPLIT]), "what a set is judged on"),
     required("evaluator", Shape::Evaluator, "what to compare the sets by"),
+    optional("maxSets", Shape::Integer(1), "refuse a search that tries more sets than these; default 10000"),
+    optional(
+        "randomSplit",
+        Shape::Record(HELD_OUT),
+        "rows that no set sees, to measure the best one on; all rows are searched with when absent",
+    ),
+    optional(
+        "results",
+        Shape::Path,
+        "file (JSON lines) that keeps what is known; a search that was stopped goes on from it",
+    ),
     optional("report", Shape::Path, "where to write the report"),
     optional("save", Shape::Record(SAVE), "where to save the best pipeline"),
+];
+
+const HELD_OUT: &[Field] = &[
+    required(
+        "weights",
+        Shape::Numbers,
+        "shares of the rows to search with and of those to measure on, such as [0.8, 0.2]",
+    ),
+    required("seed", Shape::Integer(i64::MIN), "seed of the generator"),
 ];
 
 const STREAM: &[Field] = &[

@@ -7,10 +7,11 @@ use arrow_schema::SchemaRef;
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::evaluation::Evaluator;
 use ognivo_ml::pipeline::Pipeline;
+use ognivo_ml::search::Strategy;
 
 use super::node::Node;
 use super::prepare::PrepareJob;
-use super::tune::TuneJob;
+use super::tune::{TuneJob, Tuner};
 
 /// A checked job.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) base: PathBuf,
     /// What to train.
     pub(crate) train: Option<TrainJob>,
+    /// Which columns to choose from, and how.
+    pub(crate) search: Option<SearchJob>,
     /// What to score as it arrives.
     pub(crate) stream: Option<StreamJob>,
     /// The document as written, `--set` included, secrets not, for `validate --print`.
@@ -101,6 +104,40 @@ pub(crate) struct SaveJob {
     pub(crate) path: String,
     /// Whether an existing directory is replaced.
     pub(crate) overwrite: bool,
+}
+
+/// `search`.
+#[derive(Debug)]
+pub(crate) struct SearchJob {
+    /// Columns to choose from.
+    pub(crate) columns: Vec<String>,
+    /// Positions of those that are in every set.
+    pub(crate) required: Vec<usize>,
+    /// How sets are chosen.
+    pub(crate) strategy: Strategy,
+    /// The list that is varied.
+    pub(crate) into: IntoJob,
+    /// What a set is judged on.
+    pub(crate) validate: Tuner,
+    /// What sets are compared by.
+    pub(crate) evaluator: Box<dyn Evaluator>,
+    /// The rows that no set sees, to measure the best one on.
+    pub(crate) split: Option<SplitJob>,
+    /// Where what is known is kept, to go on from.
+    pub(crate) results: Option<PathBuf>,
+    /// Where the report goes.
+    pub(crate) report: Option<PathBuf>,
+    /// Where the best model goes.
+    pub(crate) save: Option<SaveJob>,
+}
+
+/// `search.into`: `stage.param`.
+#[derive(Debug, Clone)]
+pub(crate) struct IntoJob {
+    /// Class or uid of the stage.
+    pub(crate) stage: String,
+    /// Its list of columns.
+    pub(crate) param: String,
 }
 
 /// `stream`.

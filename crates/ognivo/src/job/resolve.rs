@@ -3,11 +3,13 @@
 //! [`read_job`] is the way in. It reads nothing but the job file and the files of its `${file:…}`, and writes nothing.
 
 mod read;
+mod search;
 mod stream;
 mod train;
 
 use std::path::{Path, PathBuf};
 
+use self::search::resolve_search;
 use self::stream::resolve_stream;
 use self::train::resolve_train;
 use super::complaint::{Complaint, JobError};
@@ -75,12 +77,16 @@ fn resolve(node: &Node, document: Node, base: PathBuf, stem: String, complaints:
         complaints.push(Complaint::new(version.at, format!("`version` must be 1: {}", version.describe())));
     }
     let version = text(node, "sparkVersion").and_then(|text| text.parse().ok()).unwrap_or_default();
+    let train = node.get("train").and_then(|train| resolve_train(train, version, complaints));
+    let search =
+        node.get("search").and_then(|search| resolve_search(search, node, train.as_ref(), version, complaints));
     let job = Job {
         name: text(node, "name").unwrap_or(stem),
         version,
         parallelism: number(node, "parallelism").unwrap_or(1),
         threads: number(node, "threads"),
-        train: node.get("train").and_then(|train| resolve_train(train, version, complaints)),
+        train,
+        search,
         stream: node.get("stream").and_then(|stream| resolve_stream(stream, version, complaints)),
         base,
         document,

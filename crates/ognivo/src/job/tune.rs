@@ -1,12 +1,13 @@
 //! `train.tune` as meant: which settings of the stages are tried, and what they are compared by.
 
 use arrow_schema::SchemaRef;
+use ognivo_data::dataset::Dataset;
 use ognivo_data::version::SparkVersion;
-use ognivo_ml::evaluation::Evaluator;
+use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator};
 use ognivo_ml::param::{ParamSpec, ParamValue};
 use ognivo_ml::pipeline::Pipeline;
-use ognivo_ml::stage::{Configured, Estimator, Stage, StageError};
-use ognivo_ml::tuning::{CrossValidator, Language, ParamGridBuilder, TrainValidationSplit};
+use ognivo_ml::stage::{Configured, Estimator, FitError, Stage, StageError};
+use ognivo_ml::tuning::{CrossValidator, Fold, Language, ParamGridBuilder, TrainValidationSplit};
 
 use super::complaint::Complaint;
 use super::node::{Entry, Node, Position, Value};
@@ -62,6 +63,25 @@ pub(crate) enum Tuner {
 
 impl Tuner {
     /// What it has in common with every estimator.
+    pub(crate) fn estimator(&self) -> &dyn Estimator {
+        match self {
+            Tuner::CrossValidator(tuner) => tuner,
+            Tuner::TrainValidationSplit(tuner) => tuner,
+        }
+    }
+
+    /// The rows to learn from and to measure on, fold by fold.
+    ///
+    /// # Errors
+    /// When the rows cannot be dealt.
+    pub(crate) fn folds(&self, data: &Dataset) -> Result<Vec<Fold>, FitError> {
+        match self {
+            Tuner::CrossValidator(tuner) => tuner.folds(data),
+            Tuner::TrainValidationSplit(tuner) => Ok(vec![tuner.fold(data)?]),
+        }
+    }
+
+    /// The same, to be changed.
     pub(crate) fn estimator_mut(&mut self) -> &mut dyn Estimator {
         match self {
             Tuner::CrossValidator(tuner) => tuner,
@@ -129,7 +149,6 @@ impl TuneJob {
         (complaints.len() == n_before).then_some(tune)
     }
 
-    /// The tuner of `pipeline`; what is wrong with its parameters goes to `complaints`.
     fn make(
         &self,
         pipeline: Pipeline,
@@ -137,35 +156,8 @@ impl TuneJob {
         version: SparkVersion,
         complaints: &mut Vec<Complaint>,
     ) -> Tuner {
-        let language = self.language(complaints);
-        let (pipeline, maps, evaluator) = (Box::new(pipeline), grid.build(), self.evaluator.clone_box());
-        let mut tuner = match self.kind {
-            TunerKind::CrossValidator => {
-                Tuner::CrossValidator(CrossValidator::of(pipeline, maps, evaluator).language(language))
-            }
-            TunerKind::TrainValidationSplit => {
-                Tuner::TrainValidationSplit(TrainValidationSplit::of(pipeline, maps, evaluator).language(language))
-            }
-        };
-        let params = tuner.estimator_mut().params_mut();
-        read_params(params, self.parameters.as_ref(), &[LANGUAGE], complaints);
-        params.set_version(version);
-        tuner
-    }
-
-    fn language(&self, complaints: &mut Vec<Complaint>) -> Language {
-        let Some(node) = self.parameters.as_ref().and_then(|parameters| parameters.get(LANGUAGE)) else {
-            return Language::default();
-        };
-        match node.text() {
-            Some("python") => Language::Python,
-            Some("scala") => Language::Scala,
-            _ => {
-                let message = format!("`{LANGUAGE}` must be one of {}: {}", LANGUAGES.join(", "), node.describe());
-                complaints.push(Complaint::new(node.at, message));
-                Language::default()
-            }
-        }
+        let candidates = (pipeline, grid, self.evaluator.clone_box());
+        make(self.kind, self.parameters.as_ref(), candidates, version, complaints)
     }
 
     /// What is wrong with the grid for these stages, of which the first `n_fitted_before` are fitted before the rows are split.
@@ -199,6 +191,55 @@ impl TuneJob {
         // The parameters were read once before, and nothing was wrong with them.
         Ok(self.make(pipeline.clone(), grid, version, &mut Vec::new()))
     }
+}
+
+/// A tuner of `candidates`; what is wrong with its parameters, as written, goes to `complaints`.
+fn make(
+    kind: TunerKind,
+    parameters: Option<&Node>,
+    (pipeline, grid, evaluator): (Pipeline, ParamGridBuilder, Box<dyn Evaluator>),
+    version: SparkVersion,
+    complaints: &mut Vec<Complaint>,
+) -> Tuner {
+    let language = language(parameters, complaints);
+    let (pipeline, maps) = (Box::new(pipeline), grid.build());
+    let mut tuner = match kind {
+        TunerKind::CrossValidator => {
+            Tuner::CrossValidator(CrossValidator::of(pipeline, maps, evaluator).language(language))
+        }
+        TunerKind::TrainValidationSplit => {
+            Tuner::TrainValidationSplit(TrainValidationSplit::of(pipeline, maps, evaluator).language(language))
+        }
+    };
+    let params = tuner.estimator_mut().params_mut();
+    read_params(params, parameters, &[LANGUAGE], complaints);
+    params.set_version(version);
+    tuner
+}
+
+fn language(parameters: Option<&Node>, complaints: &mut Vec<Complaint>) -> Language {
+    let Some(node) = parameters.and_then(|parameters| parameters.get(LANGUAGE)) else {
+        return Language::default();
+    };
+    match node.text() {
+        Some("python") => Language::Python,
+        Some("scala") => Language::Scala,
+        _ => {
+            let message = format!("`{LANGUAGE}` must be one of {}: {}", LANGUAGES.join(", "), node.describe());
+            complaints.push(Complaint::new(node.at, message));
+            Language::default()
+        }
+    }
+}
+
+/// The tuner on whose folds `search.validate` judges; `None` after complaints. It has nothing to tune.
+pub(crate) fn read_validator(node: &Node, version: SparkVersion, complaints: &mut Vec<Complaint>) -> Option<Tuner> {
+    let n_before = complaints.len();
+    let entry = node.entries().first()?;
+    let kind = TunerKind::ALL.into_iter().find(|kind| kind.name() == entry.key)?;
+    let nothing = (Pipeline::new([]), ParamGridBuilder::new(), Box::new(BinaryClassificationEvaluator::new()) as _);
+    let tuner = make(kind, Some(&entry.node), nothing, version, complaints);
+    (complaints.len() == n_before).then_some(tuner)
 }
 
 impl Axis {

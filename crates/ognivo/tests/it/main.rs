@@ -3,6 +3,7 @@
 //! - `campaign`: what the fault campaign repeats and counts;
 //! - `live`: a stream while it runs: signals, a second one, too many bad rows;
 //! - `loan_job`: the original project's job gives real Spark's numbers, for each version;
+//! - `search`: every set's metric is Spark's, a stopped search goes on;
 //! - `verbs`: what each verb prints and how it ends.
 
 #![allow(
@@ -39,5 +40,6 @@ mod campaign {
 mod live;
 mod loan_job;
 mod loans;
+mod search;
 mod stream_oracle;
 mod verbs;

@@ -36,10 +36,7 @@ pub(super) fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut
     let (pipeline, n_stages_before) = pipeline?;
     let train = TrainJob {
         split: split.map(|split| SplitJob { n_stages_before, ..split }),
-        save: node.get("save").map(|save| SaveJob {
-            path: text(save, "path").unwrap_or_default(),
-            overwrite: text(save, "mode").as_deref() == Some("overwrite"),
-        }),
+        save: node.get("save").map(resolve_save),
         report: text(node, "report").map(PathBuf::from),
         read: read?,
         prepare,
@@ -56,6 +53,11 @@ pub(super) fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut
     }
     check_columns(&train, node, version, complaints);
     Some(train)
+}
+
+pub(super) fn resolve_save(node: &Node) -> SaveJob {
+    let overwrite = text(node, "mode").as_deref() == Some("overwrite");
+    SaveJob { path: text(node, "path").unwrap_or_default(), overwrite }
 }
 
 /// Binds prepare steps and pipeline to the schema, where it is given, so that a missing column is found before a row is read.
@@ -174,7 +176,7 @@ pub(crate) fn position_of_stage(stages: &[Stage], name: &str) -> Result<usize, S
     }
 }
 
-fn resolve_split(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SplitJob> {
+pub(super) fn resolve_split(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SplitJob> {
     let weights = node.get("weights")?;
     let shares: Vec<f64> = weights.items().iter().filter_map(|item| item.text()?.parse().ok()).collect();
     let all_fine = shares.iter().all(|&share| share.is_finite() && share >= 0.0) && shares.iter().sum::<f64>() > 0.0;
