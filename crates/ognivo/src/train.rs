@@ -7,10 +7,12 @@ use std::sync::Arc;
 use ognivo::models::{load_unfitted, save_model};
 use ognivo::session::Session;
 use ognivo_data::dataset::Dataset;
+use ognivo_files::read::RecordCounts;
 use ognivo_ml::classification::LogisticRegressionModel;
 use ognivo_ml::evaluation::Evaluator;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 use ognivo_ml::stage::{Configured, Stage};
+use ognivo_report::section::Loss;
 
 use crate::cli::{Cli, JobArgs, Output};
 use crate::failure::{Failure, Refusal};
@@ -18,6 +20,8 @@ use crate::job::job::{Job, PipelineJob, SplitJob, TrainJob};
 use crate::job::resolve::{position_of_stage, read_job};
 use crate::observed::ObservedExecutor;
 use crate::progress_line::ProgressLine;
+use crate::report::evidence::{self, Evidence, Looked};
+use crate::row_losses::{self, CountedStep};
 use crate::stopwatch::Stopwatch;
 use crate::{print, report, wire};
 
@@ -43,6 +47,21 @@ pub(crate) struct Trained {
     pub(crate) iterations: Option<usize>,
     /// Seconds of each step, by name.
     pub(crate) seconds: BTreeMap<&'static str, f64>,
+    /// Where the rows came from and how they were split, for the report.
+    pub(crate) facts: Vec<(String, String)>,
+    /// What took rows away before the fit.
+    pub(crate) losses: Vec<Loss>,
+    /// What only a report needs to know; nothing without one.
+    pub(crate) evidence: Option<Evidence>,
+}
+
+impl Trained {
+    /// Adds the seconds of a step that came after the others.
+    fn add_seconds(&mut self, later: BTreeMap<&'static str, f64>) {
+        for (step, seconds) in later {
+            *self.seconds.entry(step).or_default() += seconds;
+        }
+    }
 }
 
 /// Rows at each step of a training run.
@@ -68,12 +87,16 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<(
         let hint = Some("`ognivo stream` is for the part `stream:`".to_owned());
         return Err(Refusal::of_job("the job has no part `train:`", hint).into());
     };
+    train.report.as_deref().map_or(Ok(()), |path| report::check_place(path, &job.base))?;
     let session = Session::start(job.threads)?;
     let line = ProgressLine::new(cli.quiet);
     let trained = train_job(&job, train, &session, &line);
     line.finish();
-    let trained = trained?;
+    let mut trained = trained?;
+    let mut watch = Stopwatch::start();
     let report_path = train.report.as_deref().map(|path| report::write(&trained, path, &job.base)).transpose()?;
+    watch.lap("report");
+    trained.add_seconds(watch.seconds());
     match cli.output {
         Output::Json => print::line(&report::to_json(&trained).to_string()),
         Output::Text => print::bytes(report::to_text(&trained, report_path.as_deref()).as_bytes()),
@@ -89,8 +112,9 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
     }
     let observer = line.clone();
     let executor = ObservedExecutor::new(session.executor().clone(), Arc::new(move |pass: &str| observer.pass(pass)));
-    let prepared =
-        read.dataset.clone().with_executor(Arc::new(executor)).prepared(&train.prepare.steps, job.version)?.cached()?;
+    let rows = read.dataset.clone().with_executor(Arc::new(executor));
+    let (prepared, steps) = row_losses::prepared(&rows, &train.prepare.steps, job.version)?;
+    let prepared = prepared.cached()?;
     let mut counts = RowCounts { kept: prepared.count()?, ..RowCounts::default() };
     counts.read = read.counts().n_read as usize;
     watch.lap("read");
@@ -105,11 +129,13 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
     line.step("evaluating");
     let measured = fitted.test.as_ref().unwrap_or(&fitted.train);
     let mut metrics = Vec::new();
+    let mut scored = fitted.after_split.transform(measured);
     if !train.evaluate.is_empty() {
-        let scored = fitted.after_split.transform(measured)?.cached()?;
+        let kept = scored?.cached()?;
         for evaluator in &train.evaluate {
-            metrics.push((title_among(&train.evaluate, evaluator.as_ref()), evaluator.evaluate(&scored)?));
+            metrics.push((title_among(&train.evaluate, evaluator.as_ref()), evaluator.evaluate(&kept)?));
         }
+        scored = Ok(kept);
     }
     watch.lap("evaluate");
 
@@ -118,6 +144,21 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
         Some(before) => before.then(fitted.after_split),
         None => fitted.after_split,
     };
+    let evidence = match &train.report {
+        None => None,
+        Some(_) => {
+            line.step("looking at the rows for the report");
+            let looked = Looked {
+                prepared: &prepared,
+                n_prepared: counts.kept,
+                scored,
+                n_scored: if measured_on_training_rows { counts.train } else { counts.test },
+                kind: if measured_on_training_rows { "training" } else { "test" },
+            };
+            Some(evidence::gather(&looked, &model)?)
+        }
+    };
+    watch.lap("report");
     line.step("saving");
     let save = train.save.as_ref();
     let saved = save.map(|save| {
@@ -141,7 +182,39 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
         iterations,
         model,
         seconds: watch.seconds(),
+        facts: facts(job, train, session),
+        losses: losses(&read.counts(), &steps, &counts),
+        evidence,
     })
+}
+
+/// Where the rows came from and how they were split. Paths stand as they are written: what they stand for may be secret.
+fn facts(job: &Job, train: &TrainJob, session: &Session) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let mut tell = |name: &str, value: String| facts.push((name.to_owned(), value));
+    if let Some(path) = job.document.at_path(&["train", "read", "path"]) {
+        tell("read", path.text().map_or_else(|| path.texts().join(", "), str::to_owned));
+    }
+    tell("format", train.read.format.clone());
+    if let Some(split) = &train.split {
+        let [first, second] = split.weights;
+        tell("randomSplit", format!("weights {first} and {second}, seed {}", split.seed));
+    }
+    tell("parallelism", job.parallelism.to_string());
+    tell("threads", session.n_threads().to_string());
+    facts
+}
+
+/// What took rows away: the reader, the steps of `prepare`, and stages before the split that skip rows.
+fn losses(read: &RecordCounts, steps: &[Arc<CountedStep>], counts: &RowCounts) -> Vec<Loss> {
+    let loss = |step: &str, n_rows: u64, reason: String| Loss { step: step.to_owned(), n_rows, reason };
+    let malformed = loss("mode DROPMALFORMED", read.n_dropped, "records that do not fit the schema".to_owned());
+    let mut losses = vec![malformed];
+    losses.extend(steps.iter().map(|step| loss(step.name(), step.n_lost(), step.reason())));
+    let n_skipped = counts.kept.saturating_sub(counts.train + counts.test) as u64;
+    losses.push(loss("stages before the split", n_skipped, "handleInvalid: skip".to_owned()));
+    losses.retain(|loss| loss.n_rows > 0);
+    losses
 }
 
 /// A pipeline that was fitted in two parts, or in one.

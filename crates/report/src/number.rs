@@ -38,15 +38,16 @@ pub fn count(n: u64) -> String {
     grouped(&n.to_string())
 }
 
-/// A share of a whole in per cent: `12.3 %`; what is there and rounds to nothing is `< 0.1 %`.
+/// A share of a whole in per cent: `12.3 %`, with a blank that does not break; what is there and rounds to nothing is
+/// `< 0.1 %`.
 pub fn percent(share: f64) -> String {
     if share > 0.0 && share < 0.0005 {
-        return "< 0.1 %".to_owned();
+        return "< 0.1\u{a0}%".to_owned();
     }
     if (0.9995..1.0).contains(&share) {
-        return "> 99.9 %".to_owned();
+        return "> 99.9\u{a0}%".to_owned();
     }
-    format!("{} %", fixed(share * 100.0, 1, true))
+    format!("{}\u{a0}%", fixed(share * 100.0, 1, true))
 }
 
 /// Seconds as a person says them: `0.12 s`, `3 min 20 s`.
@@ -123,7 +124,7 @@ mod tests {
     fn a_share_that_is_there_is_not_shown_as_none() {
         let cases = [(0.0, "0 %"), (0.000_1, "< 0.1 %"), (0.123_45, "12.3 %"), (0.999_9, "> 99.9 %"), (1.0, "100 %")];
         for (share, expect) in cases {
-            assert_eq!(percent(share), expect, "{share}");
+            assert_eq!(percent(share).replace('\u{a0}', " "), expect, "{share}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod classes;
 mod distinct;
+mod features;
 mod moments;
 mod profile;
 mod residuals;

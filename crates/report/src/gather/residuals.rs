@@ -4,6 +4,7 @@ use arrow_array::{Array, RecordBatch};
 use ognivo_data::dataset::{Aggregate, Dataset, DatasetError};
 use serde::{Deserialize, Serialize};
 
+use super::features::Features;
 use super::moments::Moments;
 use super::sample::Sampler;
 use super::scores::{Found, ScoredColumns, doubles};
@@ -22,6 +23,7 @@ pub struct Residuals {
     sampler: Sampler,
     /// Prediction and label.
     sample: Vec<(f64, f64)>,
+    features: Features,
     n_unlabelled: u64,
 }
 
@@ -32,6 +34,7 @@ impl Residuals {
     /// When the pass fails.
     pub fn of(data: &Dataset, n_rows: usize, columns: &ScoredColumns) -> Result<Option<Residuals>, DatasetError> {
         let Some(found) = Found::new(data.schema(), columns) else { return Ok(None) };
+        let features = Features::new(found.features);
         let zero = Residuals {
             found,
             residuals: Moments::default(),
@@ -40,6 +43,7 @@ impl Residuals {
             square_sum: 0.0,
             sampler: Sampler::new(n_rows, N_SAMPLED_ROWS),
             sample: Vec::new(),
+            features,
             n_unlabelled: 0,
         };
         data.aggregate(zero).map(Some)
@@ -75,6 +79,11 @@ impl Residuals {
         self.sampler.takes_all()
     }
 
+    /// The standard deviation of each feature over a sample of the rows; empty when it is not known.
+    pub fn feature_deviations(&self) -> Vec<f64> {
+        self.features.deviations()
+    }
+
     /// Rows that could not count.
     pub fn n_unlabelled(&self) -> u64 {
         self.n_unlabelled
@@ -99,7 +108,9 @@ impl Aggregate for Residuals {
         self.square_sum += residuals.iter().map(|residual| residual * residual).sum::<f64>();
         self.residuals.add(&residuals);
         self.labels.add(&of_counted(&|row| labels.value(row)));
-        let taken = self.sampler.next(rows.num_rows()).into_iter().filter(|&row| counts(row));
+        let taken = self.sampler.next(rows.num_rows());
+        self.features.update(rows, &taken);
+        let taken = taken.into_iter().filter(|&row| counts(row));
         self.sample.extend(taken.map(|row| (predictions.value(row), labels.value(row))));
         Ok(())
     }
@@ -110,6 +121,7 @@ impl Aggregate for Residuals {
         self.absolute_sum += later.absolute_sum;
         self.square_sum += later.square_sum;
         self.sample.extend(later.sample);
+        self.features.merge(later.features);
         self.n_unlabelled += later.n_unlabelled;
     }
 }

@@ -5,12 +5,12 @@ use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use ognivo_data::dataset::{Aggregate, Dataset, DatasetError};
-use ognivo_data::vector::{VectorColumn, VectorRef, is_vector};
+use ognivo_data::vector::{VectorColumn, is_vector};
 use ognivo_ml::numeric::{is_numeric, to_doubles};
 use serde::{Deserialize, Serialize};
 
 use super::classes::{ClassCounts, ScoreBin, ScoreBins};
-use super::moments::Moments;
+use super::features::Features;
 use super::sample::Sampler;
 
 /// Names of the columns of scored rows.
@@ -35,8 +35,7 @@ pub struct Scores {
     counts: ClassCounts,
     bins: ScoreBins,
     sampler: Sampler,
-    /// Of the sampled rows, by slot.
-    features: Vec<Moments>,
+    features: Features,
     n_unlabelled: u64,
 }
 
@@ -46,7 +45,7 @@ pub(super) struct Found {
     pub(super) label: usize,
     pub(super) prediction: usize,
     score: Option<usize>,
-    features: Option<usize>,
+    pub(super) features: Option<usize>,
 }
 
 impl Found {
@@ -68,10 +67,6 @@ impl Found {
 
 /// Rows whose features are looked at.
 const N_SAMPLED_ROWS: usize = 20_000;
-/// Longer vectors of features are not looked at.
-const MAX_SLOTS: usize = 10_000;
-/// Numbers of features that are taken apart by slot at a time.
-const MAX_CELLS_AT_ONCE: usize = 1 << 20;
 
 impl Scores {
     /// Looks at the scored rows of `data`, of which there are `n_rows`: one pass. `None` when label or prediction is no number.
@@ -80,12 +75,13 @@ impl Scores {
     /// When the pass fails.
     pub fn of(data: &Dataset, n_rows: usize, columns: &ScoredColumns) -> Result<Option<Scores>, DatasetError> {
         let Some(found) = Found::new(data.schema(), columns) else { return Ok(None) };
+        let features = Features::new(found.features);
         let zero = Scores {
             found,
             counts: ClassCounts::default(),
             bins: ScoreBins::default(),
             sampler: Sampler::new(n_rows, N_SAMPLED_ROWS),
-            features: Vec::new(),
+            features,
             n_unlabelled: 0,
         };
         data.aggregate(zero).map(Some)
@@ -108,25 +104,7 @@ impl Scores {
 
     /// The standard deviation of each feature over a sample of the rows; empty when it is not known.
     pub fn feature_deviations(&self) -> Vec<f64> {
-        self.features.iter().map(|moments| moments.deviation().unwrap_or(f64::NAN)).collect()
-    }
-
-    fn add_features(&mut self, column: &ArrayRef, taken: &[usize]) {
-        let Ok(vectors) = VectorColumn::try_new(column) else { return };
-        let taken: Vec<VectorRef<'_>> = taken.iter().filter_map(|&row| vectors.get(row)).collect();
-        let Some(n_slots) = taken.first().map(VectorRef::size).filter(|n_slots| *n_slots <= MAX_SLOTS) else { return };
-        if self.features.is_empty() {
-            self.features = vec![Moments::default(); n_slots];
-        }
-        if self.features.len() != n_slots || taken.iter().any(|vector| vector.size() != n_slots) {
-            return;
-        }
-        let taken = &taken[..taken.len().min(MAX_CELLS_AT_ONCE / n_slots.max(1))];
-        let mut by_slot = vec![vec![0.0; taken.len()]; n_slots];
-        for (row, vector) in taken.iter().enumerate() {
-            vector.for_each_stored(|slot, value| by_slot[slot][row] = value);
-        }
-        self.features.iter_mut().zip(by_slot).for_each(|(moments, values)| moments.add(&values));
+        self.features.deviations()
     }
 }
 
@@ -149,9 +127,7 @@ impl Aggregate for Scores {
             }
         }
         let taken = self.sampler.next(rows.num_rows());
-        if let Some(position) = self.found.features {
-            self.add_features(rows.column(position), &taken);
-        }
+        self.features.update(rows, &taken);
         Ok(())
     }
 
@@ -159,11 +135,7 @@ impl Aggregate for Scores {
         self.counts.merge(&later.counts);
         self.bins.merge(later.bins);
         self.n_unlabelled += later.n_unlabelled;
-        if self.features.is_empty() {
-            self.features = later.features;
-            return;
-        }
-        self.features.iter_mut().zip(&later.features).for_each(|(ours, further)| ours.merge(further));
+        self.features.merge(later.features);
     }
 }
 

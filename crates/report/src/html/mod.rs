@@ -2,6 +2,7 @@
 
 mod escape;
 
+use escape::breakable;
 pub(crate) use escape::{escape, shortened};
 
 use std::fmt::Write as _;
@@ -76,12 +77,15 @@ fn block(out: &mut String, section: &str, block: &Block) {
 
 fn highlight(out: &mut String, highlight: &Highlight) {
     let Highlight { name, value, note } = highlight;
-    let (name, value, note) = (escape(name), cell(value), escape(note));
-    // All digits of a metric are to stand in one line.
-    let class = if value.len() > 9 { "number long" } else { "number" };
+    // All digits of a metric are too many for a glance; they stand below.
+    let (shown, digits) = match value {
+        Cell::Exact(value) => (short(*value), format!("{} ", cell(&Cell::Exact(*value)))),
+        value => (cell(value), String::new()),
+    };
+    let (name, note) = (escape(name), escape(note));
     let _ = writeln!(
         out,
-        "<div><span class=\"name\">{name}</span><span class=\"{class}\">{value}</span><span class=\"note\">{note}</span></div>"
+        "<div><span class=\"name\">{name}</span><span class=\"number\">{shown}</span><span class=\"note\">{digits}{note}</span></div>"
     );
 }
 
@@ -130,10 +134,10 @@ fn class_of(column: &Column) -> &'static str {
 fn cell(cell: &Cell) -> String {
     match cell {
         Cell::Empty => String::new(),
-        Cell::Text(text) => escape(text),
-        Cell::Code(text) => format!("<code>{}</code>", escape(text)),
+        Cell::Text(text) => breakable(text),
+        Cell::Code(text) => format!("<code>{}</code>", breakable(text)),
         Cell::Number(value) => short(*value),
-        Cell::Exact(value) => value.to_string(),
+        Cell::Exact(value) => format!("{value:?}"),
         Cell::Count(n) => count(*n),
         Cell::About(n) => format!("≈ {}", count(*n)),
         Cell::Share(share) => percent(*share),

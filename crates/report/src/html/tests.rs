@@ -29,7 +29,7 @@ fn unbalanced(html: &str) -> Vec<String> {
     for piece in html.split('<').skip(1) {
         let tag = piece.split('>').next().unwrap();
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
-        if tag.starts_with('!') || tag.ends_with('/') || name == "meta" {
+        if tag.starts_with('!') || tag.ends_with('/') || ["meta", "wbr"].contains(&name) {
             continue;
         }
         match tag.starts_with('/') {
@@ -65,5 +65,5 @@ fn the_same_page_is_the_same_bytes() {
 
 #[test]
 fn a_metric_keeps_all_its_digits() {
-    assert!(to_html(&page()).contains(">0.741723573653897<"));
+    assert!(to_html(&page()).contains(">0.741723573653897 "));
 }

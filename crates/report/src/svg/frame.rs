@@ -47,7 +47,7 @@ impl Frame {
             self.canvas.text("tick", left - 6.0, at + 4.0, Anchor::End, &text);
         }
         let (bottom, top) = self.y.ends_px();
-        let label = fitted(&axis.label, bottom - top + 30.0);
+        let label = fitted_label(&axis.label, bottom - top + 16.0);
         self.canvas.upright_text("label", 12.0, (bottom + top) / 2.0, &label);
     }
 
@@ -76,5 +76,10 @@ pub(super) fn draw_below(canvas: &mut Canvas, scale: &Scale, axis: &Axis, bottom
     let (left, right) = scale.ends_px();
     let middle = (left + right) / 2.0;
     let room = 2.0 * (WIDTH - middle).min(middle) - 4.0;
-    canvas.text("label", middle, bottom + 36.0, Anchor::Middle, &fitted(&axis.label, room));
+    canvas.text("label", middle, bottom + 36.0, Anchor::Middle, &fitted_label(&axis.label, room));
+}
+
+/// The name of an axis cut to `width`; its letters are broader than others.
+fn fitted_label(label: &str, width: f64) -> String {
+    fitted(label, width / 1.15)
 }
