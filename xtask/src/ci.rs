@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::program::{self, cargo};
-use crate::{campaign, spark};
+use crate::{campaign, report, spark};
 
 /// What a step runs.
 enum Work {
@@ -14,7 +14,7 @@ enum Work {
 }
 
 /// Name, and what it runs; the quick ones first. The tests of the campaign run once, in its own step.
-const STEPS: [(&str, Work); 6] = [
+const STEPS: [(&str, Work); 7] = [
     ("format", Work::Cargo(&["fmt", "--all", "--check"])),
     ("lints", Work::Cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
     ("rules of the house", Work::Cargo(&["test", "--package", "xtask", "--quiet"])),
@@ -22,6 +22,7 @@ const STEPS: [(&str, Work); 6] = [
         "tests and examples in the docs",
         Work::Cargo(&["test", "--workspace", "--exclude", "xtask", "--", "--skip", campaign::MODULES]),
     ),
+    ("reports in a browser", Work::Ours(report::run, &[])),
     ("fault campaign", Work::Ours(campaign::run, &["--quick"])),
     ("both ways with real Spark", Work::Ours(spark::run, &[])),
 ];

@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | bench`.
+//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | report | bench`.
 //!
 //! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
 
@@ -12,6 +12,7 @@ mod fixtures;
 mod json;
 mod program;
 mod python;
+mod report;
 mod spark;
 #[cfg(test)]
 mod tidy;
@@ -27,6 +28,7 @@ usage: cargo xtask <command>
                           let both Sparks open models of ognivo and the other way round, and carry on each other's streams
   campaign [--quick | --scale N]
                           inject faults, count, and write docs/reliability.md (not with --quick)
+  report                  look at reports in Chromium: charts painted, letters readable, nothing cut, light and dark
   bench [--rounds N] [csv] [loss] [row] [fit] [score] [stream]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Some("fixtures") => fixtures::run(rest),
         Some("spark") => spark::run(rest),
         Some("campaign") => campaign::run(rest),
+        Some("report") => report::run(rest),
         Some("bench") => bench::run(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

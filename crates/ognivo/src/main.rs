@@ -14,6 +14,7 @@ mod output_file;
 mod print;
 mod progress_line;
 mod report;
+mod row_losses;
 mod score;
 mod search;
 mod stop_signals;

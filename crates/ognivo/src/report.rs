@@ -1,6 +1,11 @@
-//! What a training run says of itself: one screen, one JSON object, one HTML page with that object beside it.
+//! What a training run says of itself: one screen, one JSON object, one HTML page with that object and all that the page shows in
+//! a JSON file beside it: `reports/loans.html` and `reports/loans.json`.
 
-use std::fmt::Write as _;
+pub(crate) mod evidence;
+mod learned;
+mod page;
+
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use ognivo_data::vector::Vector;
@@ -8,9 +13,11 @@ use ognivo_ml::classification::{DecisionTreeClassificationModel, LogisticRegress
 use ognivo_ml::pipeline::PipelineModel;
 use ognivo_ml::regression::{DecisionTreeRegressionModel, LinearRegressionModel};
 use ognivo_ml::stage::Transformer;
+use ognivo_report::html;
+use ognivo_report::json::number;
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, FileFailure};
+use crate::failure::{Failure, FileFailure, Refusal};
 use crate::print::{table, thousands};
 use crate::train::Trained;
 use crate::tuned::Tuned;
@@ -64,20 +71,6 @@ fn stage_to_json(stage: &dyn Transformer) -> Value {
         object["scale"] = number(model.scale());
     }
     object
-}
-
-/// A double as JSON; NaN and the infinities as strings.
-pub(crate) fn number(value: f64) -> Value {
-    if value.is_finite() {
-        return json!(value);
-    }
-    json!(if value.is_nan() {
-        "NaN"
-    } else if value > 0.0 {
-        "Infinity"
-    } else {
-        "-Infinity"
-    })
 }
 
 fn numbers(values: &[f64]) -> Value {
@@ -172,81 +165,53 @@ fn columns(stage: &dyn Transformer) -> String {
     }
 }
 
-/// Writes the page at `path` (relative paths start in `base`) and the JSON beside it.
+/// The page of a report at `path` (relative paths start in `base`), and the file of its numbers.
+fn places(path: &Path, base: &Path) -> (PathBuf, PathBuf) {
+    let page = base.join(path);
+    let numbers = page.with_extension("json");
+    (page, numbers)
+}
+
+/// First key of the file of numbers, by which a later run knows that it may write over it.
+const MARK: &str = "ognivoReport";
+
+/// Refuses a report whose numbers would be written over a file that is none of ours.
+///
+/// # Errors
+/// When there is such a file.
+pub(crate) fn check_place(path: &Path, base: &Path) -> Result<(), Failure> {
+    let (page, numbers) = places(path, base);
+    if page == numbers {
+        let message = format!("the report must not end in .json, where its numbers go: {}", path.display());
+        let hint = format!("call it {}", path.with_extension("html").display());
+        return Err(Refusal::of_job(message, Some(hint)).into());
+    }
+    let mut start = Vec::new();
+    let read = std::fs::File::open(&numbers).and_then(|file| file.take(100).read_to_end(&mut start));
+    if read.is_ok() && !String::from_utf8_lossy(&start).contains(MARK) {
+        let message = format!("the report's numbers would be written over another file: {}", numbers.display());
+        return Err(Refusal::of_job(message, Some("give the report another name".to_owned())).into());
+    }
+    Ok(())
+}
+
+/// Writes the page and its numbers; the page's place.
 ///
 /// # Errors
 /// When they cannot be written.
 pub(crate) fn write(trained: &Trained, path: &Path, base: &Path) -> Result<PathBuf, Failure> {
-    let page = base.join(path);
-    if let Some(folder) = page.parent() {
+    let (place, numbers) = places(path, base);
+    if let Some(folder) = place.parent() {
         std::fs::create_dir_all(folder).map_err(FileFailure::of("make the folder", folder))?;
     }
-    std::fs::write(&page, to_html(trained)).map_err(FileFailure::of("write the report", &page))?;
-    let numbers = page.with_extension("json");
-    let text = format!("{:#}\n", to_json(trained));
+    let page = page::page(trained);
+    std::fs::write(&place, html::to_html(&page)).map_err(FileFailure::of("write the report", &place))?;
+    let mut object = serde_json::Map::from_iter([(MARK.to_owned(), json!(env!("CARGO_PKG_VERSION")))]);
+    if let Value::Object(run) = to_json(trained) {
+        object.extend(run);
+    }
+    object.insert("sections".to_owned(), ognivo_report::json::sections(&page.sections));
+    let text = format!("{}\n", Value::Object(object));
     std::fs::write(&numbers, text).map_err(FileFailure::of("write the report", &numbers))?;
-    Ok(page)
-}
-
-/// A page that needs no script, no network and no other file.
-fn to_html(trained: &Trained) -> String {
-    let mut body = format!("<h1>{}</h1>\n<p>Numbers of Spark {}.</p>\n", escape(&trained.name), trained.version);
-    body.push_str("<h2>Run</h2>\n<table>\n");
-    for (name, value) in facts(trained) {
-        let _ = writeln!(body, "<tr><th>{name}</th><td>{}</td></tr>", escape(&value));
-    }
-    body.push_str("</table>\n");
-    for stage in trained.model.stages() {
-        if let Some(model) = logistic_regression(stage.as_ref()) {
-            body.push_str(&coefficients_to_html(model));
-        }
-        if let Some(model) = linear_regression(stage.as_ref()) {
-            body.push_str(&line_to_html(model));
-        }
-    }
-    if trained.objective_history.len() > 1 {
-        body.push_str("<h2>Objective by iteration</h2>\n<table>\n");
-        for (iteration, value) in trained.objective_history.iter().enumerate() {
-            let _ = writeln!(body, "<tr><th>{iteration}</th><td>{value}</td></tr>");
-        }
-        body.push_str("</table>\n");
-    }
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\n<style>{STYLE}</style></head>\n<body>\n{body}</body></html>\n",
-        escape(&trained.name)
-    )
-}
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
-color-scheme:light dark}table{border-collapse:collapse}th{text-align:left;font-weight:600;padding:.2rem 1.5rem .2rem 0;\
-vertical-align:top}td{padding:.2rem 0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}";
-
-fn coefficients_to_html(model: &LogisticRegressionModel) -> String {
-    let matrix = model.coefficient_matrix();
-    let intercepts = model.intercept_vector().to_dense();
-    let mut out = String::from("<h2>Coefficients</h2>\n<table>\n");
-    for class in 0..matrix.n_rows() {
-        for slot in 0..matrix.n_cols() {
-            let _ =
-                writeln!(out, "<tr><th>class row {class}, slot {slot}</th><td>{}</td></tr>", matrix.get(class, slot));
-        }
-        let intercept = intercepts.get(class).copied().unwrap_or_default();
-        let _ = writeln!(out, "<tr><th>class row {class}, intercept</th><td>{intercept}</td></tr>");
-    }
-    out.push_str("</table>\n");
-    out
-}
-
-fn line_to_html(model: &LinearRegressionModel) -> String {
-    let mut out = String::from("<h2>Coefficients</h2>\n<table>\n");
-    for (slot, coefficient) in model.coefficients().to_dense().into_iter().enumerate() {
-        let _ = writeln!(out, "<tr><th>slot {slot}</th><td>{coefficient}</td></tr>");
-    }
-    let _ = writeln!(out, "<tr><th>intercept</th><td>{}</td></tr>", model.intercept());
-    out.push_str("</table>\n");
-    out
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    Ok(place)
 }

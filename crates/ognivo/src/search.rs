@@ -109,7 +109,7 @@ fn search_job(
         let best = best_set(&results.trials, search)?;
         let model = columns.pipeline().with(&best).fit(&training)?;
         let metrics = match &held_out {
-            Some(rows) => train::measure(&train.evaluate, &model, rows)?,
+            Some(rows) => train::measure(&train.evaluate, &model.transform(rows)?.cached()?)?,
             None => Vec::new(),
         };
         let found = Found { metrics, model_path: save(job, search, &model, session)?, model };

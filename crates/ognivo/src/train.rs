@@ -6,11 +6,13 @@ use std::sync::Arc;
 use ognivo::models::{load_unfitted, save_model};
 use ognivo::session::Session;
 use ognivo_data::dataset::Dataset;
+use ognivo_files::read::RecordCounts;
 use ognivo_ml::classification::LogisticRegressionModel;
 use ognivo_ml::evaluation::Evaluator;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 use ognivo_ml::regression::LinearRegressionModel;
 use ognivo_ml::stage::{Estimator, Stage, Transformer};
+use ognivo_report::section::Loss;
 
 use crate::cli::{Cli, JobArgs, Output};
 use crate::failure::{Failure, Refusal};
@@ -20,6 +22,8 @@ use crate::job::resolve::{position_of_stage, read_job};
 use crate::job::tune::Tuner;
 use crate::observed::ObservedExecutor;
 use crate::progress_line::ProgressLine;
+use crate::report::evidence::{self, Evidence, Looked};
+use crate::row_losses::{self, CountedStep};
 use crate::stopwatch::Stopwatch;
 use crate::tuned::{self, Tuned};
 use crate::{print, report, wire};
@@ -48,6 +52,21 @@ pub(crate) struct Trained {
     pub(crate) iterations: Option<usize>,
     /// Seconds of each step, by name.
     pub(crate) seconds: BTreeMap<&'static str, f64>,
+    /// Where the rows came from and how they were split, for the report.
+    pub(crate) facts: Vec<(String, String)>,
+    /// What took rows away before the fit.
+    pub(crate) losses: Vec<Loss>,
+    /// What only a report needs to know; nothing without one.
+    pub(crate) evidence: Option<Evidence>,
+}
+
+impl Trained {
+    /// Adds the seconds of a step that came after the others.
+    fn add_seconds(&mut self, later: BTreeMap<&'static str, f64>) {
+        for (step, seconds) in later {
+            *self.seconds.entry(step).or_default() += seconds;
+        }
+    }
 }
 
 /// Rows at each step of a training run.
@@ -73,12 +92,16 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<(
         let hint = Some("`ognivo stream` is for the part `stream:`".to_owned());
         return Err(Refusal::of_job("the job has no part `train:`", hint).into());
     };
+    train.report.as_deref().map_or(Ok(()), |path| report::check_place(path, &job.base))?;
     let session = Session::start(job.threads)?;
     let line = ProgressLine::new(cli.quiet);
     let trained = train_job(&job, train, &session, &line);
     line.finish();
-    let trained = trained?;
+    let mut trained = trained?;
+    let mut watch = Stopwatch::start();
     let report_path = train.report.as_deref().map(|path| report::write(&trained, path, &job.base)).transpose()?;
+    watch.lap("report");
+    trained.add_seconds(watch.seconds());
     match cli.output {
         Output::Json => print::line(&report::to_json(&trained).to_string()),
         Output::Text => print::bytes(report::to_text(&trained, report_path.as_deref()).as_bytes()),
@@ -94,8 +117,9 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
     }
     let observer = line.clone();
     let executor = ObservedExecutor::new(session.executor().clone(), Arc::new(move |pass: &str| observer.pass(pass)));
-    let prepared =
-        read.dataset.clone().with_executor(Arc::new(executor)).prepared(&train.prepare.steps, job.version)?.cached()?;
+    let rows = read.dataset.clone().with_executor(Arc::new(executor));
+    let (prepared, steps) = row_losses::prepared(&rows, &train.prepare.steps, job.version)?;
+    let prepared = prepared.cached()?;
     let mut counts = RowCounts { kept: prepared.count()?, ..RowCounts::default() };
     counts.read = read.counts().n_read as usize;
     watch.lap("read");
@@ -112,21 +136,42 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
 
     line.step("evaluating");
     let measured = fitted.test.as_ref().unwrap_or(&fitted.train);
-    let metrics = measure(&train.evaluate, &fitted.pipeline, measured)?;
+    let mut scored = fitted.pipeline.transform(measured);
+    let mut metrics = Vec::new();
+    if !train.evaluate.is_empty() {
+        let kept = scored?.cached()?;
+        metrics = measure(&train.evaluate, &kept)?;
+        scored = Ok(kept);
+    }
     watch.lap("evaluate");
 
     let measured_on_training_rows = fitted.test.is_none();
-    line.step("saving");
     let whole = fitted.whole();
+    let model = match fitted.before_split {
+        Some(before) => before.then(fitted.pipeline),
+        None => fitted.pipeline,
+    };
+    let evidence = match &train.report {
+        None => None,
+        Some(_) => {
+            line.step("looking at the rows for the report");
+            let looked = Looked {
+                prepared: &prepared,
+                n_prepared: counts.kept,
+                scored,
+                n_scored: if measured_on_training_rows { counts.train } else { counts.test },
+                kind: if measured_on_training_rows { "training" } else { "test" },
+            };
+            Some(evidence::gather(&looked, &model)?)
+        }
+    };
+    watch.lap("report");
+    line.step("saving");
     let save = train.save.as_ref();
     let saved = save.map(|save| {
         let saving = save_model(whole.as_ref(), &save.path, &job.base, job.version, save.overwrite);
         session.runtime().block_on(saving)
     });
-    let model = match fitted.before_split {
-        Some(before) => before.then(fitted.pipeline),
-        None => fitted.pipeline,
-    };
     let model_path = saved.transpose()?.map(|location| location.to_string());
     watch.lap("save");
     let (objective_history, iterations) = match last_optimised(&model) {
@@ -145,7 +190,39 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
         model,
         tuned: fitted.tuned.map(|(_, tuned)| tuned),
         seconds: watch.seconds(),
+        facts: facts(job, train, session),
+        losses: losses(&read.counts(), &steps, &counts),
+        evidence,
     })
+}
+
+/// Where the rows came from and how they were split. Paths stand as they are written: what they stand for may be secret.
+fn facts(job: &Job, train: &TrainJob, session: &Session) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let mut tell = |name: &str, value: String| facts.push((name.to_owned(), value));
+    if let Some(path) = job.document.at_path(&["train", "read", "path"]) {
+        tell("read", path.text().map_or_else(|| path.texts().join(", "), str::to_owned));
+    }
+    tell("format", train.read.format.clone());
+    if let Some(split) = &train.split {
+        let [first, second] = split.weights;
+        tell("randomSplit", format!("weights {first} and {second}, seed {}", split.seed));
+    }
+    tell("parallelism", job.parallelism.to_string());
+    tell("threads", session.n_threads().to_string());
+    facts
+}
+
+/// What took rows away: the reader, the steps of `prepare`, and stages before the split that skip rows.
+fn losses(read: &RecordCounts, steps: &[Arc<CountedStep>], counts: &RowCounts) -> Vec<Loss> {
+    let loss = |step: &str, n_rows: u64, reason: String| Loss { step: step.to_owned(), n_rows, reason };
+    let malformed = loss("mode DROPMALFORMED", read.n_dropped, "records that do not fit the schema".to_owned());
+    let mut losses = vec![malformed];
+    losses.extend(steps.iter().map(|step| loss(step.name(), step.n_lost(), step.reason())));
+    let n_skipped = counts.kept.saturating_sub(counts.train + counts.test) as u64;
+    losses.push(loss("stages before the split", n_skipped, "handleInvalid: skip".to_owned()));
+    losses.retain(|loss| loss.n_rows > 0);
+    losses
 }
 
 /// What is fitted.
@@ -242,19 +319,11 @@ fn split(split: Option<&SplitJob>, rows: &Dataset, job: &Job) -> Result<(Dataset
     Ok((train, Some(test)))
 }
 
-/// Metric and value of each evaluator, of `rows` scored by `model`.
-pub(crate) fn measure(
-    evaluators: &[Box<dyn Evaluator>],
-    model: &PipelineModel,
-    rows: &Dataset,
-) -> Result<Vec<(String, f64)>, Failure> {
-    if evaluators.is_empty() {
-        return Ok(Vec::new());
-    }
-    let scored = model.transform(rows)?.cached()?;
+/// Metric and value of each evaluator, of rows that were scored.
+pub(crate) fn measure(evaluators: &[Box<dyn Evaluator>], scored: &Dataset) -> Result<Vec<(String, f64)>, Failure> {
     let measured = evaluators.iter().map(|evaluator| {
         let title = title_among(evaluators, evaluator.as_ref());
-        Ok((title, evaluator.evaluate(&scored)?))
+        Ok((title, evaluator.evaluate(scored)?))
     });
     measured.collect()
 }

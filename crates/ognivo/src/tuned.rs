@@ -132,7 +132,7 @@ impl Tuned {
 
     /// For a program.
     pub(crate) fn to_json(&self) -> Value {
-        let number = crate::report::number;
+        let number = ognivo_report::json::number;
         let setting = |setting: &Setting| {
             json!({
                 "params": setting.params.iter().cloned().collect::<serde_json::Map<_, _>>(),

@@ -5,13 +5,14 @@ use crate::json::{self, Json};
 use crate::program::{cargo, output};
 
 /// A room, and the rooms that it may know.
-const ROOMS: [(&str, &[&str]); 7] = [
+const ROOMS: [(&str, &[&str]); 8] = [
     ("ognivo-data", &[]),
     ("ognivo-ml", &["ognivo-data"]),
     ("ognivo-model", &["ognivo-ml", "ognivo-data"]),
     ("ognivo-stream", &["ognivo-data"]),
     ("ognivo-files", &["ognivo-stream", "ognivo-data"]),
-    ("ognivo", &["ognivo-files", "ognivo-model", "ognivo-stream", "ognivo-ml", "ognivo-data"]),
+    ("ognivo-report", &["ognivo-ml", "ognivo-data"]),
+    ("ognivo", &["ognivo-files", "ognivo-report", "ognivo-model", "ognivo-stream", "ognivo-ml", "ognivo-data"]),
     ("xtask", &[]),
 ];
 

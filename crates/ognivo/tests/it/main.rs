@@ -2,6 +2,7 @@
 //!
 //! - `campaign`: what the fault campaign repeats and counts;
 //! - `live`: a stream while it runs: signals, a second one, too many bad rows;
+//! - `report`: what the page of a training run holds, and what it refuses;
 //! - `loan_job`: the original project's job gives real Spark's numbers, for each version;
 //! - `search`: every set's metric is Spark's, a stopped search goes on;
 //! - `verbs`: what each verb prints and how it ends.
@@ -40,6 +41,7 @@ mod campaign {
 mod live;
 mod loan_job;
 mod loans;
+mod report;
 mod search;
 mod stream_oracle;
 mod verbs;
