@@ -231,7 +231,7 @@ fn faults(seen: &Json, page: &str, n_charts: usize, width: u32, is_dark: bool) -
         return vec![format!("the look failed: {error}")];
     }
     let number = |value: &Json, key: &str| value.get(key).number().unwrap_or(f64::NAN);
-    if number(seen, "width") != f64::from(width) {
+    if (number(seen, "width") - f64::from(width)).abs() >= 1.0 || number(seen, "width").is_nan() {
         faults.push(format!("the window is {} px wide", number(seen, "width")));
     }
     if number(seen, "overflow") > 1.0 {

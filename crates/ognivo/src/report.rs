@@ -2,8 +2,8 @@
 //! a JSON file beside it: `reports/loans.html` and `reports/loans.json`.
 
 pub(crate) mod evidence;
-mod learned;
-mod page;
+pub(crate) mod learned;
+pub(crate) mod page;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use ognivo_ml::classification::{DecisionTreeClassificationModel, LogisticRegress
 use ognivo_ml::pipeline::PipelineModel;
 use ognivo_ml::regression::{DecisionTreeRegressionModel, LinearRegressionModel};
 use ognivo_ml::stage::Transformer;
+use ognivo_report::content::Page;
 use ognivo_report::html;
 use ognivo_report::json::number;
 use serde_json::{Value, json};
@@ -195,19 +196,26 @@ pub(crate) fn check_place(path: &Path, base: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the page and its numbers; the page's place.
+/// Writes the page of a training run and its numbers; the page's place.
 ///
 /// # Errors
 /// When they cannot be written.
 pub(crate) fn write(trained: &Trained, path: &Path, base: &Path) -> Result<PathBuf, Failure> {
+    write_page(&page::page(trained), to_json(trained), path, base)
+}
+
+/// Writes a page, and beside it `run` with all that the page shows; the page's place.
+///
+/// # Errors
+/// When they cannot be written.
+pub(crate) fn write_page(page: &Page, run: Value, path: &Path, base: &Path) -> Result<PathBuf, Failure> {
     let (place, numbers) = places(path, base);
     if let Some(folder) = place.parent() {
         std::fs::create_dir_all(folder).map_err(FileFailure::of("make the folder", folder))?;
     }
-    let page = page::page(trained);
-    std::fs::write(&place, html::to_html(&page)).map_err(FileFailure::of("write the report", &place))?;
+    std::fs::write(&place, html::to_html(page)).map_err(FileFailure::of("write the report", &place))?;
     let mut object = serde_json::Map::from_iter([(MARK.to_owned(), json!(env!("CARGO_PKG_VERSION")))]);
-    if let Value::Object(run) = to_json(trained) {
+    if let Value::Object(run) = run {
         object.extend(run);
     }
     object.insert("sections".to_owned(), ognivo_report::json::sections(&page.sections));

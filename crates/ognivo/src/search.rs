@@ -6,6 +6,7 @@
 
 mod identity;
 mod outcome;
+mod page;
 mod results_file;
 
 use std::process::ExitCode;
@@ -17,8 +18,9 @@ use ognivo::models::save_model;
 use ognivo::session::Session;
 use ognivo_data::dataset::Dataset;
 use ognivo_data::fault::{Explain, Fault};
-use ognivo_ml::pipeline::PipelineModel;
+use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 use ognivo_ml::search::{ColumnSearch, ColumnSet, SearchSpace, Trial, VariedPipeline, best_first};
+use ognivo_report::section::Loss;
 use rayon::prelude::*;
 
 use self::identity::identity;
@@ -29,10 +31,11 @@ use crate::failure::{Failure, Refusal};
 use crate::job::job::{Job, SearchJob, TrainJob};
 use crate::job::resolve::{position_of_stage, read_job};
 use crate::progress_line::ProgressLine;
+use crate::report::evidence::{self, Looked};
 use crate::stop_signals::asked_to_stop;
 use crate::stopwatch::Stopwatch;
 use crate::train::{self, RowCounts};
-use crate::{exit, print, wire};
+use crate::{exit, print, report, row_losses, wire};
 
 /// Searches and prints what came out.
 pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<ExitCode, Failure> {
@@ -44,14 +47,17 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<E
         let hint = Some("it needs `search:`, and `train:` with the rows and the pipeline".to_owned());
         return Err(Refusal::of_job("the job has no part `search:`", hint).into());
     };
+    search.report.as_deref().map_or(Ok(()), |path| report::check_place(path, &job.base))?;
     let session = Session::start(job.threads)?;
     let line = ProgressLine::new(cli.quiet);
     let searched = search_job(&job, train, search, &session, &line);
     line.finish();
     let searched = searched?;
+    let written = |path| report::write_page(&page::page(&searched), searched.to_json(), path, &job.base);
+    let report = search.report.as_deref().map(written).transpose()?;
     match cli.output {
         Output::Json => print::line(&searched.to_json().to_string())?,
-        Output::Text => print::bytes(searched.to_text().as_bytes())?,
+        Output::Text => print::bytes(searched.to_text(report.as_deref()).as_bytes())?,
     }
     if searched.is_finished() {
         return Ok(ExitCode::SUCCESS);
@@ -72,65 +78,131 @@ fn search_job(
 ) -> Result<Searched, Failure> {
     let mut watch = Stopwatch::start();
     line.step("reading");
-    let read = wire::input(&train.read, job).read(&job.base, session)?;
-    for warning in &read.warnings {
-        print::say(&format!("warning: {warning}"));
-    }
-    let prepared = read.dataset.prepared(&train.prepare.steps, job.version)?.cached()?;
-    let mut rows = RowCounts { read: read.counts().n_read as usize, kept: prepared.count()?, ..RowCounts::default() };
-    let (training, held_out) = match &search.split {
-        Some(split) => {
-            let mut parts = prepared.random_split_weights(&split.weights, split.seed, job.version)?.into_iter();
-            let (Some(training), held_out) = (parts.next(), parts.next()) else {
-                unreachable!("a split has two parts")
-            };
-            (training.cached()?, held_out)
-        }
-        None => (prepared, None),
-    };
-    rows.train = training.count()?;
-    rows.test = held_out.as_ref().map_or(Ok(0), Dataset::count)?;
+    let rows = Rows::read(job, train, search, session)?;
     watch.lap("read");
 
     line.step("searching");
     let varied = varied_pipeline(job, train, search, session)?;
-    let space =
-        SearchSpace::new(search.columns.len(), &search.required, search.strategy, search.evaluator.is_larger_better());
-    let mut results = Results::open(job, search, &varied, &training)?;
-    let folds = search.validate.folds(&training)?;
+    let larger_is_better = search.evaluator.is_larger_better();
+    let space = SearchSpace::new(search.columns.len(), &search.required, search.strategy, larger_is_better);
+    let mut results = Results::open(job, search, &varied, &rows.training)?;
+    let folds = search.validate.folds(&rows.training)?;
     let n_folds = folds.len();
     let columns = ColumnSearch::new(varied, search.evaluator.clone_box(), folds)?;
     let stop = stop_on_interrupt(session)?;
     let is_complete = try_sets(&space, &columns, session, &mut results, &stop, line)?;
     watch.lap("search");
 
-    let found = if is_complete {
-        line.step("fitting");
-        let best = best_set(&results.trials, search)?;
-        let model = columns.pipeline().with(&best).fit(&training)?;
-        let metrics = match &held_out {
-            Some(rows) => train::measure(&train.evaluate, &model.transform(rows)?.cached()?)?,
-            None => Vec::new(),
-        };
-        let found = Found { metrics, model_path: save(job, search, &model, session)?, model };
-        watch.lap("fit");
-        Some(found)
-    } else {
-        None
+    let found = match is_complete {
+        true => {
+            line.step("fitting");
+            let pipeline = columns.pipeline().with(&best_set(&results.trials, search)?);
+            Some(find(job, train, search, &pipeline, &rows, session)?)
+        }
+        false => None,
     };
+    watch.lap("fit");
     Ok(Searched {
         name: job.name.clone(),
         version: job.version.to_string(),
-        rows,
+        rows: rows.counts,
+        losses: rows.losses,
         metric: search.evaluator.title(),
-        larger_is_better: search.evaluator.is_larger_better(),
+        larger_is_better,
         columns: search.columns.clone(),
+        required: search.required.iter().map(|&position| search.columns[position].clone()).collect(),
+        strategy: search.strategy.name(),
+        validator: validator_in_words(search),
         n_sets: space.n_sets(),
         n_folds,
         trials: results.trials,
         found,
         seconds: watch.seconds(),
     })
+}
+
+/// The rows to search with, and those that no set sees.
+struct Rows {
+    /// All of them.
+    prepared: Dataset,
+    training: Dataset,
+    held_out: Option<Dataset>,
+    counts: RowCounts,
+    losses: Vec<Loss>,
+}
+
+impl Rows {
+    fn read(job: &Job, train: &TrainJob, search: &SearchJob, session: &Session) -> Result<Rows, Failure> {
+        let read = wire::input(&train.read, job).read(&job.base, session)?;
+        for warning in &read.warnings {
+            print::say(&format!("warning: {warning}"));
+        }
+        let (prepared, steps) = row_losses::prepared(&read.dataset, &train.prepare.steps, job.version)?;
+        let prepared = prepared.cached()?;
+        let (training, held_out) = match &search.split {
+            Some(split) => {
+                let mut parts = prepared.random_split_weights(&split.weights, split.seed, job.version)?.into_iter();
+                let (Some(training), held_out) = (parts.next(), parts.next()) else {
+                    unreachable!("a split by two weights has two parts");
+                };
+                (training.cached()?, held_out)
+            }
+            None => (prepared.clone(), None),
+        };
+        let counts = RowCounts {
+            read: read.counts().n_read as usize,
+            kept: prepared.count()?,
+            train: training.count()?,
+            test: held_out.as_ref().map_or(Ok(0), Dataset::count)?,
+        };
+        let losses = train::losses(&read.counts(), &steps, &counts);
+        Ok(Rows { prepared, training, held_out, counts, losses })
+    }
+}
+
+/// Fits the best pipeline on all training rows, measures it on those that no set saw, looks at them for the report, and saves it.
+fn find(
+    job: &Job,
+    train: &TrainJob,
+    search: &SearchJob,
+    pipeline: &Pipeline,
+    rows: &Rows,
+    session: &Session,
+) -> Result<Found, Failure> {
+    let model = pipeline.fit(&rows.training)?;
+    let scored = rows.held_out.as_ref().map(|rows| Ok::<_, Failure>(model.transform(rows)?.cached()?)).transpose()?;
+    let metrics = scored.as_ref().map(|scored| train::measure(&train.evaluate, scored)).transpose()?;
+    let (kind, n_scored) = match scored {
+        Some(_) => ("test", rows.counts.test),
+        None => ("training", rows.counts.train),
+    };
+    let evidence = match search.report {
+        Some(_) => {
+            let looked = Looked {
+                prepared: &rows.prepared,
+                n_prepared: rows.counts.kept,
+                scored: scored.map_or_else(|| model.transform(&rows.training), Ok),
+                n_scored,
+                kind,
+            };
+            Some(evidence::gather(&looked, &model)?)
+        }
+        None => None,
+    };
+    Ok(Found {
+        metrics: metrics.unwrap_or_default(),
+        model_path: save(job, search, &model, session)?,
+        measured_on: format!("{} {kind} rows", print::thousands(n_scored as u64)),
+        evidence,
+        model,
+    })
+}
+
+/// `TrainValidationSplit, seed 12345, trainRatio 0.8`.
+fn validator_in_words(search: &SearchJob) -> String {
+    let validator = search.validate.estimator();
+    let params = validator.params().explicit().map(|(name, value)| format!("{name} {value}"));
+    std::iter::once(validator.name().to_owned()).chain(params).collect::<Vec<_>>().join(", ")
 }
 
 /// The pipeline of `train`, with what `into` names as the list that is varied.

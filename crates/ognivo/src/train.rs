@@ -214,7 +214,7 @@ fn facts(job: &Job, train: &TrainJob, session: &Session) -> Vec<(String, String)
 }
 
 /// What took rows away: the reader, the steps of `prepare`, and stages before the split that skip rows.
-fn losses(read: &RecordCounts, steps: &[Arc<CountedStep>], counts: &RowCounts) -> Vec<Loss> {
+pub(crate) fn losses(read: &RecordCounts, steps: &[Arc<CountedStep>], counts: &RowCounts) -> Vec<Loss> {
     let loss = |step: &str, n_rows: u64, reason: String| Loss { step: step.to_owned(), n_rows, reason };
     let malformed = loss("mode DROPMALFORMED", read.n_dropped, "records that do not fit the schema".to_owned());
     let mut losses = vec![malformed];

@@ -6,6 +6,7 @@ use ognivo_ml::param_map::ParamMap;
 use ognivo_ml::pipeline::PipelineModel;
 use ognivo_ml::stage::{Configured, FitError, Transformer};
 use ognivo_ml::tuning::Progress;
+use ognivo_report::section::{Candidate, Tuning};
 use serde_json::{Value, json};
 
 use crate::job::tune::Tuner;
@@ -150,6 +151,24 @@ impl Tuned {
             "best": self.best,
             "grid": self.settings.iter().map(setting).collect::<Vec<_>>(),
         })
+    }
+
+    /// For the page of a report.
+    pub(crate) fn to_report(&self) -> Tuning {
+        let candidate = |setting: &Setting| Candidate {
+            params: setting.params.iter().map(|(name, value)| (name.clone(), shown(value))).collect(),
+            average: setting.metric,
+            folds: setting.folds.clone(),
+        };
+        Tuning {
+            validator: match self.n_folds {
+                1 => self.tuner.to_owned(),
+                n => format!("{}, {n} folds", self.tuner),
+            },
+            metric: self.metric.clone(),
+            is_larger_better: self.is_larger_better,
+            candidates: self.settings.iter().map(candidate).collect(),
+        }
     }
 
     /// For a person: a line for each setting, the best one marked.

@@ -20,6 +20,11 @@ impl Strategy {
     /// All of them, by the name that a job file has.
     pub const ALL: [(&'static str, Strategy); 3] =
         [("exhaustive", Strategy::Exhaustive), ("forward", Strategy::Forward), ("backward", Strategy::Backward)];
+
+    /// The name that a job file has.
+    pub fn name(self) -> &'static str {
+        Strategy::ALL.iter().find(|(_, strategy)| *strategy == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// The sets that can be tried, and how they are chosen.

@@ -13,7 +13,8 @@ use crate::train::Trained;
 pub(super) fn page(trained: &Trained) -> Page {
     let mut sections = vec![section::overview(&overview(trained))];
     let (evidence, time) = (trained.evidence.as_ref(), Utc::now().format("%Y-%m-%d %H:%M UTC").to_string());
-    sections.extend(evidence.and_then(|evidence| performance(&evidence.performance, trained)));
+    sections.extend(evidence.and_then(|evidence| performance(&evidence.performance, &measured_on(trained))));
+    sections.extend(trained.tuned.as_ref().map(|tuned| section::tuning(&tuned.to_report())));
     if let Some(evidence) = evidence {
         let stages = trained.model.stages().iter();
         sections.extend(stages.flat_map(|stage| learned::sections(stage.as_ref(), &evidence.features)));
@@ -48,14 +49,15 @@ fn overview(trained: &Trained) -> Overview {
     }
 }
 
-fn performance(performance: &Performance, trained: &Trained) -> Option<Section> {
+/// How the predictor did on the rows that `measured_on` tells.
+pub(crate) fn performance(performance: &Performance, measured_on: &str) -> Option<Section> {
     match performance {
         Performance::Unknown => None,
         Performance::Classes(scores, names) => Some(section::classification(scores, names)),
-        Performance::Numbers(residuals, label) => Some(section::regression(residuals, label, &measured_on(trained))),
+        Performance::Numbers(residuals, label) => Some(section::regression(residuals, label, measured_on)),
         Performance::Failed(error) => {
             let mut section = Section::new("performance", "Performance");
-            section.text(format!("The {} could not be scored: {error}", measured_on(trained)));
+            section.text(format!("The {measured_on} could not be scored: {error}"));
             Some(section)
         }
     }

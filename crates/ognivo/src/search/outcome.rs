@@ -1,14 +1,17 @@
 //! What a search says of itself: one screen, or one JSON object.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ognivo_data::vector::number_to_json;
 use ognivo_ml::pipeline::PipelineModel;
 use ognivo_ml::search::{ColumnGain, Trial, best_first, column_gains};
+use ognivo_report::section::Loss;
 use serde_json::{Map, Value, json};
 
 use crate::print::{table, thousands};
 use crate::report;
+use crate::report::evidence::Evidence;
 use crate::train::RowCounts;
 
 /// So many of the best sets are shown on the screen; the JSON has all.
@@ -28,6 +31,14 @@ pub(super) struct Searched {
     pub(super) larger_is_better: bool,
     /// The columns to choose from.
     pub(super) columns: Vec<String>,
+    /// Those of them that are in every set.
+    pub(super) required: Vec<String>,
+    /// How sets were chosen.
+    pub(super) strategy: &'static str,
+    /// How they were judged, for people.
+    pub(super) validator: String,
+    /// What took rows away before the search.
+    pub(super) losses: Vec<Loss>,
     /// How many sets a whole search tries.
     pub(super) n_sets: u64,
     /// On how many folds each was judged.
@@ -48,6 +59,10 @@ pub(super) struct Found {
     pub(super) metrics: Vec<(String, f64)>,
     /// Where the model was saved.
     pub(super) model_path: Option<String>,
+    /// Which rows the report looked at, for people.
+    pub(super) measured_on: String,
+    /// What only the report needs to know of them.
+    pub(super) evidence: Option<Evidence>,
 }
 
 impl Searched {
@@ -107,8 +122,8 @@ impl Searched {
         column_gains(&self.trials, self.columns.len(), self.larger_is_better)
     }
 
-    /// One screen.
-    pub(super) fn to_text(&self) -> String {
+    /// One screen; `report` is where the page lies.
+    pub(super) fn to_text(&self, report: Option<&Path>) -> String {
         let n_tried = thousands(self.trials.len() as u64);
         let all = thousands(self.n_sets);
         let mut text = format!(
@@ -118,7 +133,9 @@ impl Searched {
         text.push_str(&table(&self.best_sets()));
         text.push_str("what each column changes\n");
         text.push_str(&table(&self.column_lines()));
-        text.push_str(&table(&self.facts()));
+        let mut facts = self.facts();
+        facts.extend(report.map(|path| vec!["  report".to_owned(), path.display().to_string()]));
+        text.push_str(&table(&facts));
         text
     }
 

@@ -81,6 +81,7 @@ fn the_best_set_is_first_fitted_saved_and_measured_on_rows_that_no_set_saw() {
     let more = "  columns: [annual_inc, int_rate]
   randomSplit: {weights: [0.8, 0.2], seed: 7}
   save: {path: best}
+  report: reports/search.html
 ";
     let job = job("4.3", SPLIT, more).replace("  columns: [int_rate, annual_inc, revol_util, sub_grade_index]\n", "");
     let found = search(&place, &job, &[]).json();
@@ -97,6 +98,14 @@ fn the_best_set_is_first_fitted_saved_and_measured_on_rows_that_no_set_saw() {
     assert!(inspected.contains("VectorAssembler") && inspected.contains("grades"), "{inspected}");
     place.run(&["score", "best", DATA, "-o", "scored.csv", "--select", "prediction"]).ok();
     assert_eq!(std::fs::read_to_string(place.at("scored.csv")).unwrap().lines().count(), 9858);
+
+    // The page shows the sets and how the best one did; the file beside it says the same.
+    let page = std::fs::read_to_string(place.at("reports/search.html")).unwrap();
+    assert!(page.contains("Column search") && page.matches("<svg").count() >= 6, "{}", page.len());
+    let told: Value = serde_json::from_str(&std::fs::read_to_string(place.at("reports/search.json")).unwrap()).unwrap();
+    assert_eq!(told["sets"], found["sets"]);
+    let sections: Vec<&str> = told["sections"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
+    assert_eq!(sections[..2], ["search", "performance"], "{sections:?}");
 }
 
 #[test]
