@@ -375,6 +375,7 @@ mod tests {
         let data = ids(&[1]);
         assert!(data.sample(1.1, 1, SparkVersion::V4_3).is_err());
         assert!(data.sample(f64::NAN, 1, SparkVersion::V4_3).is_err());
+        assert!(data.sample_rdd(-0.1, 1, SparkVersion::V4_3).is_err());
         let error = data.sample_with_replacement(-0.5, 1).unwrap_err();
         assert_eq!(error.to_string(), "the fraction of a sample must lie between 0 and 40: -0.5");
     }
@@ -396,5 +397,12 @@ mod tests {
         assert_eq!(rows_of(&a), rows_of(&b.cached().unwrap()));
         let sample = |data: &Dataset| rows_of(&data.sample(0.4, 9, SparkVersion::V4_3).unwrap().cached().unwrap());
         assert_eq!(sample(&data), sample(&parallel));
+        for fraction in [0.1, 0.7] {
+            let sample = |data: &Dataset| {
+                let sample = data.sample_rdd(fraction, 9, SparkVersion::V4_3).unwrap();
+                rows_of(&sample.cached().unwrap())
+            };
+            assert_eq!(sample(&data), sample(&parallel));
+        }
     }
 }

@@ -74,3 +74,35 @@ pub fn partition_seed(seed: i64, partition: usize) -> i64 {
     }
     random.next_i64()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(fraction: f64, n_expected: std::ops::RangeInclusive<usize>) {
+        let mut draws = BernoulliDraws::new(fraction, partition_seed(7, 1), SparkVersion::V4_3);
+        let n_kept = (0..10_000).filter(|_| draws.keeps_next()).count();
+        assert!(n_expected.contains(&n_kept), "{n_kept} of 10000 at {fraction}");
+    }
+
+    /// What Spark keeps, row for row, is seen where trees take their thresholds: `fixtures/spark/<line>/trees.json`.
+    #[test]
+    fn about_as_many_rows_are_kept_as_the_fraction_says() {
+        check(0.0, 0..=0);
+        check(0.05, 440..=560);
+        check(0.4, 3850..=4150);
+        check(0.7, 6850..=7150);
+        check(1.0, 10_000..=10_000);
+    }
+
+    #[test]
+    fn partitions_have_seeds_of_their_own() {
+        let seeds: Vec<i64> = (0..3).map(|partition| partition_seed(7, partition)).collect();
+        assert!(
+            seeds[0] != seeds[1]
+                && seeds[1] != seeds[2]
+                && seeds == [0, 1, 2].map(|partition| partition_seed(7, partition))
+        );
+    }
+}
