@@ -3,6 +3,7 @@
 //! - `campaign`: what the fault campaign repeats and counts;
 //! - `live`: a stream while it runs: signals, a second one, too many bad rows;
 //! - `loan_job`: the original project's job gives real Spark's numbers, for each version;
+//! - `tune`: settings that are tried, what is told of them and what is saved;
 //! - `verbs`: what each verb prints and how it ends.
 
 #![allow(
@@ -40,4 +41,5 @@ mod live;
 mod loan_job;
 mod loans;
 mod stream_oracle;
+mod tune;
 mod verbs;
