@@ -107,6 +107,7 @@ pub(crate) struct TuneJob {
     /// The tuner's parameters, as written.
     parameters: Option<Node>,
     axes: Vec<Axis>,
+    evaluator_at: Position,
     evaluator: Box<dyn Evaluator>,
 }
 
@@ -125,7 +126,6 @@ const MAX_SETTINGS: usize = 10_000;
 impl TuneJob {
     /// Reads `tune`; `None` after complaints.
     pub(crate) fn read(node: &Node, version: SparkVersion, complaints: &mut Vec<Complaint>) -> Option<TuneJob> {
-        let n_before = complaints.len();
         let named: Vec<TunerKind> =
             TunerKind::ALL.into_iter().filter(|kind| node.entries().iter().any(|e| e.key == kind.name())).collect();
         let axes = node.get("paramGrid").map(Node::entries).unwrap_or_default();
@@ -137,16 +137,23 @@ impl TuneJob {
             let message = format!("the grid has more than {MAX_SETTINGS} settings: {count}");
             complaints.push(Complaint::new(at, message).with_hint(Some("try fewer values at a time".to_owned())));
         }
-        let evaluator = node.get("evaluator").and_then(|evaluator| read_evaluator(evaluator, version, complaints));
+        let evaluator_node = node.get("evaluator");
+        let evaluator = evaluator_node.and_then(|evaluator| read_evaluator(evaluator, version, complaints));
         let &[kind] = named.as_slice() else {
             let message = "`tune` takes exactly one of: CrossValidator, TrainValidationSplit";
             complaints.push(Complaint::new(node.at, message));
             return None;
         };
-        let tune =
-            TuneJob { at: node.at, kind, parameters: node.get(kind.name()).cloned(), axes, evaluator: evaluator? };
+        let tune = TuneJob {
+            at: node.at,
+            kind,
+            parameters: node.get(kind.name()).cloned(),
+            axes,
+            evaluator_at: evaluator_node.map_or(node.at, |evaluator| evaluator.at),
+            evaluator: evaluator?,
+        };
         tune.make(Pipeline::new([]), ParamGridBuilder::new(), version, complaints);
-        (complaints.len() == n_before).then_some(tune)
+        Some(tune)
     }
 
     fn make(
@@ -172,6 +179,10 @@ impl TuneJob {
         columns: &SchemaRef,
         version: SparkVersion,
     ) -> Option<Complaint> {
+        let measured = pipeline.output_schema(columns).map(|after| self.evaluator.check(&after));
+        if let Ok(Err(error)) = measured {
+            return Some(Complaint::of(self.evaluator_at, &error));
+        }
         let mut tuner = self.tuner(pipeline, version).ok()?;
         let checked: Result<SchemaRef, StageError> = tuner.estimator_mut().output_schema(columns);
         checked.err().map(|error| Complaint::of(self.at, &error))

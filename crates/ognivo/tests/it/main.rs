@@ -5,6 +5,7 @@
 //! - `report`: what the page of a training run holds, and what it refuses;
 //! - `loan_job`: the original project's job gives real Spark's numbers, for each version;
 //! - `search`: every set's metric is Spark's, a stopped search goes on;
+//! - `tune`: settings that are tried, what is told of them and what is saved;
 //! - `verbs`: what each verb prints and how it ends.
 
 #![allow(
@@ -44,4 +45,5 @@ mod loans;
 mod report;
 mod search;
 mod stream_oracle;
+mod tune;
 mod verbs;

@@ -31,8 +31,9 @@ pub(super) fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut
     let evaluate = node.get("evaluate").map(Node::items).unwrap_or_default();
     let evaluate = evaluate.iter().filter_map(|item| read_evaluator(item, version, complaints)).collect();
     let split = split_node.and_then(|split| resolve_split(split, complaints));
-    let tune_node = node.get("tune");
-    let tune = tune_node.and_then(|tune| TuneJob::read(tune, version, complaints));
+    let n_before = complaints.len();
+    let tune = node.get("tune").and_then(|tune| TuneJob::read(tune, version, complaints));
+    let mut is_tune_right = complaints.len() == n_before;
     let (pipeline, n_stages_before) = pipeline?;
     let train = TrainJob {
         split: split.map(|split| SplitJob { n_stages_before, ..split }),
@@ -44,13 +45,13 @@ pub(super) fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut
         tune,
         evaluate,
     };
-    let n_before = complaints.len();
     if let (Some(tune), PipelineJob::Stages(pipeline)) = (&train.tune, &train.pipeline) {
-        complaints.extend(tune.check(pipeline.stages(), n_stages_before));
+        let found = tune.check(pipeline.stages(), n_stages_before);
+        is_tune_right &= found.is_empty();
+        complaints.extend(found);
     }
-    if complaints.len() > n_before {
-        return None;
-    }
+    // The columns are checked without a grid that was complained about already.
+    let train = TrainJob { tune: train.tune.filter(|_| is_tune_right), ..train };
     check_columns(&train, node, version, complaints);
     Some(train)
 }

@@ -690,10 +690,166 @@ fn what_this_version_cannot_do_is_told() {
         loans.yaml:28:13: this version of ognivo cannot write: kafka
     "#]],
     );
-    check(
-        &[("  save: {path", "  tune: {CrossValidator: {numFolds: 3}}\n  save: {path")],
+}
+
+/// The job with a grid; the last words are the tuner, the grid and the evaluator.
+#[track_caller]
+fn check_tune(tuner: &str, grid: &str, evaluator: &str, expected: Expect) {
+    let tune = format!("  tune:\n    {tuner}\n    paramGrid: {grid}\n    evaluator: {evaluator}\n  save: {{path");
+    check(&[("  save: {path", &tune)], expected);
+}
+
+const TUNER: &str = "CrossValidator: {numFolds: 3, seed: 42}";
+const GRID: &str = "{LogisticRegression.regParam: [0.01, 0.1]}";
+const EVALUATOR: &str = "{BinaryClassificationEvaluator: {labelCol: bad}}";
+
+#[test]
+fn a_grid_that_is_right_has_no_complaint() {
+    let right = || {
         expect![[r#"
-        loans.yaml:18:9: this version of ognivo cannot tune yet: train.tune
+            ok
+        "#]]
+    };
+    check_tune(TUNER, GRID, EVALUATOR, right());
+    check_tune("TrainValidationSplit:", "{LogisticRegression.family: [auto]}", EVALUATOR, right());
+    check_tune("CrossValidator: {language: scala, uid: mine}", "{}", EVALUATOR, right());
+}
+
+#[test]
+fn a_grid_of_what_is_not_there_is_told_with_the_nearest_name() {
+    check_tune(
+        TUNER,
+        "{LogisticRegresion.regParam: [0.01], LogisticRegression.regPram: [0.1], regParam: [1]}",
+        EVALUATOR,
+        expect![[r#"
+            loans.yaml:20:17: unknown stage of the pipeline: LogisticRegresion
+              hint: did you mean `LogisticRegression`?
+            loans.yaml:20:53: unknown parameter of LogisticRegression: regPram
+              hint: did you mean `regParam`?
+            loans.yaml:20:88: not a stage and a parameter with a dot between them: regParam
+              hint: write `LogisticRegression.regParam: [0.01, 0.1]`
+        "#]],
+    );
+    check_tune(
+        TUNER,
+        "{VectorAssembler.handleInvalid: [keep, skip]}",
+        EVALUATOR,
+        expect![[r#"
+        loans.yaml:20:17: the grid varies a stage that is fitted before the rows are split: VectorAssembler
+          hint: leave `randomSplit.after` out, or name an earlier stage there
+    "#]],
+    );
+}
+
+#[test]
+fn values_that_a_parameter_does_not_take_are_told_each_with_its_place() {
+    check_tune(
+        TUNER,
+        "{LogisticRegression.regParam: [0.01, -1, much], LogisticRegression.family: [binom]}",
+        EVALUATOR,
+        expect![[r#"
+            loans.yaml:20:53: stage `LogisticRegression_UID`: `regParam` must be at least 0: -1.0
+            loans.yaml:20:57: stage `LogisticRegression_UID`: `regParam` must be a number: "much"
+            loans.yaml:20:92: stage `LogisticRegression_UID`: `family` must be one of auto, binomial, multinomial: binom
+        "#]],
+    );
+    check_tune(
+        TUNER,
+        "{LogisticRegression.regParam: [], LogisticRegression.tol: 0.1}",
+        EVALUATOR,
+        expect![[r#"
+        loans.yaml:20:46: the grid has no value for the parameter: LogisticRegression.regParam
+        loans.yaml:20:74: `LogisticRegression.tol` must be a list of values: 0.1
+    "#]],
+    );
+    let many: Vec<String> = (1..=101).map(|n| n.to_string()).collect();
+    let many = many.join(", ");
+    let grid = format!("{{LogisticRegression.regParam: [{many}], LogisticRegression.maxIter: [{many}]}}");
+    check_tune(
+        TUNER,
+        &grid,
+        EVALUATOR,
+        expect![[r#"
+        loans.yaml:20:16: the grid has more than 10000 settings: 10201
+          hint: try fewer values at a time
+    "#]],
+    );
+}
+
+#[test]
+fn a_tuner_takes_its_parameters_and_is_one() {
+    check_tune(
+        "CrossValidator: {numFolds: 1, sed: 42, language: java}",
+        GRID,
+        EVALUATOR,
+        expect![[r#"
+        loans.yaml:19:32: stage `CrossValidator_UID`: `numFolds` must be at least 2: 1
+        loans.yaml:19:35: unknown parameter: sed
+          hint: did you mean `seed`?
+        loans.yaml:19:54: `language` must be one of python, scala: java
+    "#]],
+    );
+    check_tune(
+        "TrainValidationSplit: {trainRatio: 1.5}",
+        GRID,
+        EVALUATOR,
+        expect![[r#"
+        loans.yaml:19:40: stage `TrainValidationSplit_UID`: `trainRatio` must be between 0 and 1: 1.5
+    "#]],
+    );
+    check_tune(
+        "CrossValidator:\n    TrainValidationSplit:",
+        GRID,
+        EVALUATOR,
+        expect![[r#"
+        loans.yaml:19:5: `tune` takes exactly one of: CrossValidator, TrainValidationSplit
+    "#]],
+    );
+    check_tune(
+        "CrossValidator: {foldCol: folds}",
+        GRID,
+        EVALUATOR,
+        expect![[r#"
+        loans.yaml:19:5: stage `CrossValidator_UID`: column `folds` not found; input columns: id, amount, term, bad, term_index, features
+    "#]],
+    );
+    check_tune(
+        TUNER,
+        GRID,
+        "{BinaryClassificationEvaluator: {labelCol: good}}",
+        expect![[r#"
+            loans.yaml:21:16: stage `BinaryClassificationEvaluator_UID`: column `good` not found; input columns: id, amount, term, bad, term_index, features, rawPrediction, probability, prediction
+        "#]],
+    );
+    check(
+        &[("  save: {path", "  tune: {CrossValidator: {}}\n  save: {path")],
+        expect![[r#"
+        loans.yaml:18:9: `tune` lacks the key: evaluator
+        loans.yaml:18:9: `tune` lacks the key: paramGrid
+    "#]],
+    );
+}
+
+#[test]
+fn a_stage_that_occurs_twice_is_named_by_its_uid() {
+    let twice = "    - LogisticRegression: {uid: first, labelCol: bad, predictionCol: p, probabilityCol: q, rawPredictionCol: r}\n    - LogisticRegression: {uid: second, labelCol: bad";
+    let tune = |name: &str| {
+        format!(
+            "  tune:\n    {TUNER}\n    paramGrid: {{{name}.regParam: [0.1]}}\n    evaluator: {EVALUATOR}\n  save: {{path"
+        )
+    };
+    let stage = ("    - LogisticRegression: {labelCol: bad", twice);
+    check(
+        &[stage, ("  save: {path", &tune("LogisticRegression"))],
+        expect![[r#"
+        loans.yaml:21:17: several stages of the pipeline are called: LogisticRegression
+          hint: give one a `uid:` and name that here
+    "#]],
+    );
+    check(
+        &[stage, ("  save: {path", &tune("second"))],
+        expect![[r#"
+        ok
     "#]],
     );
 }
