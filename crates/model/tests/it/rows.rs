@@ -27,7 +27,7 @@ pub(crate) fn input(record: &Value) -> RecordBatch {
     let file = |ending: &str| text(&fixtures().join("inputs").join(format!("{table}.{ending}")));
     let rows = rows(&Arc::new(schema::from_json(&file("schema.json")).unwrap()), &file("jsonl"));
     let n_rows = record["scoredRows"].as_u64().map_or(rows.num_rows(), |n_rows| n_rows as usize);
-    rows.slice(0, n_rows)
+    rows.slice(0, n_rows.min(rows.num_rows()))
 }
 
 /// The rows that came out.
