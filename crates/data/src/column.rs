@@ -89,8 +89,12 @@ impl Attribute {
 
     /// `field` with this attribute in its metadata, under the field's own name.
     pub fn attach(&self, field: Field) -> Field {
-        let named = Attribute { name: Some(field.name().clone()), kind: self.kind.clone() };
-        let mut object = to_json(&named, None);
+        Attribute { name: Some(field.name().clone()), kind: self.kind.clone() }.attach_as_it_is(field)
+    }
+
+    /// `field` with this attribute in its metadata; one without a name is written without one.
+    pub fn attach_as_it_is(&self, field: Field) -> Field {
+        let mut object = to_json(self, None);
         object.insert("type".to_owned(), json!(type_word(&self.kind)));
         with_ml_attr(field, object)
     }
@@ -292,6 +296,18 @@ mod tests {
         assert_eq!(attribute.labels().unwrap(), ["a", "b", "__unknown"]);
         assert_eq!(attribute.n_values(), Some(3));
         assert_eq!(Attribute::of(&attribute.attach(Field::new("si", DataType::Float64, true))), Some(attribute));
+    }
+
+    #[test]
+    fn an_attribute_without_a_name_is_written_without_one_and_read_under_that_of_its_field() {
+        // Written by Spark 3.5.9 and 4.3.0: Bucketizer.
+        let kind =
+            AttributeKind::Nominal { values: Some(vec!["a".to_owned()]), n_values: None, is_ordinal: Some(true) };
+        let attribute = Attribute { name: None, kind };
+        let written = attribute.attach_as_it_is(Field::new("b", DataType::Float64, true));
+        let spark: Value = serde_json::from_str(r#"{"ord":true,"vals":["a"],"type":"nominal"}"#).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&written.metadata()[ML_ATTR]).unwrap(), spark);
+        assert_eq!(Attribute::of(&written), Some(Attribute { name: Some("b".to_owned()), ..attribute }));
     }
 
     #[test]

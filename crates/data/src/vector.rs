@@ -451,9 +451,38 @@ pub fn dense_column(values: Vec<f64>, n_rows: usize, n_features: usize) -> Array
     struct_of(types, sizes, indices, values, None)
 }
 
-fn list(offsets: Vec<i32>, items: ArrayRef, nulls: Option<NullBuffer>) -> ListArray {
+/// A column of sparse vectors of `size` slots that hold a 1 in one slot, or in none when the row's slot is outside of them.
+/// A null slot gives a null vector.
+///
+/// # Panics
+/// When there are more slots than a vector can have, or more rows than an Arrow list can address (2³¹ − 1).
+pub fn one_hot_column(slots: &Int32Array, size: usize) -> ArrayRef {
+    let size = i32::try_from(size).expect("a vector has fewer than 2³¹ slots");
+    let n_rows = i32::try_from(slots.len()).expect("a batch has fewer than 2³¹ rows") as usize;
+    let nulls = slots.nulls().filter(|nulls| nulls.null_count() > 0).cloned();
+    let mut indices = vec![0; n_rows];
+    let mut offsets = Vec::with_capacity(n_rows + 1);
+    let mut n_stored = 0;
+    offsets.push(0);
+    for (row_idx, &slot) in slots.values().iter().enumerate() {
+        // Written always and kept when it counts: no branch that a processor could guess wrong.
+        indices[n_stored] = slot;
+        let is_valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row_idx));
+        n_stored += usize::from(is_valid && (0..size).contains(&slot));
+        offsets.push(n_stored as i32);
+    }
+    indices.truncate(n_stored);
+    let offsets = ScalarBuffer::from(offsets);
+    let types = Int8Array::from(vec![SPARSE; n_rows]);
+    let sizes = Int32Array::new(vec![size; n_rows].into(), nulls.clone());
+    let indices = list(offsets.clone(), Arc::new(Int32Array::from(indices)), nulls.clone());
+    let values = list(offsets, Arc::new(Float64Array::from(vec![1.0; n_stored])), nulls.clone());
+    struct_of(types, sizes, indices, values, nulls)
+}
+
+fn list(offsets: impl Into<ScalarBuffer<i32>>, items: ArrayRef, nulls: Option<NullBuffer>) -> ListArray {
     let field = element(items.data_type().clone());
-    ListArray::new(field, OffsetBuffer::new(ScalarBuffer::from(offsets)), items, nulls)
+    ListArray::new(field, OffsetBuffer::new(offsets.into()), items, nulls)
 }
 
 fn struct_of(
@@ -604,6 +633,24 @@ mod tests {
         assert_eq!(view.get(2).unwrap().to_owned(), sparse);
         assert_eq!(sparse.to_dense(), [0.0, 5.0, 0.0, 7.0]);
         assert_eq!(view.dense_block(), None);
+    }
+
+    #[test]
+    fn a_one_hot_column_is_what_pushing_each_vector_gives() {
+        let one = |slot| Some(Vector::Sparse { size: 3, indices: vec![slot], values: vec![1.0] });
+        let none = Some(Vector::Sparse { size: 3, indices: vec![], values: vec![] });
+        let pushed = column(&[one(2), none.clone(), None, one(0), none.clone()]);
+        // Below the null stands a slot that must not count.
+        let nulls = NullBuffer::from(vec![true, true, false, true, true]);
+        let slots = Int32Array::new(vec![2, 3, 1, 0, -1].into(), Some(nulls));
+        let built = one_hot_column(&slots, 3);
+        assert_eq!(&built, &pushed);
+        assert!(VectorColumn::try_new(&built).is_ok());
+        assert_eq!(&one_hot_column(&slots.slice(1, 3), 3), &pushed.slice(1, 3));
+        assert_eq!(
+            &one_hot_column(&Int32Array::from(vec![7]), 0),
+            &column(&[Some(Vector::Sparse { size: 0, indices: vec![], values: vec![] })])
+        );
     }
 
     #[test]

@@ -201,6 +201,8 @@ pub enum Range {
     Inside(f64, f64),
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// Lists of at least so many numbers, each above the one before; NaN is above nothing.
+    Ascending(usize),
 }
 
 impl Range {
@@ -217,6 +219,10 @@ impl Range {
             (Range::Between(least, most), Some(number), _) => (least..=most).contains(&number),
             (Range::Inside(low, high), Some(number), _) => low < number && number < high,
             (Range::OneOf(words), _, ParamValue::String(word)) => words.contains(&word.as_str()),
+            (Range::Ascending(least), _, ParamValue::DoubleArray(list)) => is_ascending(list, least),
+            (Range::Ascending(least), _, ParamValue::DoubleArrayArray(lists)) => {
+                lists.iter().all(|list| is_ascending(list, least))
+            }
             _ => true,
         }
     }
@@ -230,8 +236,13 @@ impl Range {
             Range::Between(least, most) => format!("between {least} and {most}"),
             Range::Inside(low, high) => format!("above {low} and below {high}"),
             Range::OneOf(words) => format!("one of {}", words.join(", ")),
+            Range::Ascending(least) => format!("of {least} or more numbers, each above the one before"),
         }
     }
+}
+
+fn is_ascending(list: &[f64], least: usize) -> bool {
+    list.len() >= least && list.windows(2).all(|pair| pair[0] < pair[1])
 }
 
 /// The declaration of one parameter.

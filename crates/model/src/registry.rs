@@ -9,11 +9,14 @@ use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
 use ognivo_ml::evaluation::{
     BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator, RegressionEvaluator,
 };
+use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::feature::imputer::{Imputer, ImputerModel};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
 use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::one_hot_encoder::{OneHotEncoder, OneHotEncoderModel};
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::{RobustScaler, RobustScalerModel};
 use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
@@ -159,14 +162,20 @@ impl Default for Registry {
         registry.add_simple(StringIndexerModel::CLASS, StringIndexerModel::from_saved);
         registry.add_simple(Imputer::CLASS, Imputer::from_saved);
         registry.add_simple(ImputerModel::CLASS, ImputerModel::from_saved);
+        registry.add_simple(Bucketizer::CLASS, Bucketizer::from_saved);
         registry.add_simple(IndexToString::CLASS, IndexToString::from_saved);
         registry.add_simple(MaxAbsScaler::CLASS, MaxAbsScaler::from_saved);
         registry.add_simple(MaxAbsScalerModel::CLASS, MaxAbsScalerModel::from_saved);
         registry.add_simple(MinMaxScaler::CLASS, MinMaxScaler::from_saved);
         registry.add_simple(MinMaxScalerModel::CLASS, MinMaxScalerModel::from_saved);
         registry.add_simple(Normalizer::CLASS, Normalizer::from_saved);
+        registry.add_simple(QuantileDiscretizer::CLASS, QuantileDiscretizer::from_saved);
         registry.add_simple(RobustScaler::CLASS, RobustScaler::from_saved);
         registry.add_simple(RobustScalerModel::CLASS, RobustScalerModel::from_saved);
+        for class in [OneHotEncoder::CLASS, OneHotEncoder::NAME_BEFORE_3_0] {
+            registry.add_simple(class, OneHotEncoder::from_saved);
+        }
+        registry.add_simple(OneHotEncoderModel::CLASS, OneHotEncoderModel::from_saved);
         registry.add_simple(StandardScaler::CLASS, StandardScaler::from_saved);
         registry.add_simple(StandardScalerModel::CLASS, StandardScalerModel::from_saved);
         registry.add_simple(VectorAssembler::CLASS, VectorAssembler::from_saved);

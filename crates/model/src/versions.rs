@@ -99,6 +99,7 @@ differences! {
     LabelsArray 3 . 0 "StringIndexerModel: `labelsArray` (a list per column) in place of `labels`; `inputCols` and `outputCols`."
     RobustScaler 3 . 0 "RobustScaler, which earlier releases have not."
     ImputerColumn 3 . 0 "Imputer: `inputCol`, `outputCol`, `relativeError`, and numbers of every type; from 3.1 on the strategy `mode`."
+    EncoderOfOneColumn 3 . 0 "OneHotEncoder: the class, of one column or many; before, `OneHotEncoderEstimator`, of many. `OneHotEncoder` was a transformer."
     EvaluatorWeight 3 . 0 "Evaluators: `weightCol`; BinaryClassificationEvaluator: `numBins`; MulticlassClassificationEvaluator: `beta`, `eps`, `metricLabel`, `probabilityCol` and ten more metrics; RegressionEvaluator: `throughOrigin` and the metric `var`."
     MaxBlockSizeInMb 3 . 1 "LogisticRegression: `maxBlockSizeInMB`."
     TextMetadata 4 . 0 "Metadata: written by the text writer, `part-00000-<uuid>-c000.txt` in place of `part-00000`."

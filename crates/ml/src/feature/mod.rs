@@ -1,10 +1,13 @@
 //! Stages that make features: one file for each of Spark's classes and its model.
 
+pub mod bucketizer;
 pub mod imputer;
 pub mod index_to_string;
 pub mod max_abs_scaler;
 pub mod min_max_scaler;
 pub mod normalizer;
+pub mod one_hot_encoder;
+pub mod quantile_discretizer;
 pub mod robust_scaler;
 pub mod standard_scaler;
 pub mod string_indexer;

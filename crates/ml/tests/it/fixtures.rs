@@ -14,11 +14,14 @@ use ognivo_data::schema;
 use ognivo_data::vector::{Vector, VectorBuilder, is_vector, number_from_json};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::{LogisticRegression, LogisticRegressionModel};
+use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::feature::imputer::{Imputer, ImputerModel};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
 use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::one_hot_encoder::{OneHotEncoder, OneHotEncoderModel};
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::{RobustScaler, RobustScalerModel};
 use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
@@ -191,6 +194,7 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         StringIndexerModel::CLASS => StringIndexerModel::from_saved(saved)?.into(),
         Imputer::CLASS => Imputer::from_saved(saved)?.into(),
         ImputerModel::CLASS => ImputerModel::from_saved(saved)?.into(),
+        Bucketizer::CLASS => Bucketizer::from_saved(saved)?.into(),
         IndexToString::CLASS => IndexToString::from_saved(saved)?.into(),
         LogisticRegression::CLASS => LogisticRegression::from_saved(saved)?.into(),
         LogisticRegressionModel::CLASS => LogisticRegressionModel::from_saved(saved)?.into(),
@@ -199,8 +203,11 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         MinMaxScaler::CLASS => MinMaxScaler::from_saved(saved)?.into(),
         MinMaxScalerModel::CLASS => MinMaxScalerModel::from_saved(saved)?.into(),
         Normalizer::CLASS => Normalizer::from_saved(saved)?.into(),
+        QuantileDiscretizer::CLASS => QuantileDiscretizer::from_saved(saved)?.into(),
         RobustScaler::CLASS => RobustScaler::from_saved(saved)?.into(),
         RobustScalerModel::CLASS => RobustScalerModel::from_saved(saved)?.into(),
+        OneHotEncoder::CLASS | OneHotEncoder::NAME_BEFORE_3_0 => OneHotEncoder::from_saved(saved)?.into(),
+        OneHotEncoderModel::CLASS => OneHotEncoderModel::from_saved(saved)?.into(),
         StandardScaler::CLASS => StandardScaler::from_saved(saved)?.into(),
         StandardScalerModel::CLASS => StandardScalerModel::from_saved(saved)?.into(),
         VectorAssembler::CLASS => VectorAssembler::from_saved(saved)?.into(),

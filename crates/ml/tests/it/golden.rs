@@ -6,6 +6,7 @@ use ognivo_data::dataset::Dataset;
 use ognivo_data::vector::{Vector, VectorColumn, VectorRef, number_from_json};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::feature::imputer::ImputerModel;
+use ognivo_ml::feature::one_hot_encoder::OneHotEncoderModel;
 use ognivo_ml::feature::string_indexer::StringIndexerModel;
 use ognivo_ml::stage::{Stage, Transformer};
 use serde_json::{Value, json};
@@ -25,6 +26,16 @@ fn vector_assemblers_give_spark_s_vectors_and_attributes() {
 #[test]
 fn indexes_get_spark_s_labels() {
     check_all("index_to_string", 3);
+}
+
+#[test]
+fn one_hot_encoders_learn_and_give_spark_s_vectors_and_attributes() {
+    check_all("one_hot_encoder", 12);
+}
+
+#[test]
+fn bucketizers_give_spark_s_buckets_and_attributes() {
+    check_all("bucketizer", 10);
 }
 
 #[test]
@@ -50,6 +61,11 @@ fn imputers_learn_and_give_spark_s_numbers() {
 #[test]
 fn robust_scalers_learn_and_give_spark_s_numbers() {
     check_all("robust_scaler", 10);
+}
+
+#[test]
+fn quantile_discretizers_learn_spark_s_splits() {
+    check_all("quantile_discretizer", 10);
 }
 
 #[test]
@@ -85,6 +101,7 @@ fn check(case: &Case, version: SparkVersion) {
     assert!(case.expected["fitError"].is_null(), "{path}: Spark refused the fit");
     check_labels(case, model.as_ref());
     check_surrogates(case, model.as_ref());
+    check_splits(case, model.as_ref());
     check_vectors(case, model.as_ref());
     let scored = model.transform(&dataset(case.table("scoreOn"))).unwrap();
     match (all_rows(&scored), case.expected["error"].as_str()) {
@@ -127,9 +144,12 @@ fn same_vectors(ours: &ArrayRef, spark: &ArrayRef) -> bool {
     ours.len() == spark.len() && ours.iter().zip(spark.iter()).all(|(ours, spark)| ours.map(plain) == spark.map(plain))
 }
 
-/// A fitted StringIndexer has Spark's labels.
+/// A fitted StringIndexer has Spark's labels, and a fitted OneHotEncoder as many categories.
 fn check_labels(case: &Case, model: &dyn Transformer) {
     let model: &dyn std::any::Any = model;
+    if let Some(model) = model.downcast_ref::<OneHotEncoderModel>() {
+        assert_eq!(json!(model.category_sizes()), case.expected["model"]["categorySizes"], "{}", case.path);
+    }
     if let Some(model) = model.downcast_ref::<StringIndexerModel>() {
         assert_eq!(json!(model.labels_array()), case.expected["model"]["labelsArray"], "{}", case.path);
     }
@@ -145,6 +165,22 @@ fn check_surrogates(case: &Case, model: &dyn Transformer) {
         let spark = number_from_json(&spark[column]).unwrap();
         assert_eq!(ours.to_bits(), spark.to_bits(), "{}: {column}: {ours} and {spark}", case.path);
     }
+}
+
+/// A Bucketizer that a QuantileDiscretizer gave has Spark's splits, bit for bit.
+fn check_splits(case: &Case, model: &dyn Transformer) {
+    let Some(spark) = case.expected["model"].get("splits") else { return };
+    let spark: Vec<Vec<u64>> = spark.as_array().unwrap().iter().map(bits_of_list).collect();
+    let params = model.params().param_map(model.params().version());
+    let ours = match params.get("splitsArray") {
+        Some(lists) => lists.as_array().unwrap().iter().map(bits_of_list).collect(),
+        None => vec![bits_of_list(&params["splits"])],
+    };
+    assert_eq!(ours, spark, "{}: {params:?}", case.path);
+}
+
+fn bits_of_list(list: &serde_json::Value) -> Vec<u64> {
+    list.as_array().unwrap().iter().map(|number| number_from_json(number).unwrap().to_bits()).collect()
 }
 
 /// The vectors that a fitted stage keeps in its table are Spark's, bit for bit and in the same form.

@@ -8,11 +8,14 @@ use ognivo_data::dataset::{Dataset, LocalExecutor};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::classification::LogisticRegression;
 use ognivo_ml::feature::HandleInvalid;
+use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::feature::imputer::{Imputer, Strategy};
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
 use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
 use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::one_hot_encoder::OneHotEncoder;
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::RobustScaler;
 use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, StringOrder};
@@ -95,6 +98,39 @@ fn indexes_to_strings_keep_the_laws() {
 }
 
 #[test]
+fn one_hot_encoders_keep_the_laws() {
+    let (many, outputs) = (["colour", "size", "count", "flag"], ["a", "b", "c", "d"]);
+    for (drop_last, handle_invalid) in [true, false]
+        .into_iter()
+        .flat_map(|drop_last| [(drop_last, HandleInvalid::Error), (drop_last, HandleInvalid::Keep)])
+    {
+        let encoder = OneHotEncoder::new().drop_last(drop_last).handle_invalid(handle_invalid);
+        for encoder in [encoder.clone().input_cols(many).output_cols(outputs), encoder.input_col("count")] {
+            let categories = input("categories");
+            estimator_laws(&encoder, &partitioned(&categories), &executors());
+            saved_laws(&encoder.clone().into(), read_stage, &dataset(categories.clone()));
+            let model = encoder.fit(&dataset(categories)).unwrap();
+            transformer_laws(&model, &input("categories_new"));
+            saved_laws(&model.into(), read_stage, &dataset(input("categories_new")));
+        }
+    }
+}
+
+#[test]
+fn bucketizers_keep_the_laws() {
+    let all = [f64::NEG_INFINITY, 0.0, 2.0, f64::INFINITY];
+    for (handle_invalid, outside) in ALL_WAYS.into_iter().flat_map(|way| [(way, all), (way, [-2.0, 0.0, 2.0, 4.0])]) {
+        let bucketizer = Bucketizer::new().handle_invalid(handle_invalid);
+        let many = bucketizer.clone().input_cols(["x", "n"]).output_cols(["a", "b"]).splits_array([outside, all]);
+        for stage in [many, bucketizer.input_col("x").splits(outside)] {
+            transformer_laws(&stage, &input("measures_holed"));
+            transformer_laws(&stage, &input("measures"));
+            saved_laws(&stage.into(), read_stage, &dataset(input("measures_holed")));
+        }
+    }
+}
+
+#[test]
 fn vector_assemblers_keep_the_laws() {
     for version in SparkVersion::ALL {
         for handle_invalid in ALL_WAYS {
@@ -150,6 +186,26 @@ fn robust_scalers_keep_the_laws() {
         let scaler =
             RobustScaler::new().input_col("features").with_centering(with_centering).with_scaling(with_scaling);
         check_scaler(&scaler.lower(0.1).relative_error(0.05));
+    }
+}
+
+#[test]
+fn quantile_discretizers_keep_the_laws() {
+    let (gaps, new) = (input("gaps"), input("gaps_new"));
+    for version in SparkVersion::ALL {
+        for handle_invalid in ALL_WAYS {
+            let one = QuantileDiscretizer::new().input_col("x").num_buckets(4).relative_error(0.1);
+            let many = QuantileDiscretizer::new().input_cols(["x", "n", "price"]).output_cols(["a", "b", "c"]);
+            for discretizer in [one, many.num_buckets_array([2, 11, 3])] {
+                let mut discretizer = discretizer.handle_invalid(handle_invalid);
+                discretizer.set_version(version);
+                estimator_laws(&discretizer, &partitioned(&gaps), &executors());
+                saved_laws(&discretizer.clone().into(), read_stage, &dataset(gaps.clone()));
+                let model = discretizer.fit(&dataset(gaps.clone())).unwrap();
+                transformer_laws(&model, &new);
+                saved_laws(&model.into(), read_stage, &dataset(new.clone()));
+            }
+        }
     }
 }
 

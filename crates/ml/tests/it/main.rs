@@ -1,5 +1,7 @@
 //! Everything that `ognivo-ml` promises across its modules.
 
+/// Values at the edge, one by one, as the real Sparks took them.
+mod edges;
 /// Evaluators give Spark's metrics.
 mod evaluation;
 /// Stages fit and score as the real Sparks that wrote fixtures/spark did.

@@ -110,6 +110,10 @@ fn parameter(spec: &ParamSpec) -> Value {
             schema["exclusiveMaximum"] = json!(high);
         }
         Range::OneOf(words) => schema["enum"] = json!(words),
+        Range::Ascending(least) if spec.kind == ParamKind::DoubleArrayArray => {
+            schema["items"]["minItems"] = json!(least)
+        }
+        Range::Ascending(least) => schema["minItems"] = json!(least),
     }
     match spec.default {
         DefaultValue::Absent | DefaultValue::UidOutput => {}

@@ -6,11 +6,14 @@ use ognivo_ml::classification::LogisticRegression;
 use ognivo_ml::evaluation::{
     BinaryClassificationEvaluator, Evaluator, MulticlassClassificationEvaluator, RegressionEvaluator,
 };
+use ognivo_ml::feature::bucketizer::Bucketizer;
 use ognivo_ml::feature::imputer::Imputer;
 use ognivo_ml::feature::index_to_string::IndexToString;
 use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
 use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
 use ognivo_ml::feature::normalizer::Normalizer;
+use ognivo_ml::feature::one_hot_encoder::OneHotEncoder;
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::RobustScaler;
 use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::StringIndexer;
@@ -56,12 +59,15 @@ impl EvaluatorKind {
 /// Every stage that may stand in a pipeline, by name.
 pub(crate) static STAGES: &[StageKind] = &[
     StageKind { name: "Imputer", make: || Imputer::new().into() },
+    StageKind { name: "Bucketizer", make: || Bucketizer::new().into() },
     StageKind { name: "IndexToString", make: || IndexToString::new().into() },
     StageKind { name: "LogisticRegression", make: || LogisticRegression::new().into() },
     StageKind { name: "MaxAbsScaler", make: || MaxAbsScaler::new().into() },
     StageKind { name: "MinMaxScaler", make: || MinMaxScaler::new().into() },
     StageKind { name: "Normalizer", make: || Normalizer::new().into() },
+    StageKind { name: "QuantileDiscretizer", make: || QuantileDiscretizer::new().into() },
     StageKind { name: "RobustScaler", make: || RobustScaler::new().into() },
+    StageKind { name: "OneHotEncoder", make: || OneHotEncoder::new().into() },
     StageKind { name: "StandardScaler", make: || StandardScaler::new().into() },
     StageKind { name: "StringIndexer", make: || StringIndexer::new().into() },
     StageKind { name: "VectorAssembler", make: || VectorAssembler::new().into() },

@@ -316,6 +316,15 @@ fn the_schema_accepts_the_demos_job_and_refuses_a_key_that_is_none() {
     assert_eq!(schema["required"], json!(["version"]));
 }
 
+#[test]
+fn the_schema_says_how_many_borders_buckets_need() {
+    let schema = Workplace::new().run(&["schema"]).json();
+    let stages = &schema["properties"]["train"]["properties"]["pipeline"]["anyOf"][1]["items"]["anyOf"][1];
+    let bucketizer = &stages["properties"]["Bucketizer"]["properties"];
+    assert_eq!(bucketizer["splits"]["minItems"], 3, "{bucketizer}");
+    assert_eq!(bucketizer["splitsArray"]["items"]["minItems"], 3, "{bucketizer}");
+}
+
 /// The schema of the value at a path of keys.
 fn property<'a>(schema: &'a Value, path: &[String]) -> Option<&'a Value> {
     path.iter().try_fold(schema, |schema, key| schema.get("properties")?.get(key))

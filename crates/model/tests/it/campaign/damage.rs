@@ -222,8 +222,9 @@ async fn an_unknown_class_is_named_with_what_can_be_loaded() {
     let expect = "stage `VectorAssembler_d92a8000d1e1`, `/m/stages/2_VectorAssembler_d92a8000d1e1`: \
                   class not supported: org.apache.spark.ml.feature.VectorSlicer";
     assert_eq!((error.to_string().as_str(), error.fault()), (expect, Fault::Model));
-    let known = "stages that can be loaded: Imputer, ImputerModel, IndexToString, LogisticRegression, LogisticRegressionModel, \
-                 MaxAbsScaler, MaxAbsScalerModel, MinMaxScaler, MinMaxScalerModel, Normalizer, Pipeline, PipelineModel, \
+    let known = "stages that can be loaded: Bucketizer, Imputer, ImputerModel, IndexToString, LogisticRegression, \
+                 LogisticRegressionModel, MaxAbsScaler, MaxAbsScalerModel, MinMaxScaler, MinMaxScalerModel, Normalizer, \
+                 OneHotEncoder, OneHotEncoderEstimator, OneHotEncoderModel, Pipeline, PipelineModel, QuantileDiscretizer, \
                  RobustScaler, RobustScalerModel, StandardScaler, StandardScalerModel, StringIndexer, StringIndexerModel, \
                  VectorAssembler";
     assert_eq!(error.hint().as_deref(), Some(known));

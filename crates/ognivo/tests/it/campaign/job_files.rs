@@ -151,7 +151,7 @@ fn an_unknown_stage_or_evaluator_is_told_with_the_nearest_one() {
         &[("StringIndexer: {", "KMeans: {")],
         expect![[r#"
         loans.yaml:13:7: unknown stage: KMeans
-          hint: valid here: Imputer, IndexToString, LogisticRegression, MaxAbsScaler, MinMaxScaler, Normalizer, RobustScaler, StandardScaler, StringIndexer, VectorAssembler
+          hint: valid here: Bucketizer, Imputer, IndexToString, LogisticRegression, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, QuantileDiscretizer, RobustScaler, StandardScaler, StringIndexer, VectorAssembler
     "#]],
     );
     check(
@@ -229,6 +229,24 @@ fn an_unknown_parameter_or_a_value_that_it_does_not_take_is_told() {
         &[("inputCols: [amount, term_index]", "inputCols: amount")],
         expect![[r#"
         loans.yaml:14:36: stage `VectorAssembler_UID`: `inputCols` must be a list of texts: "amount"
+    "#]],
+    );
+    check(
+        &[(
+            "StringIndexer: {inputCol: term, outputCol: term_index, handleInvalid: keep}",
+            "Bucketizer: {inputCol: amount, outputCol: term_index, splits: [-.inf, 10, 5, .inf]}",
+        )],
+        expect![[r#"
+        loans.yaml:13:69: stage `Bucketizer_UID`: `splits` must be of 3 or more numbers, each above the one before: ["-Inf",10.0,5.0,"Inf"]
+    "#]],
+    );
+    check(
+        &[
+            ("StringIndexer: {inputCol: term,", "OneHotEncoder: {inputCol: amount,"),
+            ("handleInvalid: keep", "handleInvalid: skip"),
+        ],
+        expect![[r#"
+        loans.yaml:13:79: stage `OneHotEncoder_UID`: `handleInvalid` must be one of error, keep: skip
     "#]],
     );
     check(
