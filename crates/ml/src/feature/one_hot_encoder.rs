@@ -416,7 +416,14 @@ impl OneHotEncoderModel {
     pub const CLASS: &'static str = "org.apache.spark.ml.feature.OneHotEncoderModel";
 
     /// A model of columns with these numbers of categories.
+    ///
+    /// # Panics
+    /// When there are more than 1,048,576 of one column.
     pub fn new(category_sizes: Vec<usize>) -> OneHotEncoderModel {
+        assert!(
+            category_sizes.iter().all(|&size| size <= MAX_CATEGORIES),
+            "an encoder takes {MAX_CATEGORIES} categories"
+        );
         OneHotEncoderModel { params: Params::new("OneHotEncoder", PARAMS), category_sizes }
     }
 
