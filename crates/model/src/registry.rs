@@ -18,6 +18,7 @@ use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
 use ognivo_ml::feature::normalizer::Normalizer;
 use ognivo_ml::feature::one_hot_encoder::{OneHotEncoder, OneHotEncoderModel};
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::{RobustScaler, RobustScalerModel};
 use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
@@ -173,6 +174,9 @@ impl Default for Registry {
         registry.add_simple(MinMaxScaler::CLASS, MinMaxScaler::from_saved);
         registry.add_simple(MinMaxScalerModel::CLASS, MinMaxScalerModel::from_saved);
         registry.add_simple(Normalizer::CLASS, Normalizer::from_saved);
+        registry.add_simple(QuantileDiscretizer::CLASS, QuantileDiscretizer::from_saved);
+        registry.add_simple(RobustScaler::CLASS, RobustScaler::from_saved);
+        registry.add_simple(RobustScalerModel::CLASS, RobustScalerModel::from_saved);
         for class in [OneHotEncoder::CLASS, OneHotEncoder::NAME_BEFORE_3_0] {
             registry.add_simple(class, OneHotEncoder::from_saved);
         }

@@ -15,6 +15,7 @@ pub use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 pub use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
 pub use ognivo_ml::feature::normalizer::Normalizer;
 pub use ognivo_ml::feature::one_hot_encoder::{OneHotEncoder, OneHotEncoderModel};
+pub use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 pub use ognivo_ml::feature::robust_scaler::{RobustScaler, RobustScalerModel};
 pub use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 pub use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};

@@ -7,6 +7,7 @@ pub mod max_abs_scaler;
 pub mod min_max_scaler;
 pub mod normalizer;
 pub mod one_hot_encoder;
+pub mod quantile_discretizer;
 pub mod robust_scaler;
 pub mod standard_scaler;
 pub mod string_indexer;

@@ -24,6 +24,7 @@ use ognivo_ml::feature::max_abs_scaler::{MaxAbsScaler, MaxAbsScalerModel};
 use ognivo_ml::feature::min_max_scaler::{MinMaxScaler, MinMaxScalerModel};
 use ognivo_ml::feature::normalizer::Normalizer;
 use ognivo_ml::feature::one_hot_encoder::{OneHotEncoder, OneHotEncoderModel};
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::{RobustScaler, RobustScalerModel};
 use ognivo_ml::feature::standard_scaler::{StandardScaler, StandardScalerModel};
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel};
@@ -231,6 +232,7 @@ pub(crate) fn read_stage(saved: &SavedStage) -> Result<Stage, SavedError> {
         Normalizer::CLASS => Normalizer::from_saved(saved)?.into(),
         OneHotEncoder::CLASS | OneHotEncoder::NAME_BEFORE_3_0 => OneHotEncoder::from_saved(saved)?.into(),
         OneHotEncoderModel::CLASS => OneHotEncoderModel::from_saved(saved)?.into(),
+        QuantileDiscretizer::CLASS => QuantileDiscretizer::from_saved(saved)?.into(),
         RobustScaler::CLASS => RobustScaler::from_saved(saved)?.into(),
         RobustScalerModel::CLASS => RobustScalerModel::from_saved(saved)?.into(),
         StandardScaler::CLASS => StandardScaler::from_saved(saved)?.into(),

@@ -64,6 +64,11 @@ fn robust_scalers_learn_and_give_spark_s_numbers() {
 }
 
 #[test]
+fn quantile_discretizers_learn_spark_s_splits() {
+    check_all("quantile_discretizer", 10);
+}
+
+#[test]
 fn normalizers_give_spark_s_vectors() {
     check_all("normalizer", 6);
 }
@@ -108,6 +113,7 @@ fn check(case: &Case, version: SparkVersion) {
     assert!(case.expected["fitError"].is_null(), "{path}: Spark refused the fit");
     check_labels(case, model.as_ref());
     check_surrogates(case, model.as_ref());
+    check_splits(case, model.as_ref());
     check_vectors(case, model.as_ref());
     let scored = model.transform(&dataset(case.table("scoreOn"))).unwrap();
     match (all_rows(&scored), case.expected["error"].as_str()) {
@@ -171,6 +177,22 @@ fn check_surrogates(case: &Case, model: &dyn Transformer) {
         let spark = number_from_json(&spark[column]).unwrap();
         assert_eq!(ours.to_bits(), spark.to_bits(), "{}: {column}: {ours} and {spark}", case.path);
     }
+}
+
+/// A Bucketizer that a QuantileDiscretizer gave has Spark's splits, bit for bit.
+fn check_splits(case: &Case, model: &dyn Transformer) {
+    let Some(spark) = case.expected["model"].get("splits") else { return };
+    let spark: Vec<Vec<u64>> = spark.as_array().unwrap().iter().map(bits_of_list).collect();
+    let params = model.params().param_map(model.params().version());
+    let ours = match params.get("splitsArray") {
+        Some(lists) => lists.as_array().unwrap().iter().map(bits_of_list).collect(),
+        None => vec![bits_of_list(&params["splits"])],
+    };
+    assert_eq!(ours, spark, "{}: {params:?}", case.path);
+}
+
+fn bits_of_list(list: &serde_json::Value) -> Vec<u64> {
+    list.as_array().unwrap().iter().map(|number| number_from_json(number).unwrap().to_bits()).collect()
 }
 
 /// The vectors that a fitted stage keeps in its table are Spark's, bit for bit and in the same form.

@@ -16,6 +16,7 @@ use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
 use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
 use ognivo_ml::feature::normalizer::Normalizer;
 use ognivo_ml::feature::one_hot_encoder::OneHotEncoder;
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::RobustScaler;
 use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::{StringIndexer, StringIndexerModel, StringOrder};
@@ -189,6 +190,26 @@ fn robust_scalers_keep_the_laws() {
         let scaler =
             RobustScaler::new().input_col("features").with_centering(with_centering).with_scaling(with_scaling);
         check_scaler(&scaler.lower(0.1).relative_error(0.05));
+    }
+}
+
+#[test]
+fn quantile_discretizers_keep_the_laws() {
+    let (gaps, new) = (input("gaps"), input("gaps_new"));
+    for version in SparkVersion::ALL {
+        for handle_invalid in ALL_WAYS {
+            let one = QuantileDiscretizer::new().input_col("x").num_buckets(4).relative_error(0.1);
+            let many = QuantileDiscretizer::new().input_cols(["x", "n", "price"]).output_cols(["a", "b", "c"]);
+            for discretizer in [one, many.num_buckets_array([2, 11, 3])] {
+                let mut discretizer = discretizer.handle_invalid(handle_invalid);
+                discretizer.set_version(version);
+                estimator_laws(&discretizer, &partitioned(&gaps), &executors());
+                saved_laws(&discretizer.clone().into(), read_stage, &dataset(gaps.clone()));
+                let model = discretizer.fit(&dataset(gaps.clone())).unwrap();
+                transformer_laws(&model, &new);
+                saved_laws(&model.into(), read_stage, &dataset(new.clone()));
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use ognivo_data::dataset::{Dataset, LocalExecutor};
 use ognivo_data::vector::{Vector, dense_column, number_from_json};
 use ognivo_data::version::SparkVersion;
 use ognivo_ml::feature::imputer::Imputer;
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::RobustScaler;
 use ognivo_ml::stage::Configured;
 use ognivo_ml::stat::ApproxQuantile;
@@ -121,6 +122,28 @@ fn imputers_learn_spark_s_surrogates_from_many_rows_and_partitions() {
             for (name, surrogate) in model.surrogates() {
                 let what = format!("{version}: {} rows, {} partitions, {name}", case["rows"], case["partitions"]);
                 assert_same(&what, &[*surrogate], &[number_from_json(&case["surrogates"][name]).unwrap()]);
+            }
+        }
+    }
+}
+
+#[test]
+fn quantile_discretizers_learn_spark_s_splits_from_many_rows_and_partitions() {
+    for (line, version) in LINES {
+        let expected = json(&format!("{line}/quantiles.json"));
+        let cases = expected["discretizers"].as_array().unwrap();
+        assert_eq!(cases.len(), 12, "{line}");
+        for case in cases {
+            let mut discretizer = QuantileDiscretizer::new().input_cols(COLUMNS).output_cols(["a", "b", "c", "d", "e"]);
+            for (name, value) in case["params"].as_object().unwrap() {
+                discretizer.params_mut().set_json(name, value).unwrap();
+            }
+            discretizer.set_version(version);
+            let model = discretizer.fit(&table(case)).unwrap();
+            let splits = model.params().param_map(version).remove("splitsArray").unwrap();
+            for (at, name) in COLUMNS.into_iter().enumerate() {
+                let what = format!("{version}: {} partitions, {name}, {}", case["partitions"], case["params"]);
+                assert_same(&what, &numbers(&splits[at]), &numbers(&case["splits"][at]));
             }
         }
     }

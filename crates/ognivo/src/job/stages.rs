@@ -13,6 +13,7 @@ use ognivo_ml::feature::max_abs_scaler::MaxAbsScaler;
 use ognivo_ml::feature::min_max_scaler::MinMaxScaler;
 use ognivo_ml::feature::normalizer::Normalizer;
 use ognivo_ml::feature::one_hot_encoder::OneHotEncoder;
+use ognivo_ml::feature::quantile_discretizer::QuantileDiscretizer;
 use ognivo_ml::feature::robust_scaler::RobustScaler;
 use ognivo_ml::feature::standard_scaler::StandardScaler;
 use ognivo_ml::feature::string_indexer::StringIndexer;
@@ -70,6 +71,7 @@ pub(crate) static STAGES: &[StageKind] = &[
     StageKind { name: "MinMaxScaler", make: || MinMaxScaler::new().into() },
     StageKind { name: "Normalizer", make: || Normalizer::new().into() },
     StageKind { name: "OneHotEncoder", make: || OneHotEncoder::new().into() },
+    StageKind { name: "QuantileDiscretizer", make: || QuantileDiscretizer::new().into() },
     StageKind { name: "RobustScaler", make: || RobustScaler::new().into() },
     StageKind { name: "StandardScaler", make: || StandardScaler::new().into() },
     StageKind { name: "StringIndexer", make: || StringIndexer::new().into() },

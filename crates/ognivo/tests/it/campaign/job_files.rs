@@ -150,9 +150,9 @@ fn an_unknown_stage_or_evaluator_is_told_with_the_nearest_one() {
     check(
         &[("StringIndexer: {", "KMeans: {")],
         expect![[r#"
-        loans.yaml:13:7: unknown stage: KMeans
-          hint: valid here: Bucketizer, IndexToString, LogisticRegression, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, StandardScaler, StringIndexer, VectorAssembler
-    "#]],
+            loans.yaml:13:7: unknown stage: KMeans
+              hint: valid here: Bucketizer, DecisionTreeClassifier, DecisionTreeRegressor, Imputer, IndexToString, LinearRegression, LogisticRegression, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, QuantileDiscretizer, RobustScaler, StandardScaler, StringIndexer, VectorAssembler
+        "#]],
     );
     check(
         &[(
