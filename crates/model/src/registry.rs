@@ -181,8 +181,6 @@ impl Default for Registry {
             registry.add_simple(class, OneHotEncoder::from_saved);
         }
         registry.add_simple(OneHotEncoderModel::CLASS, OneHotEncoderModel::from_saved);
-        registry.add_simple(RobustScaler::CLASS, RobustScaler::from_saved);
-        registry.add_simple(RobustScalerModel::CLASS, RobustScalerModel::from_saved);
         registry.add_simple(StandardScaler::CLASS, StandardScaler::from_saved);
         registry.add_simple(StandardScalerModel::CLASS, StandardScalerModel::from_saved);
         registry.add_simple(VectorAssembler::CLASS, VectorAssembler::from_saved);
