@@ -43,8 +43,6 @@ struct Open<T> {
     rows: Vec<u32>,
     /// Known already where a sibling's was counted.
     histogram: Option<Histogram<T>>,
-    /// The slots that may be tested, in this order; all when absent.
-    slots: Option<Vec<usize>>,
 }
 
 /// Grows one tree on each of the bags.
@@ -106,7 +104,7 @@ impl<T: Cell, C: Code> Forest<'_, T, C> {
         let nothing = Stats(vec![0.0; self.shape.n_stats]);
         self.trees[tree].push(Growing { stats: nothing, impurity: 0.0, inner: None });
         let rows = self.bags[tree].rows(self.binned.n_rows());
-        self.queue.push(Open { tree, node: 0, depth: 0, rows, histogram: None, slots: None });
+        self.queue.push(Open { tree, node: 0, depth: 0, rows, histogram: None });
     }
 
     fn split(&mut self, mut open: Open<T>) {
@@ -138,10 +136,7 @@ impl<T: Cell, C: Code> Forest<'_, T, C> {
         let sum = || Stats(totals::<T, C>(self.shape, self.binned, &self.bags[open.tree], &open.rows));
         let totals = || once.get_or_init(sum).clone();
         let Growth { features, limits, .. } = self.growth;
-        match &open.slots {
-            Some(slots) => best_split(*limits, features, slots.iter().copied(), histogram, known, totals),
-            None => best_split(*limits, features, 0..features.len(), histogram, known, totals),
-        }
+        best_split(*limits, features, 0..features.len(), histogram, known, totals)
     }
 
     fn count(&self, tree: usize, rows: &[u32]) -> Histogram<T> {
@@ -180,7 +175,7 @@ impl<T: Cell, C: Code> Forest<'_, T, C> {
     ) {
         let histograms = if T::IS_EXACT { self.share(tree, &rows, waits, of_parent) } else { [None, None] };
         for (side, (rows, histogram)) in rows.into_iter().zip(histograms).enumerate().filter(|(side, _)| waits[*side]) {
-            self.queue.push(Open { tree, node: first + side, depth, rows, histogram, slots: None });
+            self.queue.push(Open { tree, node: first + side, depth, rows, histogram });
         }
     }
 
@@ -267,4 +262,84 @@ fn finished(nodes: Vec<Growing>, growth: &Growth) -> Tree {
 #[expect(clippy::float_cmp, reason = "labels and means are compared as Spark compares them")]
 fn says_the_same(left: f64, right: f64) -> bool {
     left == right
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use ognivo_data::dataset::LocalExecutor;
+
+    use crate::tree::histogram::{Count, Moments, Weight};
+
+    const N_CLASSES: usize = 3;
+
+    /// A number of 8 bins and a category of 5, labels that follow both and some noise.
+    fn binned(n_rows: usize) -> BinnedRows<u8> {
+        let bins = |i: usize| [(i * 7 + i / 3) % 8, (i * 3 + i / 5) % 5].map(|bin| bin as u8);
+        let label = |i: usize| {
+            let [number, category] = bins(i).map(usize::from);
+            ((number / 3 + usize::from(category % 2 == 0) + i % 7 / 6) % N_CLASSES) as f64
+        };
+        BinnedRows {
+            n_features: 2,
+            codes: (0..n_rows).flat_map(bins).collect(),
+            labels: (0..n_rows).map(label).collect(),
+            weights: None,
+        }
+    }
+
+    /// The rows of a bag, written out as often as they were drawn.
+    fn repeated(rows: &BinnedRows<u8>, n_draws: &[u32]) -> BinnedRows<u8> {
+        let drawn: Vec<u32> = (0..).zip(n_draws).flat_map(|(row, &n)| (0..n).map(move |_| row)).collect();
+        BinnedRows {
+            n_features: 2,
+            codes: drawn.iter().flat_map(|&row| rows.row(row).to_vec()).collect(),
+            labels: drawn.iter().map(|&row| rows.labels[row as usize]).collect(),
+            weights: None,
+        }
+    }
+
+    fn growth(impurity: Impurity) -> Growth {
+        let thresholds = (0..7).map(f64::from).collect();
+        Growth {
+            features: vec![Feature::Continuous { thresholds }, Feature::Ordered { n_categories: 5 }],
+            limits: Limits { impurity, n_classes: N_CLASSES, min_rows: 2.0, min_weight: 0.0, min_gain: 0.0 },
+            max_depth: 4,
+            prunes: true,
+        }
+    }
+
+    fn trees<T: Cell>(impurity: Impurity, rows: &BinnedRows<u8>, bags: &[Bag]) -> Vec<Tree> {
+        grow::<T, u8>(&growth(impurity), rows, bags, &LocalExecutor::single_threaded())
+    }
+
+    #[track_caller]
+    fn check_bags<T: Cell>(impurity: Impurity) {
+        let rows = binned(200);
+        let n_draws = |tree: usize| (0..200).map(|i| ((i * 5 + tree) % 4) as u32).collect::<Vec<_>>();
+        let bags = [0, 1].map(|tree| Bag { n_draws: Some(n_draws(tree)) });
+        let grown = trees::<T>(impurity, &rows, &bags);
+        for (tree, grown) in grown.iter().enumerate() {
+            let alone = trees::<T>(impurity, &repeated(&rows, &n_draws(tree)), &[Bag::of_all()]);
+            assert_eq!(&alone[0], grown);
+            assert!(grown.n_nodes() > 7, "{grown:?}");
+        }
+        assert_ne!(grown[0], grown[1]);
+    }
+
+    #[test]
+    fn trees_of_one_queue_grow_on_their_bags_as_on_rows_written_out() {
+        check_bags::<Count>(Impurity::Gini);
+        check_bags::<Weight>(Impurity::Entropy);
+        check_bags::<Moments>(Impurity::Variance);
+    }
+
+    #[test]
+    fn a_histogram_left_over_gives_the_tree_that_counting_gives() {
+        let rows = binned(500);
+        let bags = [Bag::of_all()];
+        // Weights of 1 are counted for each child, rows are counted for the smaller one.
+        assert_eq!(trees::<Count>(Impurity::Gini, &rows, &bags), trees::<Weight>(Impurity::Gini, &rows, &bags));
+    }
 }

@@ -12,8 +12,9 @@
 //!
 //! # Several trees, bags and feature subsets
 //!
-//! The queue holds nodes of any number of trees, each tree grows on a `Bag` of the rows (how often each row is drawn), and a
-//! node may be limited to a list of features. A single tree has one bag of all rows and no limit.
+//! The queue holds nodes of any number of trees, and each tree grows on a `Bag` of the rows (how often each row is drawn). A single
+//! tree has one bag of all rows. `best_split` takes the features that a node may test as a list, in the order in which they are
+//! tried: a forest, which is not here yet, will draw that list for every node.
 //!
 //! # Whose numbers, whose bits
 //!
