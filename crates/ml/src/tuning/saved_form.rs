@@ -103,10 +103,13 @@ fn stage_of<'a>(estimator: &'a dyn Estimator, evaluator: &'a dyn Evaluator, uid:
     find_stage(estimator, uid).or_else(|| find_stage(evaluator, uid))
 }
 
+/// Makes an evaluator from its directory.
+type LoadEvaluator<'a, E> = dyn FnMut(&SavedStage) -> Result<Box<dyn Evaluator>, E> + 'a;
+
 /// Makes stages and evaluators from their directories.
 pub(super) struct Loaders<'a, E> {
     pub(super) stage: &'a mut dyn FnMut(&SavedStage) -> Result<Stage, E>,
-    pub(super) evaluator: &'a mut dyn FnMut(&SavedStage) -> Result<Box<dyn Evaluator>, E>,
+    pub(super) evaluator: &'a mut LoadEvaluator<'a, E>,
 }
 
 impl<E: From<SavedError>> Loaders<'_, E> {
