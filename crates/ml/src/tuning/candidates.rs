@@ -14,9 +14,6 @@ use crate::pipeline::{Pipeline, PipelineModel};
 use crate::stage::{Configured, Estimator, FitError, Stage, StageError, Transformer};
 use crate::uid::Uid;
 
-/// A model of each setting.
-type Models = Vec<Box<dyn Transformer>>;
-
 /// Settings of an estimator, and what to compare them by.
 #[derive(Debug)]
 pub(super) struct Candidates {
@@ -57,6 +54,14 @@ pub(super) struct Measured {
     pub(super) metrics: Vec<Vec<f64>>,
     /// The models, where they were asked for.
     pub(super) models: Option<Vec<Vec<Box<dyn Transformer>>>>,
+}
+
+/// What was measured on one fold.
+struct MeasuredFold {
+    /// The metric of each setting.
+    metrics: Vec<f64>,
+    /// The models, where they were asked for.
+    models: Option<Vec<Box<dyn Transformer>>>,
 }
 
 impl Candidates {
@@ -103,12 +108,11 @@ impl Candidates {
                 n_to_measure: folds.len() * n_settings,
             };
             let which = if folds.len() > 1 { format!("fold {at}") } else { String::new() };
-            let (metrics, models) = self
-                .measure_fold(fold, keep_models, &|n_measured| watch(so_far(n_measured)))
-                .map_err(|error| error.with(which))?;
+            let measured_fold = self.measure_fold(fold, keep_models, &|n_measured| watch(so_far(n_measured)));
+            let MeasuredFold { metrics, models } = measured_fold.map_err(|error| error.with(which))?;
             measured.metrics.push(metrics);
             if let Some(all) = &mut measured.models {
-                all.push(models);
+                all.extend(models);
             }
         }
         Ok(measured)
@@ -120,7 +124,7 @@ impl Candidates {
         fold: &Fold,
         keep_models: bool,
         watch: &(dyn Fn(usize) + Sync),
-    ) -> Result<(Vec<f64>, Models), FitError> {
+    ) -> Result<MeasuredFold, FitError> {
         watch(0);
         let shared = self.fit_shared(fold)?;
         let models = shared.rest.fit_many(&shared.train, &self.param_maps)?;
@@ -135,7 +139,8 @@ impl Candidates {
             Some(before) => Box::new(before.clone().then(in_pipeline(model))),
             None => model,
         };
-        Ok((metrics, if keep_models { models.into_iter().map(whole).collect() } else { Vec::new() }))
+        let models = keep_models.then(|| models.into_iter().map(whole).collect());
+        Ok(MeasuredFold { metrics, models })
     }
 
     /// Fits the stages that no setting changes, and keeps the fold's rows after them in memory.

@@ -103,14 +103,14 @@ fn stage_of<'a>(estimator: &'a dyn Estimator, evaluator: &'a dyn Evaluator, uid:
     find_stage(estimator, uid).or_else(|| find_stage(evaluator, uid))
 }
 
+/// Makes an evaluator from its directory.
+type LoadEvaluator<'a, E> = dyn FnMut(&SavedStage) -> Result<Box<dyn Evaluator>, E> + 'a;
+
 /// Makes stages and evaluators from their directories.
 pub(super) struct Loaders<'a, E> {
-    pub(super) stage: Loader<'a, Stage, E>,
-    pub(super) evaluator: Loader<'a, Box<dyn Evaluator>, E>,
+    pub(super) stage: &'a mut dyn FnMut(&SavedStage) -> Result<Stage, E>,
+    pub(super) evaluator: &'a mut LoadEvaluator<'a, E>,
 }
-
-/// Makes one thing from its directory.
-type Loader<'a, T, E> = &'a mut dyn FnMut(&SavedStage) -> Result<T, E>;
 
 impl<E: From<SavedError>> Loaders<'_, E> {
     /// Reads the parameters of a tuner or its model, and what it tries.
