@@ -5,6 +5,11 @@
 Reading, indexing and standardising are done once and not timed.
 """
 
+import os
+
+# One thread a process: two processes share two cores.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
 import json
 import multiprocessing
 import struct
