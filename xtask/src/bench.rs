@@ -6,6 +6,7 @@
 //! 4. `fit`: reading, indexing, assembling, ten iterations, beside PySpark.
 //! 5. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
 //! 6. `stream`: start to the first row, one trigger, memory, beside PySpark.
+//! 7. `report`: what a report adds to a training run.
 //!
 //! Each round runs all programs once, beginning with another one each time, so that a change of the machine's speed
 //! meets all of them. A ratio is taken within a round; what is told is the median of the rounds, and the smallest and
@@ -16,6 +17,7 @@ mod fit;
 mod loans;
 mod loss;
 mod peers;
+mod report;
 mod rounds;
 mod row;
 mod score;
@@ -47,13 +49,14 @@ impl Row {
 type Measure = fn(usize) -> Result<Vec<Row>, String>;
 
 /// By name, in the order of the page.
-const ALL: [(&str, Measure); 6] = [
+const ALL: [(&str, Measure); 7] = [
     ("csv", csv::measure),
     ("loss", loss::measure),
     ("row", row::measure),
     ("fit", fit::measure),
     ("score", score::measure),
     ("stream", stream::measure),
+    ("report", report::measure),
 ];
 
 const DEFAULT_ROUNDS: usize = 5;
@@ -134,6 +137,8 @@ How, row by row (the programs are in xtask/peers):
   the second run of a session of one core, without start and end.
 - **stream**: files appear by rename; a batch is visible when its entry stands in `_spark_metadata`. Memory is the largest
   resident set of each process, JVM and Python together.
+- **report**: one job reads, splits, fits, measures and saves with a report; its own seconds over those of all other steps of the
+  same process.
 ";
 
 fn first_line(command: &mut Command) -> Result<String, String> {
