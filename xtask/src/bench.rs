@@ -10,6 +10,7 @@
 //! 8. `score`: `ognivo score` as a whole process, beside PySpark; and a large file.
 //! 9. `stream`: start to the first row, one trigger, memory, beside PySpark.
 //! 10. `search`: every set of nine columns, beside scikit-learn.
+//! 11. `report`: what a report adds to a training run.
 //!
 //! Each round runs all programs once, beginning with another one each time, so that a change of the machine's speed
 //! meets all of them. A ratio is taken within a round; what is told is the median of the rounds, and the smallest and
@@ -22,6 +23,7 @@ mod linear;
 mod loans;
 mod loss;
 mod peers;
+mod report;
 mod rounds;
 mod row;
 mod score;
@@ -66,6 +68,7 @@ const ALL: &[(&str, Measure)] = &[
     ("score", score::measure),
     ("stream", stream::measure),
     ("search", search::measure),
+    ("report", report::measure),
 ];
 
 const DEFAULT_ROUNDS: usize = 5;
@@ -155,6 +158,8 @@ How, row by row (the programs are in xtask/peers):
 - **tree**: all three grow one tree on the same numbers in memory. Ours and LightGBM's time is that of finding thresholds, binning
   and growing, on one thread, after a run that is not measured; LightGBM: `Dataset` of a numpy matrix and `train` with one round.
   PySpark: the second fit of a session over one cached partition. The tree must be Spark's node for node.
+- **report**: one job reads, splits, fits, measures and saves with a report; its own seconds over those of all other steps of the
+  same process.
 ";
 
 fn first_line(command: &mut Command) -> Result<String, String> {

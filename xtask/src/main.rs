@@ -29,7 +29,7 @@ usage: cargo xtask <command>
   campaign [--quick | --scale N]
                           inject faults, count, and write docs/reliability.md (not with --quick)
   report                  look at reports in Chromium: charts painted, letters readable, nothing cut, light and dark
-  bench [--rounds N] [csv] [loss] [row] [fit] [score] [stream]
+  bench [--rounds N] [csv] [loss] [row] [fit] [score] [stream] [report]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";

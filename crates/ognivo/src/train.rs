@@ -1,6 +1,7 @@
 //! `ognivo train`: read, prepare, split, fit, evaluate, save, report.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ognivo::models::{load_unfitted, save_model};
@@ -98,14 +99,20 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<(
     let trained = train_job(&job, train, &session, &line);
     line.finish();
     let mut trained = trained?;
-    let mut watch = Stopwatch::start();
-    let report_path = train.report.as_deref().map(|path| report::write(&trained, path, &job.base)).transpose()?;
-    watch.lap("report");
-    trained.add_seconds(watch.seconds());
+    let report_path = train.report.as_deref().map(|path| write_report(&mut trained, path, &job)).transpose()?;
     match cli.output {
         Output::Json => print::line(&report::to_json(&trained).to_string()),
         Output::Text => print::bytes(report::to_text(&trained, report_path.as_deref()).as_bytes()),
     }
+}
+
+/// Writes the report; its place. What that took counts as a step.
+fn write_report(trained: &mut Trained, path: &Path, job: &Job) -> Result<PathBuf, Failure> {
+    let mut watch = Stopwatch::start();
+    let place = report::write(trained, path, &job.base)?;
+    watch.lap("report");
+    trained.add_seconds(watch.seconds());
+    Ok(place)
 }
 
 fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine) -> Result<Trained, Failure> {
@@ -162,10 +169,11 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
                 n_scored: if measured_on_training_rows { counts.train } else { counts.test },
                 kind: if measured_on_training_rows { "training" } else { "test" },
             };
-            Some(evidence::gather(&looked, &model)?)
+            let evidence = evidence::gather(&looked, &model)?;
+            watch.lap("report");
+            Some(evidence)
         }
     };
-    watch.lap("report");
     line.step("saving");
     let save = train.save.as_ref();
     let saved = save.map(|save| {

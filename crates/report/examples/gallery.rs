@@ -183,10 +183,10 @@ fn subsets(columns: &[&str], required: &[&str]) -> Search {
 
 // ---- pages ----------------------------------------------------------------------------------------------------------
 
-fn names(score: &str) -> ClassNames {
+fn names() -> ClassNames {
     ClassNames {
         labels: texts(["good", "bad"]),
-        score: score.to_owned(),
+        is_probability: true,
         threshold: Some(0.5),
         measured_on: "4,000 test rows".to_owned(),
     }
@@ -306,7 +306,7 @@ fn gallery() -> Outcome<Page> {
         "Gallery",
         vec![
             section::overview(&overview()),
-            section::classification(&scored(4_000, 0.05)?, &names("probability")),
+            section::classification(&scored(4_000, 0.05)?, &names()),
             named(section::classification(&classes(three, guesses, None)?, &species), "classes", "Three classes"),
             named(section::regression(&prices(8_000)?, "price", "8,000 test rows"), "regression", "Regression"),
             section::weights(&coefficients(features())),
@@ -371,7 +371,7 @@ const HOSTILE: &str = "</svg><script>document.title='broken'</script> & \"q\" 'a
 fn odd() -> Outcome<Page> {
     let hostile_names = ClassNames {
         labels: texts([HOSTILE, "日本語の長い名前のクラス"]),
-        score: "probability".to_owned(),
+        is_probability: true,
         threshold: Some(0.5),
         measured_on: "40 test rows".to_owned(),
     };

@@ -78,6 +78,7 @@ fn cell(cell: &Cell) -> Value {
         Cell::Number(value) | Cell::Exact(value) | Cell::Share(value) => number(*value),
         Cell::Count(n) => json!(n),
         Cell::About(n) => json!({"about": n}),
+        Cell::AtLeast(n) => json!({"atLeast": n}),
         Cell::Bins(Bins { from, to, counts }) => json!({"from": number(*from), "to": number(*to), "counts": counts}),
     }
 }

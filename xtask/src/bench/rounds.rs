@@ -66,6 +66,14 @@ impl Figures<'_> {
     }
 }
 
+/// A row of shares, of which the median should be at most `goal`.
+pub(super) fn row_of_share(what: &str, shares: &[f64], goal: f64) -> Row {
+    let percents: Vec<f64> = shares.iter().map(|share| share * 100.0).collect();
+    let is_missed = spread(shares.iter().copied()).median > goal;
+    let goal = format!("at most {} %{}", goal * 100.0, if is_missed { " **missed**" } else { "" });
+    Row { goal, ..Row::of_ours(what, shown(&percents, "%")) }
+}
+
 /// Seconds as a table shows them.
 pub(super) fn seconds(values: &[f64]) -> String {
     shown(values, "s")
@@ -106,7 +114,7 @@ fn times(ratio: &Spread) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ratios, rotate, spread};
+    use super::{ratios, rotate, row_of_share, spread};
 
     #[test]
     fn every_round_begins_with_another_program() {
@@ -123,6 +131,13 @@ mod tests {
     fn the_median_of_an_even_count_lies_between_the_two_in_the_middle() {
         let s = spread([4.0, 1.0, 3.0, 10.0]);
         assert!((s.median - 3.5).abs() < 1e-12 && (s.min - 1.0).abs() < 1e-12 && (s.max - 10.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_share_above_its_goal_is_missed() {
+        let row = row_of_share("x", &[0.02, 0.03, 0.09], 0.05);
+        assert_eq!((row.ours.as_str(), row.goal.as_str()), ("3.00 % (2.00–9.00)", "at most 5 %"));
+        assert_eq!(row_of_share("x", &[0.06], 0.05).goal, "at most 5 % **missed**");
     }
 
     #[test]

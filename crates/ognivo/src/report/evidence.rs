@@ -124,7 +124,7 @@ fn performance(
     }
     let names = ClassNames {
         labels: labels.to_vec(),
-        score: if is_probability { "probability" } else { "raw prediction" }.to_owned(),
+        is_probability,
         threshold: threshold(params).filter(|_| is_probability),
         measured_on,
     };

@@ -89,6 +89,8 @@ pub enum Cell {
     Count(u64),
     /// How many, nearly.
     About(u64),
+    /// No fewer than so many, nearly.
+    AtLeast(u64),
     /// A share of a whole, 0 to 1, shown in per cent.
     Share(f64),
     /// How values are spread, as a small histogram.

@@ -1,6 +1,5 @@
 //! Predicted classes and scores against labels, counted.
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 /// More pairs of label and prediction than these are not told apart.
@@ -19,6 +18,11 @@ impl ClassCounts {
     pub(super) fn add(&mut self, label: f64, prediction: f64, n: u64) {
         let (label, prediction) = (label + 0.0, prediction + 0.0);
         let order = |cell: &(f64, f64, u64)| cell.0.total_cmp(&label).then(cell.1.total_cmp(&prediction));
+        // Most rows are of few pairs.
+        if let Some(cell) = self.cells.iter_mut().take(4).find(|cell| order(cell).is_eq()) {
+            cell.2 += n;
+            return;
+        }
         match self.cells.binary_search_by(order) {
             Ok(at) => self.cells[at].2 += n,
             Err(_) if self.cells.len() >= MAX_CELLS => self.n_beyond += n,
@@ -54,7 +58,8 @@ impl ClassCounts {
 /// Rows whose scores are nearly equal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScoreBin {
-    score_sum: f64,
+    /// The score in their middle.
+    pub score: f64,
     /// Rows of the positive class.
     pub n_positive: u64,
     /// The others.
@@ -66,63 +71,91 @@ impl ScoreBin {
     pub fn n_rows(&self) -> u64 {
         self.n_positive + self.n_negative
     }
-
-    /// The mean of their scores.
-    pub fn score(&self) -> f64 {
-        self.score_sum / self.n_rows() as f64
-    }
 }
 
-/// Scores of a binary classifier in narrow bins: of 32,768th parts of the score, or, above one half, of what it lacks to 1. So
-/// curves look as those of the scores themselves, and areas agree to some five digits.
+/// Scores of a binary classifier in narrow bins: of a 256th to a 512th part of the score, or, between one half and 1, of what it lacks
+/// to 1. So bins are narrow at both ends of the probabilities, where scores of rare classes lie close together.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct ScoreBins {
-    bins: FxHashMap<u64, ScoreBin>,
+    /// Below 0, by size; from 0 to one half; from there to 1, by what lacks to 1; above 1. Each empty until it is needed.
+    regions: [Vec<(u64, u64)>; 4],
 }
 
+const BELOW_ZERO: usize = 0;
+const LOWER_HALF: usize = 1;
+const UPPER_HALF: usize = 2;
+const ABOVE_ONE: usize = 3;
+
+/// Bits of a double that are not looked at: sign, exponent, and 8 bits of its digits are.
+const DROPPED_BITS: u32 = 44;
+/// Smaller scores are as good as 0 (2⁻³⁰), larger ones as good as infinite (2³⁰).
+const SMALLEST: f64 = 1.0 / (1u64 << 30) as f64;
+const LARGEST: f64 = (1u64 << 30) as f64;
+
 impl ScoreBins {
-    /// Takes in a row; a score that is no number has no place.
+    /// Takes in a row; a score that is NaN has no place.
     pub(super) fn add(&mut self, score: f64, is_positive: bool) {
-        if !score.is_finite() {
-            return;
+        let (region, size) = match score {
+            score if score.is_nan() => return,
+            score if score < 0.0 => (BELOW_ZERO, -score),
+            score if score <= 0.5 => (LOWER_HALF, score),
+            score if score <= 1.0 => (UPPER_HALF, 1.0 - score),
+            score => (ABOVE_ONE, score),
+        };
+        let bins = &mut self.regions[region];
+        if bins.is_empty() {
+            bins.resize(n_bins(region), (0, 0));
         }
-        let bin = self.bins.entry(key(score)).or_default();
-        bin.score_sum += score;
-        bin.n_positive += u64::from(is_positive);
-        bin.n_negative += u64::from(!is_positive);
+        let bin = &mut bins[bin_of(size)];
+        bin.0 += u64::from(is_positive);
+        bin.1 += u64::from(!is_positive);
     }
 
     pub(super) fn merge(&mut self, later: ScoreBins) {
-        // In the order of the scores: a sum must not depend on how a map lies in memory.
-        for (key, bin) in later.sorted() {
-            let ours = self.bins.entry(key).or_default();
-            ours.score_sum += bin.score_sum;
-            ours.n_positive += bin.n_positive;
-            ours.n_negative += bin.n_negative;
+        for (ours, theirs) in self.regions.iter_mut().zip(later.regions) {
+            if ours.is_empty() {
+                *ours = theirs;
+                continue;
+            }
+            for (bin, further) in ours.iter_mut().zip(theirs) {
+                bin.0 += further.0;
+                bin.1 += further.1;
+            }
         }
     }
 
-    fn sorted(&self) -> Vec<(u64, ScoreBin)> {
-        let mut bins: Vec<(u64, ScoreBin)> = self.bins.iter().map(|(&key, &bin)| (key, bin)).collect();
-        bins.sort_by(|a, b| b.1.score().total_cmp(&a.1.score()));
-        bins
-    }
-
-    /// The bins, the highest scores first.
+    /// The bins that hold rows, the highest scores first.
     pub(super) fn descending(&self) -> Vec<ScoreBin> {
-        self.sorted().into_iter().map(|(_, bin)| bin).collect()
+        let bins_of = |region: usize| {
+            let score = move |bin: usize| match region {
+                BELOW_ZERO => -middle_of(bin),
+                UPPER_HALF => 1.0 - middle_of(bin),
+                _ => middle_of(bin),
+            };
+            let bins = self.regions[region].iter().enumerate();
+            let held = bins.filter(|(_, (n_positive, n_negative))| n_positive + n_negative > 0);
+            held.map(move |(bin, &(n_positive, n_negative))| ScoreBin { score: score(bin), n_positive, n_negative })
+        };
+        // Where the size is that of what lacks, or of what is below 0, small sizes are high scores.
+        let above = bins_of(ABOVE_ONE).rev().chain(bins_of(UPPER_HALF));
+        above.chain(bins_of(LOWER_HALF).rev()).chain(bins_of(BELOW_ZERO)).collect()
     }
 }
 
-/// A name of the bin.
-fn key(score: f64) -> u64 {
-    /// Bits of a double that are not looked at: 14 of its 52 digits are.
-    const DROPPED_BITS: u32 = 38;
-    const UPPER: u64 = 1 << 40;
-    if score > 0.5 && score <= 1.0 {
-        return ((1.0 - score).to_bits() >> DROPPED_BITS) | UPPER;
-    }
-    (score + 0.0).to_bits() >> DROPPED_BITS
+/// The bin of a size from 0 on.
+fn bin_of(size: f64) -> usize {
+    ((size.clamp(SMALLEST, LARGEST).to_bits() - SMALLEST.to_bits()) >> DROPPED_BITS) as usize
+}
+
+/// The middle of a bin.
+fn middle_of(bin: usize) -> f64 {
+    f64::from_bits(SMALLEST.to_bits() + ((bin as u64) << DROPPED_BITS) + (1 << (DROPPED_BITS - 1)))
+}
+
+/// So many bins hold every size of a region.
+fn n_bins(region: usize) -> usize {
+    let largest = if [LOWER_HALF, UPPER_HALF].contains(&region) { 0.5 } else { LARGEST };
+    bin_of(largest) + 1
 }
 
 #[cfg(test)]
@@ -134,16 +167,23 @@ mod tests {
         let mut bins = ScoreBins::default();
         let scores: Vec<f64> = (0..100_000).map(|i| f64::from(i) / 99_999.0).collect();
         scores.iter().enumerate().for_each(|(i, &score)| bins.add(score, i % 3 == 0));
-        [-2.0, 1.5, 1e9, -0.0, f64::NAN].into_iter().for_each(|score| bins.add(score, true));
+        let odd = [-2.0, 1.5, 1e9, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e-300, 1e300];
+        odd.into_iter().for_each(|score| bins.add(score, true));
         let sorted = bins.descending();
-        assert_eq!(sorted.iter().map(ScoreBin::n_rows).sum::<u64>(), 100_004);
-        assert!(sorted.windows(2).all(|pair| pair[0].score() > pair[1].score()));
-        assert!(sorted.len() < 100_000);
-        // Near both ends of the probabilities bins are narrow.
-        for score in [1e-9_f64, 0.3, 1.0 - 1e-9] {
+        assert_eq!(sorted.iter().map(ScoreBin::n_rows).sum::<u64>(), 100_008);
+        assert!(sorted.windows(2).all(|pair| pair[0].score > pair[1].score));
+        assert!(sorted.len() > 1000 && sorted.len() < 100_000);
+    }
+
+    #[test]
+    fn a_bin_is_narrow_wherever_it_lies() {
+        for score in [1e-6_f64, 0.002, 0.3, 0.7, 1.0 - 1e-6, 12.5, -3.0] {
+            let size = if (0.5..1.0).contains(&score) { 1.0 - score } else { score.abs() };
             let mut bins = ScoreBins::default();
             bins.add(score, true);
-            bins.add(score + (1.0 - score).min(score) * 1e-3, true);
+            let found = bins.descending()[0].score;
+            assert!((found - score).abs() <= size / 256.0, "{score}: {found}");
+            bins.add(score + size / 100.0, true);
             assert_eq!(bins.descending().len(), 2, "{score}");
         }
     }

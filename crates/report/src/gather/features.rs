@@ -46,7 +46,9 @@ impl Features {
         for (row, vector) in taken.iter().enumerate() {
             vector.for_each_stored(|slot, value| by_slot[slot][row] = value);
         }
-        self.slots.iter_mut().zip(by_slot).for_each(|(moments, values)| moments.add(&values));
+        self.slots.iter_mut().zip(by_slot).for_each(|(moments, values)| {
+            moments.add(&values);
+        });
     }
 
     /// Takes in what another one has seen.

@@ -35,8 +35,8 @@ impl Default for Moments {
 }
 
 impl Moments {
-    /// Takes in numbers.
-    pub fn add(&mut self, values: &[f64]) {
+    /// Takes in numbers; the smallest and the largest finite one of them.
+    pub fn add(&mut self, values: &[f64]) -> (f64, f64) {
         let sum = sum(values, |value| value);
         if sum.is_finite() {
             return self.add_finite(values, sum);
@@ -47,12 +47,12 @@ impl Moments {
         self.n_nan += n_nan as u64;
         self.n_infinite += (values.len() - finite.len() - n_nan) as u64;
         let total = finite.iter().sum();
-        self.add_finite(&finite, total);
+        self.add_finite(&finite, total)
     }
 
-    fn add_finite(&mut self, values: &[f64], sum_of_values: f64) {
+    fn add_finite(&mut self, values: &[f64], sum_of_values: f64) -> (f64, f64) {
         if values.is_empty() {
-            return;
+            return (f64::INFINITY, f64::NEG_INFINITY);
         }
         let n = values.len() as f64;
         let mean = sum_of_values / n;
@@ -66,6 +66,7 @@ impl Moments {
             ..Moments::default()
         };
         self.merge(&part);
+        (min, max)
     }
 
     /// Takes in what another one has seen (Chan, Golub and LeVeque 1983).

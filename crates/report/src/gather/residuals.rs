@@ -10,7 +10,7 @@ use super::sample::Sampler;
 use super::scores::{Found, ScoredColumns, doubles};
 
 /// Rows of the sample.
-const N_SAMPLED_ROWS: usize = 20_000;
+const N_SAMPLED_ROWS: usize = 10_000;
 
 /// How a regression did: residuals (label less prediction) of all rows, and pairs of label and prediction of a sample.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -66,7 +66,7 @@ impl Found {
 }
 
 /// Rows whose features are looked at.
-const N_SAMPLED_ROWS: usize = 20_000;
+const N_SAMPLED_ROWS: usize = 10_000;
 
 impl Scores {
     /// Looks at the scored rows of `data`, of which there are `n_rows`: one pass. `None` when label or prediction is no number.

@@ -140,6 +140,7 @@ fn cell(cell: &Cell) -> String {
         Cell::Exact(value) => format!("{value:?}"),
         Cell::Count(n) => count(*n),
         Cell::About(n) => format!("≈ {}", count(*n)),
+        Cell::AtLeast(n) => format!("≥ {}", count(*n)),
         Cell::Share(share) => percent(*share),
         Cell::Bins(bins) => svg::small_histogram(bins),
     }

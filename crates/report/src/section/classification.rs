@@ -11,8 +11,8 @@ use crate::number::{count, percent, rounded, short};
 pub struct ClassNames {
     /// The names of the classes 0, 1, 2 …, where they are known.
     pub labels: Vec<String>,
-    /// What the score is: `probability`, `raw prediction`.
-    pub score: String,
+    /// Whether the scores are probabilities, and not raw predictions.
+    pub is_probability: bool,
     /// The score above which the positive class is predicted, where there is one such number.
     pub threshold: Option<f64>,
     /// Which rows were looked at: `1,564 test rows`.
@@ -20,6 +20,10 @@ pub struct ClassNames {
 }
 
 impl ClassNames {
+    fn score(&self) -> &'static str {
+        if self.is_probability { "probability" } else { "raw prediction" }
+    }
+
     fn of(&self, class: f64) -> String {
         let is_index = class.fract() == 0.0 && class >= 0.0;
         let label = is_index.then(|| self.labels.get(class as usize)).flatten();
@@ -52,7 +56,9 @@ pub fn classification(scores: &Scores, names: &ClassNames) -> Section {
     }
     add_confusion(&mut section, counts, &classes, names);
     if is_binary {
-        section.figure("calibration", "Calibration", CALIBRATION, Chart::Xy(calibration(&bins, names)));
+        if names.is_probability {
+            section.figure("calibration", "Calibration", CALIBRATION, Chart::Xy(calibration(&bins, names)));
+        }
         section.figure("scores", "Scores by class", SCORES, Chart::Histogram(distribution(&bins, names)));
         if curve.has_both() {
             section.figure("lift", "Lift", LIFT, Chart::Xy(lift(&curve)));
@@ -94,7 +100,7 @@ impl Curve {
         for bin in bins {
             true_positives += bin.n_positive as f64;
             false_positives += bin.n_negative as f64;
-            points.push((bin.score(), true_positives, false_positives));
+            points.push((bin.score, true_positives, false_positives));
         }
         Curve { points, n_positive: true_positives, n_negative: false_positives }
     }
@@ -182,7 +188,7 @@ fn thresholds(curve: &Curve, names: &ClassNames) -> XyChart {
     if let Some(threshold) = names.threshold.filter(|threshold| (least..=most).contains(threshold)) {
         series.push(Series::new("threshold", Form::Reference, [(threshold, 0.0), (threshold, 1.0)]));
     }
-    XyChart { x: Axis::new(format!("{} of {}", names.score, names.of(1.0))), y: Axis::share("share"), series }
+    XyChart { x: Axis::new(format!("{} of {}", names.score(), names.of(1.0))), y: Axis::share("share"), series }
 }
 
 fn score_range(points: &[(f64, f64, f64)]) -> (f64, f64) {
@@ -200,7 +206,7 @@ fn calibration(bins: &[ScoreBin], names: &ClassNames) -> XyChart {
     let mut marks = Vec::new();
     let (mut n_seen, mut group) = (0, (0.0, 0, 0));
     for bin in bins.iter().rev() {
-        group = (group.0 + bin.score() * bin.n_rows() as f64, group.1 + bin.n_positive, group.2 + bin.n_rows());
+        group = (group.0 + bin.score * bin.n_rows() as f64, group.1 + bin.n_positive, group.2 + bin.n_rows());
         n_seen += bin.n_rows();
         // A group ends with the row that reaches its tenth.
         if n_seen * N_GROUPS >= n_rows * (marks.len() as u64 + 1) || n_seen == n_rows {
@@ -213,7 +219,7 @@ fn calibration(bins: &[ScoreBin], names: &ClassNames) -> XyChart {
     let most = marks.iter().map(|mark| mark.x.max(mark.y)).fold(0.0, f64::max);
     let groups = Series { name: "rows".to_owned(), form: Form::LineWithDots, points: marks };
     let diagonal = Series::new("perfect", Form::Reference, [(0.0, 0.0), (most, most)]);
-    let x = Axis::new(format!("mean {}", names.score));
+    let x = Axis::new(format!("mean {}", names.score()));
     XyChart { x, y: Axis::new(format!("share of {}", names.of(1.0))), series: vec![diagonal, groups] }
 }
 
@@ -236,7 +242,7 @@ fn distribution(bins: &[ScoreBin], names: &ClassNames) -> Histogram {
     let width = (to - from) / N_SCORE_BINS as f64;
     let (mut negative, mut positive) = (vec![0.0; N_SCORE_BINS], vec![0.0; N_SCORE_BINS]);
     for bin in bins {
-        let at = (((bin.score() - from) / width).clamp(0.0, N_SCORE_BINS as f64 - 1.0)) as usize;
+        let at = (((bin.score - from) / width).clamp(0.0, N_SCORE_BINS as f64 - 1.0)) as usize;
         negative[at] += bin.n_negative as f64;
         positive[at] += bin.n_positive as f64;
     }
@@ -249,7 +255,7 @@ fn distribution(bins: &[ScoreBin], names: &ClassNames) -> Histogram {
         }
     }
     let edges = (0..=N_SCORE_BINS).map(|edge| from + edge as f64 * width).collect();
-    let x = Axis { range: Some((from, to)), ..Axis::new(format!("{} of {}", names.score, names.of(1.0))) };
+    let x = Axis { range: Some((from, to)), ..Axis::new(format!("{} of {}", names.score(), names.of(1.0))) };
     Histogram { x, y: Axis::new("share of the class"), edges, groups }
 }
 
@@ -259,10 +265,10 @@ fn score_at(bins: &[ScoreBin], n_rows: u64, share: f64) -> f64 {
     for bin in bins {
         n_seen += bin.n_rows();
         if n_seen as f64 >= share * n_rows as f64 {
-            return bin.score();
+            return bin.score;
         }
     }
-    bins.last().map_or(0.0, ScoreBin::score)
+    bins.last().map_or(0.0, |bin| bin.score)
 }
 
 // ---- confusion ------------------------------------------------------------------------------------------------------
@@ -286,7 +292,7 @@ fn add_confusion(section: &mut Section, counts: &ClassCounts, classes: &[f64], n
             format!(
                 "Predicted {} above a {} of {}. Shares are of a label's rows.",
                 names.of(1.0),
-                names.score,
+                names.score(),
                 short(threshold)
             )
         }
@@ -350,7 +356,7 @@ mod tests {
     fn names() -> ClassNames {
         ClassNames {
             labels: vec!["good".to_owned(), "bad".to_owned()],
-            score: "probability".to_owned(),
+            is_probability: true,
             threshold: Some(0.5),
             measured_on: "7 test rows".to_owned(),
         }
@@ -402,6 +408,12 @@ mod tests {
                 .blocks
                 .contains(&Block::Text("All rows are of the class bad: curves need both classes.".to_owned()))
         );
+    }
+
+    #[test]
+    fn raw_predictions_are_not_calibrated() {
+        let section = classification(&scores(&SPARK), &ClassNames { is_probability: false, ..names() });
+        assert_eq!(figures(&section), ["roc", "precision-recall", "confusion", "scores", "lift", "thresholds"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The rows and columns that were learned from.
 
-use crate::content::{Bins, Cell, Column, Row, Section, Table};
+use crate::content::{Bins, Block, Cell, Column, Row, Section, Table};
 use crate::gather::{ColumnProfile, Content, Numbers, Profile, Texts, Unit};
 use crate::number::{count, percent};
 
@@ -36,16 +36,27 @@ pub fn data(flow: &RowFlow, profile: Option<&Profile>) -> Section {
     section.table(flow_table(flow));
     if let Some(profile) = profile {
         section.table(profile_table(profile));
-        if profile.n_sampled() < profile.n_rows() {
-            section.text(format!(
-                "Nulls, distinct values (≈: within some 2 %), range, mean and deviation are of all {} rows; quantiles and \
-                 histograms are of {} rows spread evenly over them.",
-                count(profile.n_rows()),
-                count(profile.n_sampled())
-            ));
-        }
+        section.blocks.extend(sampled(profile).map(Block::Text));
     }
     section
+}
+
+/// Which numbers of a profile are of some of the rows only.
+fn sampled(profile: &Profile) -> Option<String> {
+    let (n_rows, n_looked, n_sampled) = (profile.n_rows(), profile.n_looked(), profile.n_sampled());
+    if n_sampled == n_rows {
+        return None;
+    }
+    let mut text = format!(
+        "Nulls, mean, min and max are of all {} rows; quantiles and histograms are of {}",
+        count(n_rows),
+        count(n_sampled)
+    );
+    if n_looked < n_rows {
+        text.push_str(&format!(", distinct values (≥: others may have more) and deviations of {}", count(n_looked)));
+    }
+    text.push_str(" rows, spread evenly.");
+    Some(text)
 }
 
 fn flow_table(flow: &RowFlow) -> Table {
@@ -80,19 +91,21 @@ fn profile_table(profile: &Profile) -> Table {
         profile.columns().len(),
         count(profile.n_rows())
     );
-    table.rows = profile.columns().iter().map(|column| profile_row(column, profile.n_rows())).collect();
+    table.rows = profile.columns().iter().map(|column| profile_row(column, profile)).collect();
     table
 }
 
-fn profile_row(column: &ColumnProfile, n_rows: u64) -> Row {
+fn profile_row(column: &ColumnProfile, profile: &Profile) -> Row {
+    let n_rows = profile.n_rows();
+    let is_whole = profile.n_looked() == n_rows;
     let nulls = match column.n_nulls {
         0 => Cell::Count(0),
         n => Cell::Text(format!("{} ({})", count(n), percent(n as f64 / n_rows.max(1) as f64))),
     };
     let mut cells = vec![Cell::Code(column.name.clone()), Cell::Text(column.type_name.clone()), nulls];
     match &column.content {
-        Content::Numbers(numbers) => cells.extend(number_cells(numbers)),
-        Content::Texts(texts) => cells.extend(text_cells(texts)),
+        Content::Numbers(numbers) => cells.extend(number_cells(numbers, is_whole)),
+        Content::Texts(texts) => cells.extend(text_cells(texts, is_whole)),
         Content::Other => cells.extend(std::iter::repeat_n(Cell::Empty, N_CONTENT_CELLS)),
     }
     Row::new(cells)
@@ -101,24 +114,29 @@ fn profile_row(column: &ColumnProfile, n_rows: u64) -> Row {
 /// Cells after name, type and nulls.
 const N_CONTENT_CELLS: usize = 9;
 
-fn distinct_cell((n, is_exact): (u64, bool)) -> Cell {
-    if is_exact { Cell::Count(n) } else { Cell::About(n) }
+/// Distinct values, of all rows when `is_whole`.
+fn distinct_cell((n, is_counted): (u64, bool), is_whole: bool) -> Cell {
+    match (is_whole, is_counted) {
+        (true, true) => Cell::Count(n),
+        (true, false) => Cell::About(n),
+        (false, _) => Cell::AtLeast(n),
+    }
 }
 
-fn number_cells(numbers: &Numbers) -> Vec<Cell> {
-    let moments = numbers.moments();
+fn number_cells(numbers: &Numbers, is_whole: bool) -> Vec<Cell> {
+    let extent = numbers.extent();
     let sample = numbers.sorted_sample();
     let value = |value: Option<f64>| value.map_or(Cell::Empty, |value| value_cell(value, numbers.unit));
-    let is_there = moments.n_finite > 0;
-    let mut cells = vec![distinct_cell(numbers.distinct()), value(moments.mean())];
+    let is_there = extent.n_finite > 0;
+    let mut cells = vec![distinct_cell(numbers.distinct(), is_whole), value(extent.mean())];
     let is_number = numbers.unit == Unit::Number;
-    cells.push(moments.deviation().filter(|_| is_number).map_or(Cell::Empty, Cell::Number));
-    cells.push(value(is_there.then_some(moments.min)));
+    cells.push(numbers.deviation().filter(|_| is_number).map_or(Cell::Empty, Cell::Number));
+    cells.push(value(is_there.then_some(extent.min)));
     cells.extend([0.25, 0.5, 0.75].map(|share| value(quantile(&sample, share))));
-    cells.push(value(is_there.then_some(moments.max)));
-    cells.push(bins(&sample, moments.min, moments.max).map_or(Cell::Empty, Cell::Bins));
-    if moments.n_nan + moments.n_infinite > 0 {
-        let n = moments.n_nan + moments.n_infinite;
+    cells.push(value(is_there.then_some(extent.max)));
+    cells.push(bins(&sample, extent.min, extent.max).map_or(Cell::Empty, Cell::Bins));
+    if extent.n_nan + extent.n_infinite > 0 {
+        let n = extent.n_nan + extent.n_infinite;
         cells[0] = Cell::Text(format!("{}, {} NaN or ∞", count(numbers.distinct().0), count(n)));
     }
     cells
@@ -135,8 +153,8 @@ fn value_cell(value: f64, unit: Unit) -> Cell {
     Cell::Text(time.format(format).to_string())
 }
 
-fn text_cells(texts: &Texts) -> Vec<Cell> {
-    let mut cells = vec![distinct_cell(texts.distinct())];
+fn text_cells(texts: &Texts, is_whole: bool) -> Vec<Cell> {
+    let mut cells = vec![distinct_cell(texts.distinct(), is_whole)];
     cells.extend(std::iter::repeat_n(Cell::Empty, N_CONTENT_CELLS - 2));
     let categories = texts.categories();
     if categories.is_empty() {
