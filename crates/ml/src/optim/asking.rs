@@ -108,3 +108,71 @@ impl DiffFunction for Known {
 fn same(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(a, b)| a == b || a.to_bits() == b.to_bits())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::{BreezeVersion, Lbfgs, Lbfgsb, Owlqn};
+
+    /// A function with a narrow curved valley; `edge` is where it ends in NaN.
+    #[derive(Clone, Copy)]
+    struct Valley {
+        edge: f64,
+    }
+
+    impl Valley {
+        fn at(self, x: &[f64]) -> (f64, Vec<f64>) {
+            let (a, b) = (x[0], x[1]);
+            let bend = b - a * a;
+            let value = if a > self.edge { f64::NAN } else { 20.0 * bend * bend + (1.0 - a) * (1.0 - a) };
+            (value, vec![-80.0 * a * bend - 2.0 * (1.0 - a), 40.0 * bend])
+        }
+    }
+
+    impl DiffFunction for Valley {
+        type Error = std::convert::Infallible;
+        fn value_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Self::Error> {
+            let (value, slopes) = self.at(x);
+            gradient.copy_from_slice(&slopes);
+            Ok(value)
+        }
+    }
+
+    /// The bits of the last point and of every objective are the same from outside and from inside; returns how many states there are.
+    #[track_caller]
+    fn check<M: Method + Clone + 'static>(method: M, valley: Valley, start: [f64; 2]) -> usize {
+        let stopping = Stopping { max_iter: 60, tolerance: 1e-9, breeze: BreezeVersion::V2_1 };
+        let mut inside = Iterations::new(valley, method.clone(), start.to_vec(), stopping);
+        let mut history = Vec::new();
+        while let Ok(Some(state)) = inside.next_state() {
+            history.push(state.adjusted_value.to_bits());
+        }
+        let mut outside = asking(method, start.to_vec(), stopping);
+        let mut n_told = 0;
+        while let Some(x) = outside.wanted() {
+            assert!(outside.wanted().is_some_and(|again| same(&again, &x)), "asked again it wants the same");
+            let (value, gradient) = valley.at(&x);
+            outside.tell(value, gradient);
+            n_told += 1;
+        }
+        assert_eq!(outside.history().iter().map(|value| value.to_bits()).collect::<Vec<_>>(), history);
+        let bits = |state: Option<&State>| state.unwrap().x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(outside.state()), bits(inside.state()));
+        assert!(n_told <= inside.n_evaluations(), "{n_told} evaluations told, {} made", inside.n_evaluations());
+        history.len()
+    }
+
+    #[test]
+    fn a_minimisation_that_asks_takes_the_steps_of_one_that_evaluates() {
+        let mut n_states = [0; 3];
+        for edge in [f64::INFINITY, 0.8] {
+            let valley = Valley { edge };
+            for start in [[-1.2, 1.0], [0.0, 0.0], [0.5, -3.0]] {
+                n_states[0] += check(Lbfgs::default(), valley, start);
+                n_states[1] += check(Owlqn::new(vec![0.3, 0.0]), valley, start);
+                n_states[2] += check(Lbfgsb::new(vec![-2.0, -4.0], vec![0.7, 3.0]), valley, start);
+            }
+        }
+        assert!(n_states.iter().all(|&n| n > 30), "{n_states:?}");
+    }
+}

@@ -648,6 +648,28 @@ mod tests {
     }
 
     #[test]
+    fn evaluations_that_share_their_rows_have_the_bits_of_those_alone() {
+        const N_SHARED: usize = 5_000;
+        let labels: ArrayRef =
+            Arc::new(Float64Array::from_iter_values((0..N_SHARED).map(|row_idx| (row_idx % 2) as f64)));
+        let features = dense_column(numbers(N_SHARED * N_FEATURES, 4), N_SHARED, N_FEATURES);
+        let rows = RecordBatch::try_from_iter([("features", features), ("label", labels)]).unwrap();
+        let passes = vec![
+            pass(SparkVersion::V3_5, false, 1),
+            pass(SparkVersion::V3_5, true, 2),
+            pass(SparkVersion::V2_4, false, 1),
+        ];
+        let mut together = LossPasses { passes: passes.clone() };
+        assert!(together.piece_rows(N_SHARED) < N_SHARED, "the rows go in pieces");
+        together.update(&rows).unwrap();
+        for (pass, shared) in passes.into_iter().zip(&together.passes) {
+            let mut alone = LossPasses { passes: vec![pass] };
+            alone.update(&rows).unwrap();
+            assert_eq!(bits(&alone.passes[0]), bits(shared));
+        }
+    }
+
+    #[test]
     fn a_row_far_on_the_wrong_side_costs_its_margin_and_one_on_the_right_side_nothing() {
         let loss = |margin: f64, label: f64| binomial_loss(margin, label, 2.0);
         assert_eq!(loss(-1e300, 1.0), (2e300, -2.0));

@@ -21,13 +21,14 @@ use crate::campaign::counts::{scale, tell};
 use crate::stores::{fixtures, local};
 
 /// Directories of every kind of file: two layouts of metadata, vectors, matrices, sparse ones, texts, nested stages.
-const CASES: [&str; 6] = [
+const CASES: [&str; 7] = [
     "2.4/pipeline/model",
     "3.5/logistic_regression_sparse/model",
     "3.5/pipeline_nested/estimator",
     "3.5/string_indexer_many_keep/model",
     "4.3/logistic_regression_bounds/estimator",
     "4.3/pipeline/model",
+    "4.3/train_validation_split_sub_models/model",
 ];
 
 /// Every how many bytes a file is cut or changed; a larger scale makes it smaller. 1 takes minutes.
