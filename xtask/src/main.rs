@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | bench`.
+//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | bench | examples`.
 //!
 //! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
 
@@ -8,6 +8,7 @@ mod bench;
 mod cache;
 mod campaign;
 mod ci;
+mod examples;
 mod fixtures;
 mod json;
 mod program;
@@ -27,7 +28,8 @@ usage: cargo xtask <command>
                           let both Sparks open models of ognivo and the other way round, and carry on each other's streams
   campaign [--quick | --scale N]
                           inject faults, count, and write docs/reliability.md (not with --quick)
-  bench [--rounds N] [csv] [loss] [row] [fit] [score] [stream]
+  examples                write the data of examples/ again, from fixed seeds
+  bench [--rounds N] [csv] [loss] [row] [linear] [fit] [score] [stream]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Some("spark") => spark::run(rest),
         Some("campaign") => campaign::run(rest),
         Some("bench") => bench::run(rest),
+        Some("examples") => examples::run(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())
