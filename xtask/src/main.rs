@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | report | bench`.
+//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | report | bench | examples`.
 //!
 //! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
 
@@ -8,6 +8,7 @@ mod bench;
 mod cache;
 mod campaign;
 mod ci;
+mod examples;
 mod fixtures;
 mod json;
 mod program;
@@ -29,7 +30,8 @@ usage: cargo xtask <command>
   campaign [--quick | --scale N]
                           inject faults, count, and write docs/reliability.md (not with --quick)
   report                  look at reports in Chromium: charts painted, letters readable, nothing cut, light and dark
-  bench [--rounds N] [csv] [loss] [row] [fit] [score] [stream] [report]
+  examples                write the data of examples/ again, from fixed seeds
+  bench [--rounds N] [PART …]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Some("campaign") => campaign::run(rest),
         Some("report") => report::run(rest),
         Some("bench") => bench::run(rest),
+        Some("examples") => examples::run(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())
