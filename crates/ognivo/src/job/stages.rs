@@ -58,16 +58,16 @@ impl EvaluatorKind {
 
 /// Every stage that may stand in a pipeline, by name.
 pub(crate) static STAGES: &[StageKind] = &[
-    StageKind { name: "Imputer", make: || Imputer::new().into() },
     StageKind { name: "Bucketizer", make: || Bucketizer::new().into() },
+    StageKind { name: "Imputer", make: || Imputer::new().into() },
     StageKind { name: "IndexToString", make: || IndexToString::new().into() },
     StageKind { name: "LogisticRegression", make: || LogisticRegression::new().into() },
     StageKind { name: "MaxAbsScaler", make: || MaxAbsScaler::new().into() },
     StageKind { name: "MinMaxScaler", make: || MinMaxScaler::new().into() },
     StageKind { name: "Normalizer", make: || Normalizer::new().into() },
+    StageKind { name: "OneHotEncoder", make: || OneHotEncoder::new().into() },
     StageKind { name: "QuantileDiscretizer", make: || QuantileDiscretizer::new().into() },
     StageKind { name: "RobustScaler", make: || RobustScaler::new().into() },
-    StageKind { name: "OneHotEncoder", make: || OneHotEncoder::new().into() },
     StageKind { name: "StandardScaler", make: || StandardScaler::new().into() },
     StageKind { name: "StringIndexer", make: || StringIndexer::new().into() },
     StageKind { name: "VectorAssembler", make: || VectorAssembler::new().into() },
