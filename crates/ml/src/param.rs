@@ -476,12 +476,15 @@ pub struct Params {
     version: SparkVersion,
     specs: &'static [ParamSpec],
     set: BTreeMap<&'static str, ParamValue>,
+    /// Defaults that the stage's directory said and that are not the declared ones.
+    defaults: BTreeMap<&'static str, ParamValue>,
 }
 
 impl Params {
     /// Nothing set, a new uid for `class_name`, the newest version.
     pub fn new(class_name: &str, specs: &'static [ParamSpec]) -> Params {
-        Params { uid: Uid::unique(class_name), version: SparkVersion::default(), specs, set: BTreeMap::new() }
+        let (set, defaults) = (BTreeMap::new(), BTreeMap::new());
+        Params { uid: Uid::unique(class_name), version: SparkVersion::default(), specs, set, defaults }
     }
 
     /// The stage's uid.
@@ -514,6 +517,11 @@ impl Params {
         self.set.iter().map(|(&name, value)| (name, value))
     }
 
+    /// The names of the values that were set, and of defaults that a directory said in the place of the declared ones.
+    pub fn given(&self) -> impl Iterator<Item = &'static str> {
+        self.set.keys().chain(self.defaults.keys()).copied()
+    }
+
     /// Whether the parameter was set.
     pub fn is_set<T>(&self, key: Key<T>) -> bool {
         self.set.contains_key(key.name)
@@ -536,6 +544,13 @@ impl Params {
     /// # Errors
     /// [`ParamError`] for an unknown name, a value of another kind, or one out of range.
     pub fn set(&mut self, name: &str, value: ParamValue) -> Result<(), ParamError> {
+        let (spec, value) = self.checked(name, value)?;
+        self.set.insert(spec.name, value);
+        Ok(())
+    }
+
+    /// The declaration of `name`, and the value when it takes it.
+    fn checked(&self, name: &str, value: ParamValue) -> Result<(&'static ParamSpec, ParamValue), ParamError> {
         let spec = self.spec(name)?;
         if value.kind() != spec.kind {
             return Err(self.wrong_kind(spec, value.to_string()));
@@ -544,8 +559,7 @@ impl Params {
             let found = value.to_string();
             return Err(ParamError::OutOfRange { uid: self.uid.clone(), name: spec.name, range: spec.range, found });
         }
-        self.set.insert(spec.name, value);
-        Ok(())
+        Ok((spec, value))
     }
 
     /// Sets `name` to a value written in JSON, as job files and metadata hold it.
@@ -553,9 +567,27 @@ impl Params {
     /// # Errors
     /// As [`set`](Params::set).
     pub fn set_json(&mut self, name: &str, value: &Value) -> Result<(), ParamError> {
+        self.set(name, self.read_json(name, value)?)
+    }
+
+    /// Makes a value written in JSON the default of `name`: it holds while none is set, and counts as none.
+    ///
+    /// # Errors
+    /// As [`set`](Params::set).
+    pub fn set_default_json(&mut self, name: &str, value: &Value) -> Result<(), ParamError> {
+        let (spec, value) = self.checked(name, self.read_json(name, value)?)?;
+        self.defaults.insert(spec.name, value);
+        Ok(())
+    }
+
+    fn read_json(&self, name: &str, value: &Value) -> Result<ParamValue, ParamError> {
         let spec = self.spec(name)?;
-        let value = ParamValue::from_json(spec.kind, value).ok_or_else(|| self.wrong_kind(spec, value.to_string()))?;
-        self.set(name, value)
+        ParamValue::from_json(spec.kind, value).ok_or_else(|| self.wrong_kind(spec, value.to_string()))
+    }
+
+    /// What holds while the parameter is not set.
+    fn default_of(&self, spec: &ParamSpec) -> Option<ParamValue> {
+        self.defaults.get(spec.name).cloned().or_else(|| spec.default_for(&self.uid))
     }
 
     fn wrong_kind(&self, spec: &ParamSpec, found: String) -> ParamError {
@@ -584,7 +616,7 @@ impl Params {
     /// When the stage does not declare the parameter with this type.
     pub fn find<T: ParamType>(&self, key: Key<T>) -> Option<T> {
         let spec = self.spec(key.name).expect("a stage declares the parameters it reads");
-        let value = self.set.get(key.name).cloned().or_else(|| spec.default_for(&self.uid))?;
+        let value = self.set.get(key.name).cloned().or_else(|| self.default_of(spec))?;
         Some(T::read(&value).expect("a key has the type that its parameter declares"))
     }
 
@@ -624,7 +656,7 @@ impl Params {
         Ok(())
     }
 
-    /// Copies the values that are set in `other` and that this stage declares too, with uid and version: what an
+    /// Copies the values and defaults that are set in `other` and that this stage declares too, with uid and version: what an
     /// estimator hands to its model.
     pub fn inherit(&mut self, other: &Params) {
         self.uid = other.uid.clone();
@@ -632,6 +664,11 @@ impl Params {
         for (&name, value) in &other.set {
             if let Ok(spec) = self.spec(name) {
                 self.set.insert(spec.name, value.clone());
+            }
+        }
+        for (&name, value) in &other.defaults {
+            if let Ok(spec) = self.spec(name) {
+                self.defaults.insert(spec.name, value.clone());
             }
         }
     }
@@ -645,6 +682,6 @@ impl Params {
     /// `defaultParamMap` of the metadata: the defaults that Spark of `version` knows.
     pub fn default_param_map(&self, version: SparkVersion) -> Map<String, Value> {
         let known = self.specs.iter().filter(|spec| spec.since <= version);
-        known.filter_map(|spec| Some((spec.name.to_owned(), spec.default_for(&self.uid)?.to_json()))).collect()
+        known.filter_map(|spec| Some((spec.name.to_owned(), self.default_of(spec)?.to_json()))).collect()
     }
 }

@@ -58,8 +58,8 @@ impl SavedStage {
             children: Vec::new(),
         };
         let known = |name: &str| params.spec(name).is_ok_and(|spec| spec.since <= version);
-        match params.explicit().find(|(name, _)| !known(name)) {
-            Some((name, _)) => Err(saved.fault(name, format!("Spark {version} does not know this parameter"))),
+        match params.given().find(|name| !known(name)) {
+            Some(name) => Err(saved.fault(name, format!("Spark {version} does not know this parameter"))),
             None => Ok(saved),
         }
     }
@@ -93,8 +93,9 @@ impl SavedStage {
 
     /// Puts uid, version and parameters of this directory into `params`.
     ///
-    /// Values in `defaultParamMap` that differ from our default are set, so that they hold here too. A name that the stage
-    /// does not know is refused, since leaving it out could change the numbers.
+    /// Values in `defaultParamMap` that differ from our default become defaults here too: PySpark gives a model the default
+    /// `outputCol` of its estimator, say. A name that the stage does not know is refused, since leaving it out could change
+    /// the numbers.
     ///
     /// # Errors
     /// [`SavedError`] for an unknown name or a value that does not fit.
@@ -113,17 +114,13 @@ impl SavedStage {
         let is_own = |(name, _): &(&String, &Value)| !others.contains(&name.as_str());
         for (name, value) in self.default_param_map.iter().filter(is_own) {
             if defaults.get(name) != Some(value) {
-                self.read_param(params, name, value)?;
+                params.set_default_json(name, value).map_err(|error| self.fault(name, error.to_string()))?;
             }
         }
         for (name, value) in self.param_map.iter().filter(is_own) {
-            self.read_param(params, name, value)?;
+            params.set_json(name, value).map_err(|error| self.fault(name, error.to_string()))?;
         }
         Ok(())
-    }
-
-    fn read_param(&self, params: &mut Params, name: &str, value: &Value) -> Result<(), SavedError> {
-        params.set_json(name, value).map_err(|error| self.fault(name, error.to_string()))
     }
 
     /// The table `name`.
