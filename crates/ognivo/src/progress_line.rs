@@ -26,8 +26,8 @@ impl ProgressLine {
     /// A new step begins.
     pub(crate) fn step(&self, name: &str) {
         if self.is_counting.swap(false, Ordering::Relaxed) {
-            self.bar.unset_length();
             self.bar.set_style(ProgressStyle::default_spinner());
+            self.bar.unset_length();
         }
         self.bar.set_position(0);
         self.bar.set_prefix(name.to_owned());

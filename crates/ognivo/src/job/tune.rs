@@ -1,4 +1,16 @@
 //! `train.tune` as meant: which settings of the stages are tried, and what they are compared by.
+//!
+//! ```yaml
+//! tune:
+//!   CrossValidator: {numFolds: 3, seed: 42}        # or TrainValidationSplit: {trainRatio: 0.75, seed: 42}
+//!   paramGrid:
+//!     LogisticRegression.regParam: [0.01, 0.1]     # all combinations, the last parameter varying fastest
+//!     second.elasticNetParam: [0.0, 0.5]           # a stage that occurs twice, by its uid
+//!   evaluator: {BinaryClassificationEvaluator: {labelCol: not_fully_paid}}
+//! ```
+//!
+//! What is tuned are the stages after the split: those that `randomSplit.after` fits before it are the same for every setting.
+//! `language: scala` in the tuner deals rows to folds as a Scala program does; without it they are a PySpark script's.
 
 use arrow_schema::SchemaRef;
 use ognivo_data::dataset::Dataset;
