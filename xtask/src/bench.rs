@@ -157,7 +157,7 @@ How, row by row (the programs are in xtask/peers):
   resident set of each process, JVM and Python together.
 - **tree**: all three grow one tree on the same numbers in memory. Ours and LightGBM's time is that of finding thresholds, binning
   and growing, on one thread, after a run that is not measured; LightGBM: `Dataset` of a numpy matrix and `train` with one round.
-  PySpark: the second fit of a session over one cached partition. The tree must be Spark's node for node.
+  PySpark: the second fit of a session over one cached partition, Python and JVM together. The tree must be Spark's node for node.
 - **report**: one job reads, splits, fits, measures and saves with a report; its own seconds over those of all other steps of the
   same process.
 ";

@@ -87,8 +87,8 @@ pub(super) fn best_split<T: Cell>(
         let feature = &features[slot];
         histogram.write_stats(slot, feature.n_bins(), &mut bins);
         let candidates = match feature {
-            Feature::Continuous { .. } => Candidates::cumulative(bins.clone(), limits.n_stats()),
-            Feature::Ordered { .. } => Candidates::by_centroid(bins.clone(), limits),
+            Feature::Continuous { .. } => Candidates::cumulative(&bins, limits.n_stats()),
+            Feature::Ordered { .. } => Candidates::by_centroid(&bins, limits),
             Feature::Unordered { n_categories } => {
                 Candidates::subsets(&bins, limits.n_stats(), *n_categories, totals())
             }
@@ -108,7 +108,8 @@ pub(super) fn best_split<T: Cell>(
 }
 
 impl Limits {
-    fn n_stats(self) -> usize {
+    /// Statistics of a bin: those of the impurity, then the number of rows.
+    pub(super) fn n_stats(self) -> usize {
         match self.impurity {
             Impurity::Gini | Impurity::Entropy => self.n_classes + 1,
             Impurity::Variance => 4,
@@ -138,12 +139,12 @@ struct Candidates {
 
 impl Candidates {
     /// Bins go left one after the other.
-    fn cumulative(bins: Vec<f64>, n_stats: usize) -> Candidates {
+    fn cumulative(bins: &[f64], n_stats: usize) -> Candidates {
         let n_bins = bins.len() / n_stats;
         Candidates::in_order(bins, n_stats, (0..n_bins).collect())
     }
 
-    fn in_order(bins: Vec<f64>, n_stats: usize, order: Vec<usize>) -> Candidates {
+    fn in_order(bins: &[f64], n_stats: usize, order: Vec<usize>) -> Candidates {
         let mut left: Vec<Vec<f64>> = Vec::with_capacity(order.len());
         for &bin in &order {
             let mut stats = bins[bin * n_stats..(bin + 1) * n_stats].to_vec();
@@ -158,7 +159,7 @@ impl Candidates {
 
     /// Categories go left in the order of what their rows tell of the label: the weight of label 1 of two, the mean of numbers,
     /// the impurity among several labels. Categories without rows come last.
-    fn by_centroid(bins: Vec<f64>, limits: Limits) -> Candidates {
+    fn by_centroid(bins: &[f64], limits: Limits) -> Candidates {
         let n_stats = limits.n_stats();
         let centroid = |bin: &[f64]| {
             let stats = of_impurity(bin);

@@ -74,12 +74,8 @@ pub(super) fn grow<T: Cell, C: Code>(
 impl Growth {
     fn shape(&self, by_class: bool) -> Shape {
         let n_bins = self.features.iter().map(Feature::n_bins).max().unwrap_or(1);
-        let (n_classes, n_stats) = match self.limits.impurity {
-            Impurity::Variance => (1, 4),
-            _ => (self.limits.n_classes, self.limits.n_classes + 1),
-        };
-        let n_classes = if by_class { n_classes } else { 1 };
-        Shape { n_features: self.features.len(), n_bins, n_classes, n_stats }
+        let n_classes = if by_class { self.limits.n_classes } else { 1 };
+        Shape { n_features: self.features.len(), n_bins, n_classes, n_stats: self.limits.n_stats() }
     }
 
     /// A leaf needs no histogram: it is as deep as it may be, or all its labels are the same.

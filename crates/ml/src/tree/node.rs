@@ -200,18 +200,19 @@ impl Tree {
         Vector::Sparse { size: n_features, indices, values }
     }
 
-    /// The size of the tree and the features that matter most: `tree of depth 2 with 5 nodes; gain by feature: 3: 0.75, 0: 0.25`.
+    /// The size of the tree and the features that matter most: `tree of depth 2 with 5 nodes; importances: feature 3 0.750,
+    /// feature 0 0.250`.
     pub fn in_short(&self, importances: &Vector) -> String {
         let size = format!("tree of depth {} with {} nodes", self.depth(), self.n_nodes());
         let mut gains = Vec::new();
         importances.as_ref().for_each_stored(|feature, gain| gains.push((feature, gain)));
         gains.sort_by(|a, b| b.1.total_cmp(&a.1));
         let shown: Vec<String> =
-            gains.iter().take(MAX_SHOWN).map(|(feature, gain)| format!("{feature}: {gain:.3}")).collect();
+            gains.iter().take(MAX_SHOWN).map(|(feature, gain)| format!("feature {feature} {gain:.3}")).collect();
         match gains.len() {
             0 => size,
-            few if few <= MAX_SHOWN => format!("{size}; gain by feature: {}", shown.join(", ")),
-            more => format!("{size}; gain by feature: {}, … ({more})", shown.join(", ")),
+            few if few <= MAX_SHOWN => format!("{size}; importances: {}", shown.join(", ")),
+            more => format!("{size}; importances: {}, … ({more})", shown.join(", ")),
         }
     }
 
@@ -290,7 +291,10 @@ mod tests {
         assert_eq!(tree.describe(), text);
         let gains = tree.importances(3, Impurity::Gini);
         assert_eq!(gains, Vector::Sparse { size: 3, indices: vec![0, 1], values: vec![0.5, 0.5] });
-        assert_eq!(tree.in_short(&gains), "tree of depth 2 with 5 nodes; gain by feature: 0: 0.500, 1: 0.500");
+        assert_eq!(
+            tree.in_short(&gains),
+            "tree of depth 2 with 5 nodes; importances: feature 0 0.500, feature 1 0.500"
+        );
     }
 
     #[test]

@@ -269,7 +269,7 @@ fn a_tree_is_told_in_short_by_train_and_inspect() {
     place.write("job.yaml", &job);
     let told = place.run(&["train", "job.yaml", "--output", "json"]).json();
     let tree = &told["stages"][2];
-    let in_short = format!("tree of depth {} with {} nodes; gain by feature: ", tree["depth"], tree["numNodes"]);
+    let in_short = format!("tree of depth {} with {} nodes; importances: feature ", tree["depth"], tree["numNodes"]);
     assert!(tree["debugString"].as_str().unwrap().contains("   If (feature "), "{tree}");
     assert_eq!(tree["featureImportances"]["size"], 2);
     for shown in [place.run(&["train", "job.yaml"]).ok(), place.run(&["inspect", "model"]).ok()] {
