@@ -21,8 +21,8 @@ def parquet(spark, path, n_features):
     target = f"{path}.parquet"
     if not os.path.exists(os.path.join(target, "_SUCCESS")):
         n_numbers = n_features + 1
-        form = struct.Struct(f"<{n_numbers}d")
-        rows = spark.sparkContext.binaryRecords(path, 8 * n_numbers).map(lambda record: form.unpack(bytes(record)))
+        form = f"<{n_numbers}d"
+        rows = spark.sparkContext.binaryRecords(path, 8 * n_numbers).map(lambda record: struct.unpack(form, bytes(record)))
         ddl = ", ".join([*(f"x{j} double" for j in range(n_features)), "label double"])
         spark.createDataFrame(rows, ddl).write.mode("overwrite").parquet(target)
     return spark.read.parquet(target)
