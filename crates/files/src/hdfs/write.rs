@@ -11,16 +11,18 @@
 //! When the answer of step 4 is lost, the temporary is removed: then the rename has happened before, or never will, and a look
 //! at the target tells which.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::{Either, select};
 use hdfs_native::file::FileWriter;
 use hdfs_native::{Client, HdfsError, WriteOptions};
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::connection::{ANSWER_DEADLINE, Connection, Repeat, data_deadline, detached};
 use super::failed::{Effect, Failed};
@@ -75,9 +77,27 @@ impl OpenFile {
                 Err(HdfsError::UnsupportedFeature(_)) => {}
                 synced => synced?,
             }
-            Ok(self.writer.close().await?)
+            self.close().await
         };
         in_time(data_deadline(0), finished).await
+    }
+
+    /// Returns when the NameNode has acknowledged the whole file.
+    ///
+    /// The client's own way asks the NameNode before the DataNode can have told it of the last block, about every second time, and
+    /// then sleeps for half a second. Meanwhile we look for the moment at which the block counts, and let the NameNode
+    /// end the file: that is what recovering the lease of a file does whose blocks are all there.
+    async fn close(&mut self) -> std::result::Result<(), Failed> {
+        let OpenFile { client, temporary, writer, n_bytes } = self;
+        let acknowledged = pin!(writer.close());
+        if !(1..=ONE_BLOCK_BYTES).contains(n_bytes) {
+            return Ok(acknowledged.await?);
+        }
+        match select(acknowledged, pin!(ends_early(client, temporary, *n_bytes))).await {
+            Either::Left((closed, _)) => Ok(closed?),
+            Either::Right((true, _)) => Ok(()),
+            Either::Right((false, acknowledged)) => Ok(acknowledged.await?),
+        }
     }
 
     /// Best effort: what stays is swept by the next process.
@@ -86,6 +106,30 @@ impl OpenFile {
         drop(writer);
         let _ = timeout(ANSWER_DEADLINE, client.delete(&temporary, false)).await;
     }
+}
+
+/// No cluster cuts a file of this length into blocks, unless it was told to (`dfs.namenode.fs-limits.min-block-size`): its only
+/// block is there or is not.
+const ONE_BLOCK_BYTES: u64 = 1 << 20;
+
+/// How often, and how many times, the NameNode is asked whether it knows the last block.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+const MAX_LOOKS: usize = 40;
+
+/// Whether the file was ended once the NameNode knew all its bytes, which it does not count before its writer has committed the
+/// block and a DataNode has reported it.
+async fn ends_early(client: &Client, temporary: &str, n_bytes: u64) -> bool {
+    for _ in 0..MAX_LOOKS {
+        sleep(LOOK_EVERY).await;
+        match client.read(temporary).await {
+            Ok(reader) if reader.file_length() as u64 == n_bytes => {
+                return client.recover_lease(temporary).await.is_ok_and(|is_closed| is_closed);
+            }
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 async fn in_time<T>(
