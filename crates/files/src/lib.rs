@@ -22,6 +22,7 @@
 pub mod checkpoint_lock;
 pub mod config;
 pub mod encode;
+pub mod entries;
 pub mod hdfs;
 pub mod laws;
 pub mod listing;
@@ -42,6 +43,7 @@ mod piece;
 mod temporary;
 mod text;
 mod unnameable;
+mod users;
 
 pub use file_error::FileError;
 pub use glob::GlobError;

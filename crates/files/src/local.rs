@@ -32,11 +32,13 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
 };
 
+use crate::entries::Entry;
 use crate::listing::is_hidden;
 use crate::open::{FolderVersion, Folders};
 use crate::ordered_names::{sync_soon, wait_for_earlier};
 use crate::temporary::{self, is_temporary};
 use crate::unnameable::Unnameable;
+use crate::users;
 
 /// The local file system; a path is an absolute one without its leading slash.
 ///
@@ -224,6 +226,24 @@ impl Folders for LocalStore {
         .await
     }
 
+    async fn entry(&self, path: &Path) -> Result<Option<Entry>> {
+        let path = path.clone();
+        blocking(move || entry_at(path)).await
+    }
+
+    async fn entries(&self, folder: &Path) -> Result<Vec<Entry>> {
+        let folder = on_disk(folder);
+        let unnameable = Arc::clone(&self.unnameable);
+        blocking(move || {
+            let listed = list_folder(&folder, &unnameable)?;
+            let files = listed.objects.into_iter().map(|object| object.location);
+            let mut paths: Vec<Path> = listed.common_prefixes.into_iter().chain(files).collect();
+            paths.sort_unstable();
+            Ok(paths.into_iter().map(entry_at).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        })
+        .await
+    }
+
     fn take_warnings(&self) -> Vec<String> {
         self.unnameable.take_untold()
     }
@@ -402,6 +422,28 @@ fn list_folder(folder: &DiskPath, unnameable: &Unnameable) -> Result<ListResult>
     listed.common_prefixes.sort_unstable();
     listed.objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
     Ok(listed)
+}
+
+/// What is on disk at a path; None when nothing is.
+fn entry_at(path: Path) -> Result<Option<Entry>> {
+    const MODE_BITS: u32 = 0o1777;
+    let file = on_disk(&path);
+    let metadata = match fs::metadata(&file) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) => return Err(disk_error(&file, error)),
+    };
+    let is_folder = metadata.is_dir();
+    Ok(Some(Entry {
+        path,
+        is_folder,
+        size_bytes: if is_folder { 0 } else { metadata.len() },
+        modified_ms: metadata.mtime() * 1000 + metadata.mtime_nsec() / 1_000_000,
+        mode: (metadata.mode() & MODE_BITS) as u16,
+        owner: users::user(metadata.uid()).unwrap_or_else(|| metadata.uid().to_string()),
+        group: users::group(metadata.gid()).unwrap_or_else(|| metadata.gid().to_string()),
+        n_replicas: (!is_folder).then_some(1),
+    }))
 }
 
 /// Whether every reader passes over a file of this name anyway.

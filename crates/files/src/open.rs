@@ -18,6 +18,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault};
 
+use crate::entries::Entry;
 use crate::hdfs::{self, ConfError};
 use crate::local::{LocalStore, on_disk};
 
@@ -54,6 +55,26 @@ pub trait Folders: Send + Sync + fmt::Debug {
     /// # Errors
     /// Those of the file system.
     async fn version(&self, folder: &Path) -> object_store::Result<Option<FolderVersion>>;
+
+    /// What there is of that name, a file or a folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn entry(&self, path: &Path) -> object_store::Result<Option<Entry>>;
+
+    /// Everything directly in a folder, hidden or not, sorted by name; nothing when there is no such folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn entries(&self, folder: &Path) -> object_store::Result<Vec<Entry>>;
+
+    /// Moves what is at the path to where its owner can find it again, and says where that is; None where there is no such place.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn move_to_trash(&self, _path: &Path) -> object_store::Result<Option<String>> {
+        Ok(None)
+    }
 
     /// What a person should know of the listings so far, such as names that were passed over; each is told once.
     fn take_warnings(&self) -> Vec<String> {

@@ -231,9 +231,8 @@ impl Cluster {
 }
 
 fn xml(properties: &[(&str, String)]) -> String {
-    let property = |(name, value): &(&str, String)| {
-        format!("  <property><name>{name}</name><value>{value}</value></property>\n")
-    };
+    let property =
+        |(name, value): &(&str, String)| format!("  <property><name>{name}</name><value>{value}</value></property>\n");
     format!("<configuration>\n{}</configuration>\n", properties.iter().map(property).collect::<String>())
 }
 

@@ -20,6 +20,7 @@ mod write;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::path::Path as DiskPath;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -27,9 +28,9 @@ use bytes::Bytes;
 use chrono::DateTime;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use hdfs_native::Client;
 use hdfs_native::client::FileStatus;
 use hdfs_native::file::FileReader;
+use hdfs_native::{Client, HdfsError};
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyMode, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
@@ -39,10 +40,12 @@ use object_store::{
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::entries::Entry;
 use crate::listing::is_hidden;
 use crate::open::{FolderVersion, Folders, Location, OpenError};
 use crate::temporary::{is_of_this_process, is_temporary};
 use crate::unnameable::Unnameable;
+use crate::users;
 use conf::HadoopConf;
 use connection::{ANSWER_DEADLINE, Connection, Repeat, data_deadline, detached};
 use failed::{Effect, Failed};
@@ -84,6 +87,31 @@ pub(crate) fn open(rest: &str, location: &str) -> std::result::Result<Location, 
     let store = HdfsStore::of(&authority, &conf);
     let root = store.root.clone();
     Ok(Location::new(Arc::clone(&store) as _, store, root, path))
+}
+
+/// Opens a path as `hdfs dfs` takes it: without a scheme it lies on the cluster that `fs.defaultFS` names, a relative one below
+/// the user's home there; on a local disk where no cluster is named. No server is asked.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_as_hadoop(location: &str) -> std::result::Result<Location, OpenError> {
+    let conf = HadoopConf::of_environment().map_err(OpenError::Conf)?;
+    let has_scheme = location.split_once(":/").is_some_and(|(scheme, _)| !scheme.contains('/'));
+    if has_scheme || location.is_empty() || default_authority(&conf).is_none() {
+        return crate::open::open(location, DiskPath::new("."));
+    }
+    match location.starts_with('/') {
+        true => open(location, location),
+        false => open(&format!("{}/{location}", home(&conf)), location),
+    }
+}
+
+/// The home of the user that we are.
+fn home(conf: &HadoopConf) -> String {
+    let named = std::env::var("HADOOP_USER_NAME").ok().filter(|name| !name.is_empty());
+    let user = named.or_else(users::current).unwrap_or_default();
+    let above = conf.get("dfs.user.home.dir.prefix").unwrap_or_else(|| "/user".to_owned());
+    format!("{}/{user}", above.trim_end_matches('/'))
 }
 
 /// The host and what follows it; the host is empty in `/data` and `///data`.
@@ -158,7 +186,7 @@ impl HdfsStore {
     }
 
     /// Everything directly in a folder, temporaries too; nothing when there is no such folder.
-    async fn entries(&self, folder: &Path) -> Result<Vec<FileStatus>> {
+    async fn statuses(&self, folder: &Path) -> Result<Vec<FileStatus>> {
         let asked = in_hdfs(folder);
         let list = {
             let asked = asked.clone();
@@ -177,7 +205,7 @@ impl HdfsStore {
 
     async fn list_folder(&self, folder: &Path) -> Result<ListResult> {
         let mut listed = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
-        for entry in self.entries(folder).await? {
+        for entry in self.statuses(folder).await? {
             let name = name_of(&entry);
             if is_temporary(name) {
                 continue;
@@ -324,6 +352,20 @@ fn meta(location: Path, status: &FileStatus) -> ObjectMeta {
     ObjectMeta { location, last_modified, size: status.length as u64, e_tag: None, version: None }
 }
 
+fn entry(path: Path, status: FileStatus) -> Entry {
+    const MODE_BITS: u16 = 0o1777;
+    Entry {
+        path,
+        is_folder: status.isdir,
+        size_bytes: status.length as u64,
+        modified_ms: status.modification_time as i64,
+        mode: status.permission & MODE_BITS,
+        owner: status.owner,
+        group: status.group,
+        n_replicas: status.replication.filter(|_| !status.isdir),
+    }
+}
+
 impl fmt::Display for HdfsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.root)
@@ -454,6 +496,38 @@ impl Folders for HdfsStore {
         Ok(None)
     }
 
+    async fn entry(&self, path: &Path) -> Result<Option<Entry>> {
+        Ok(self.status(path).await?.map(|status| entry(path.clone(), status)))
+    }
+
+    async fn entries(&self, folder: &Path) -> Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        for status in self.statuses(folder).await? {
+            match Path::parse(&status.path) {
+                Ok(path) => found.push(entry(path, status)),
+                Err(_) => self.unnameable.note(format!("{}{:?}", self.root, status.path)),
+            }
+        }
+        found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    async fn move_to_trash(&self, path: &Path) -> Result<Option<String>> {
+        let asked = in_hdfs(path);
+        let trash = move |client: Client| {
+            let asked = asked.clone();
+            async move {
+                match client.trash(&asked).await {
+                    Err(HdfsError::TrashNotEnabled) => Ok(None),
+                    moved => Ok(moved?),
+                }
+            }
+        };
+        let moved = self.connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, trash).await;
+        let moved = moved.map_err(|failed| failed.at(&self.place(path)))?;
+        Ok(moved.map(|place| format!("{}{place}", self.root)))
+    }
+
     fn take_warnings(&self) -> Vec<String> {
         self.unnameable.take_untold()
     }
@@ -464,7 +538,7 @@ impl Folders for HdfsStore {
         let mut open = vec![folder.clone()];
         let mut n_removed = 0;
         while let Some(folder) = open.pop() {
-            for entry in self.entries(&folder).await? {
+            for entry in self.statuses(&folder).await? {
                 let Ok(path) = Path::parse(&entry.path) else { continue };
                 let name = name_of(&entry);
                 if entry.isdir {
