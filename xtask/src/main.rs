@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | bench | services`.
+//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | bench | hdfs | services`.
 //!
 //! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
 
@@ -9,6 +9,7 @@ mod cache;
 mod campaign;
 mod ci;
 mod fixtures;
+mod hdfs;
 mod json;
 mod program;
 mod python;
@@ -30,6 +31,7 @@ usage: cargo xtask <command>
                           inject faults, count, and write docs/reliability.md (not with --quick)
   bench [--rounds N] [csv] [loss] [row] [fit] [score] [stream]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
+  hdfs                    run whole jobs on a real HDFS, with kills and faults; compare our fs with Hadoop's shell
   services up hdfs | down  start a NameNode and a DataNode from Maven's packages, or stop them
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Some("spark") => spark::run(rest),
         Some("campaign") => campaign::run(rest),
         Some("bench") => bench::run(rest),
+        Some("hdfs") => hdfs::run(rest),
         Some("services") => services::run(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

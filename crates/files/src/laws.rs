@@ -3,6 +3,8 @@
 //! The laws of checkpoints ([`ognivo_stream::laws`]) are among them. `cargo run -p ognivo-files --example store_laws PATH`
 //! holds a folder of any cluster to them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::future::join_all;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -197,6 +199,15 @@ async fn listings_show_what_is_there(bench: &Bench) {
         below.iter().map(|file| file.location.as_ref().strip_prefix(&prefix).unwrap_or_default()).collect();
     below.sort_unstable();
     assert_eq!(below, ["_SUCCESS", "a", "b", "p=1/deep/z", "p=1/y", "ж 1%.csv"], "files of all folders below");
+    let version = async |name: &str| bench.0.folders().version(&bench.path(name)).await.expect("the folder is told");
+    assert_eq!(version("p=1").await, None, "a folder that holds folders can change without a sign");
+    let before = version("p=1/deep").await;
+    assert!(before.is_some(), "one that was listed and holds none shows its changes");
+    // Longer than the coarsest tick of a file system's clock.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    bench.put("p=1/deep/new", "x").await;
+    assert_ne!(version("p=1/deep").await, before, "a name came");
+    bench.0.store().delete(&bench.path("p=1/deep/new")).await.expect("a file can be deleted");
     let file = bench.0.store().head(&bench.path("a")).await.expect("the file is there");
     let age_s = (chrono::Utc::now() - file.last_modified).num_seconds();
     assert!(file.size == 1 && (-3600..3600).contains(&age_s), "its size and time are told: {file:?}");

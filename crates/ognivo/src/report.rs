@@ -3,11 +3,15 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path as StorePath;
+use ognivo::session::Session;
+use ognivo_files::open::{Location, open};
 use ognivo_ml::classification::LogisticRegressionModel;
 use ognivo_ml::stage::Transformer;
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, FileFailure};
+use crate::failure::{Failure, FileFailure, StoreFailure};
 use crate::print::{table, thousands};
 use crate::train::Trained;
 
@@ -123,7 +127,10 @@ fn columns(stage: &dyn Transformer) -> String {
 ///
 /// # Errors
 /// When they cannot be written.
-pub(crate) fn write(trained: &Trained, path: &Path, base: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn write(trained: &Trained, path: &Path, base: &Path, session: &Session) -> Result<PathBuf, Failure> {
+    if let Some(uri) = path.to_str().filter(|path| path.starts_with("hdfs:/")) {
+        return session.runtime().block_on(put(trained, &open(uri, base)?));
+    }
     let page = base.join(path);
     if let Some(folder) = page.parent() {
         std::fs::create_dir_all(folder).map_err(FileFailure::of("make the folder", folder))?;
@@ -133,6 +140,19 @@ pub(crate) fn write(trained: &Trained, path: &Path, base: &Path) -> Result<PathB
     let text = format!("{:#}\n", to_json(trained));
     std::fs::write(&numbers, text).map_err(FileFailure::of("write the report", &numbers))?;
     Ok(page)
+}
+
+/// The same two files on a cluster.
+async fn put(trained: &Trained, page: &Location) -> Result<PathBuf, Failure> {
+    let path = page.path().as_ref();
+    let stem = path.rsplit_once('.').filter(|(_, ending)| !ending.contains('/')).map_or(path, |(stem, _)| stem);
+    let numbers = StorePath::parse(format!("{stem}.json"));
+    let numbers = page.at(numbers.expect("a path stays one with another ending"));
+    for (file, text) in [(page, to_html(trained)), (&numbers, format!("{:#}\n", to_json(trained)))] {
+        let written = file.store().put(file.path(), text.into()).await;
+        written.map_err(StoreFailure::of("write the report", file.to_string()))?;
+    }
+    Ok(PathBuf::from(page.to_string()))
 }
 
 /// A page that needs no script, no network and no other file.

@@ -73,7 +73,8 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<(
     let trained = train_job(&job, train, &session, &line);
     line.finish();
     let trained = trained?;
-    let report_path = train.report.as_deref().map(|path| report::write(&trained, path, &job.base)).transpose()?;
+    let report_path =
+        train.report.as_deref().map(|path| report::write(&trained, path, &job.base, &session)).transpose()?;
     match cli.output {
         Output::Json => print::line(&report::to_json(&trained).to_string()),
         Output::Text => print::bytes(report::to_text(&trained, report_path.as_deref()).as_bytes()),

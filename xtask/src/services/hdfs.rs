@@ -95,6 +95,11 @@ impl Cluster {
         format!("hdfs://127.0.0.1:{}", self.rpc_port)
     }
 
+    /// Where its servers keep their logs, process ids and data.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The folder of its settings, for `HADOOP_CONF_DIR`.
     pub(crate) fn conf(&self) -> PathBuf {
         self.folder.join("conf")

@@ -70,6 +70,8 @@ pub(crate) struct Connection {
     current: Mutex<Current>,
     /// Temporaries whose rename may still come into effect; see [`settle`](Connection::settle).
     unsettled: Mutex<Vec<String>>,
+    /// Temporaries that nobody will finish, and that are still there.
+    abandoned: Mutex<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +106,7 @@ impl Connection {
             patience: PATIENCE,
             current: Mutex::default(),
             unsettled: Mutex::default(),
+            abandoned: Mutex::default(),
         }
     }
 
@@ -204,6 +207,34 @@ impl Connection {
         let removed = self.within(ANSWER_DEADLINE, async { Ok(client.delete(temporary, false).await?) }).await?;
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != temporary);
         Ok(removed)
+    }
+
+    /// Says that nobody will finish the temporary.
+    pub(crate) fn abandon(&self, temporary: String) {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).push(temporary);
+    }
+
+    /// Removes what was abandoned. Best effort: what stays is tried again next time, or swept by the next process.
+    pub(crate) async fn tidy(self: &Arc<Self>) {
+        let abandoned = std::mem::take(&mut *self.abandoned.lock().unwrap_or_else(PoisonError::into_inner));
+        if abandoned.is_empty() {
+            return;
+        }
+        let connection = Arc::clone(self);
+        let remove = async move {
+            for temporary in abandoned {
+                let path = temporary.clone();
+                let delete = move |client: Client| {
+                    let path = path.clone();
+                    async move { Ok(client.delete(&path, false).await?) }
+                };
+                if connection.attempt(ANSWER_DEADLINE, &delete).await.is_err() {
+                    connection.abandon(temporary);
+                }
+            }
+            Ok(())
+        };
+        let _ = spawned(remove).await;
     }
 
     fn client(&self) -> Result<Client, Failed> {

@@ -68,7 +68,11 @@ pub struct HdfsStore {
     root: String,
     connection: Arc<Connection>,
     unnameable: Arc<Unnameable>,
+    is_flat: Arc<Mutex<HashMap<Path, bool>>>,
 }
+
+/// So many folders are remembered, with whether they held folders when they were last listed.
+const MAX_FLAT: usize = 64;
 
 /// One store per cluster and process: they share connections.
 static STORES: LazyLock<Mutex<HashMap<String, Arc<HdfsStore>>>> = LazyLock::new(Mutex::default);
@@ -147,6 +151,7 @@ impl HdfsStore {
                 root: format!("hdfs://{authority}"),
                 connection: Arc::new(Connection::new(authority, conf)),
                 unnameable: Arc::default(),
+                is_flat: Arc::default(),
             })
         };
         Arc::clone(stores.entry(authority.to_owned()).or_insert_with(new))
@@ -217,9 +222,18 @@ impl HdfsStore {
                 Err(_) => self.unnameable.note(format!("{}{:?}", self.root, entry.path)),
             }
         }
+        self.remember(folder, listed.common_prefixes.is_empty());
         listed.common_prefixes.sort_unstable();
         listed.objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
         Ok(listed)
+    }
+
+    fn remember(&self, folder: &Path, is_flat: bool) {
+        let mut known = self.is_flat.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_FLAT && !known.contains_key(folder) {
+            known.clear();
+        }
+        known.insert(folder.clone(), is_flat);
     }
 
     /// The same store, for streams and tasks that outlive a borrow.
@@ -228,6 +242,7 @@ impl HdfsStore {
             root: self.root.clone(),
             connection: Arc::clone(&self.connection),
             unnameable: Arc::clone(&self.unnameable),
+            is_flat: Arc::clone(&self.is_flat),
         }
     }
 
@@ -491,9 +506,15 @@ impl Folders for HdfsStore {
         deleted.map(|_| ()).map_err(|failed| failed.at(&self.place(folder)))
     }
 
-    /// HDFS tells when a name last came or went, but not whether the folder holds folders.
-    async fn version(&self, _: &Path) -> Result<Option<FolderVersion>> {
-        Ok(None)
+    /// HDFS tells when a name last came or went, but not whether the folder holds folders: that is remembered of its last
+    /// listing, and a folder that came since shows as a change.
+    async fn version(&self, folder: &Path) -> Result<Option<FolderVersion>> {
+        let is_flat = self.is_flat.lock().unwrap_or_else(PoisonError::into_inner).get(folder).copied();
+        if is_flat != Some(true) {
+            return Ok(None);
+        }
+        let status = self.status(folder).await?.filter(|status| status.isdir);
+        Ok(status.map(|status| FolderVersion { modified_ns: i128::from(status.modification_time) * 1_000_000 }))
     }
 
     async fn entry(&self, path: &Path) -> Result<Option<Entry>> {

@@ -46,20 +46,39 @@ impl Target {
     }
 }
 
+/// The name of a temporary; it is abandoned when it goes out of sight before it was renamed, whatever the reason.
+struct Hidden {
+    connection: Arc<Connection>,
+    path: String,
+    is_gone: bool,
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if !self.is_gone {
+            self.connection.abandon(std::mem::take(&mut self.path));
+        }
+    }
+}
+
 /// A file that is not visible yet.
 struct OpenFile {
     client: Client,
-    temporary: String,
+    hidden: Hidden,
     writer: FileWriter,
     n_bytes: u64,
 }
 
 impl OpenFile {
-    async fn create(client: Client, target: &Target) -> std::result::Result<OpenFile, Failed> {
-        let temporary = target.new_temporary();
+    async fn create(
+        client: Client,
+        connection: Arc<Connection>,
+        target: &Target,
+    ) -> std::result::Result<OpenFile, Failed> {
+        let hidden = Hidden { connection, path: target.new_temporary(), is_gone: false };
         let options = WriteOptions::default().overwrite(false).create_parent(true);
-        let writer = client.create(&temporary, options).await?;
-        Ok(OpenFile { client, temporary, writer, n_bytes: 0 })
+        let writer = client.create(&hidden.path, options).await?;
+        Ok(OpenFile { client, hidden, writer, n_bytes: 0 })
     }
 
     async fn write(&mut self, piece: Bytes) -> std::result::Result<(), Failed> {
@@ -88,23 +107,16 @@ impl OpenFile {
     /// then sleeps for half a second. Meanwhile we look for the moment at which the block counts, and let the NameNode
     /// end the file: that is what recovering the lease of a file does whose blocks are all there.
     async fn close(&mut self) -> std::result::Result<(), Failed> {
-        let OpenFile { client, temporary, writer, n_bytes } = self;
+        let OpenFile { client, hidden, writer, n_bytes } = self;
         let acknowledged = pin!(writer.close());
         if !(1..=ONE_BLOCK_BYTES).contains(n_bytes) {
             return Ok(acknowledged.await?);
         }
-        match select(acknowledged, pin!(ends_early(client, temporary, *n_bytes))).await {
+        match select(acknowledged, pin!(ends_early(client, &hidden.path, *n_bytes))).await {
             Either::Left((closed, _)) => Ok(closed?),
             Either::Right((true, _)) => Ok(()),
             Either::Right((false, acknowledged)) => Ok(acknowledged.await?),
         }
-    }
-
-    /// Best effort: what stays is swept by the next process.
-    async fn discard(self) {
-        let OpenFile { client, temporary, writer, .. } = self;
-        drop(writer);
-        let _ = timeout(ANSWER_DEADLINE, client.delete(&temporary, false)).await;
     }
 }
 
@@ -143,29 +155,26 @@ async fn in_time<T>(
 pub(super) async fn put(connection: &Arc<Connection>, target: Target, payload: PutPayload) -> Result<()> {
     let n_bytes = payload.content_length() as u64;
     let write = {
-        let (target, payload) = (target.clone(), payload.clone());
-        move |client| write_hidden(client, target.clone(), payload.clone())
+        let (connection, target, payload) = (Arc::clone(connection), target.clone(), payload.clone());
+        move |client| write_hidden(client, Arc::clone(&connection), target.clone(), payload.clone())
     };
     let written = connection.call(Repeat::Freely, data_deadline(n_bytes) * 2, write).await;
-    let temporary = written.map_err(|failed| failed.writing(&target.place))?;
-    publish(connection, &temporary, &target, Content::Bytes(payload)).await
+    let hidden = written.map_err(|failed| failed.writing(&target.place))?;
+    publish(hidden, &target, Content::Bytes(payload)).await
 }
 
-async fn write_hidden(client: Client, target: Target, payload: PutPayload) -> std::result::Result<String, Failed> {
-    let mut file = OpenFile::create(client, &target).await?;
-    let written = async {
-        for piece in payload.iter() {
-            file.write(piece.clone()).await?;
-        }
-        file.finish().await
-    };
-    match written.await {
-        Ok(()) => Ok(file.temporary),
-        Err(failed) => {
-            file.discard().await;
-            Err(failed)
-        }
+async fn write_hidden(
+    client: Client,
+    connection: Arc<Connection>,
+    target: Target,
+    payload: PutPayload,
+) -> std::result::Result<Hidden, Failed> {
+    let mut file = OpenFile::create(client, connection, &target).await?;
+    for piece in payload.iter() {
+        file.write(piece.clone()).await?;
     }
+    file.finish().await?;
+    Ok(file.hidden)
 }
 
 /// What a file must hold to be the one that we wrote.
@@ -176,26 +185,45 @@ enum Content {
 }
 
 /// Gives the temporary its name.
-async fn publish(connection: &Arc<Connection>, temporary: &str, target: &Target, content: Content) -> Result<()> {
-    let (from, to, may_replace) = (temporary.to_owned(), target.path.clone(), target.may_replace);
+async fn publish(mut hidden: Hidden, target: &Target, content: Content) -> Result<()> {
+    let connection = Arc::clone(&hidden.connection);
+    let (from, to, may_replace) = (hidden.path.clone(), target.path.clone(), target.may_replace);
     let rename = move |client: Client| {
         let (from, to) = (from.clone(), to.clone());
         async move { Ok(client.rename(&from, &to, may_replace).await?) }
     };
-    let failed = match connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, rename).await {
-        Ok(()) => return Ok(()),
-        Err(failed) => failed,
-    };
-    if failed.effect() == Effect::Unknown {
-        connection.leave_unsettled(temporary);
-        let never_happens = connection.settle(temporary).await.map_err(|failed| failed.writing(&target.place))?;
-        if !never_happens && holds(connection, target, content).await.map_err(|failed| failed.at(&target.place))? {
-            return Ok(());
+    let renamed = connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, rename).await;
+    let published = match renamed {
+        Ok(()) => {
+            hidden.is_gone = true;
+            Ok(())
         }
-    } else {
-        remove(connection, temporary).await;
+        Err(failed) if failed.effect() == Effect::Unknown => settle(&mut hidden, target, content, failed).await,
+        Err(failed) => Err(failed),
+    };
+    drop(hidden);
+    if published.as_ref().is_ok() || published.as_ref().is_err_and(|failed| failed.effect() == Effect::Refused) {
+        connection.tidy().await;
     }
-    Err(failed.writing(&target.place))
+    published.map_err(|failed| failed.writing(&target.place))
+}
+
+/// Finds out whether a rename has happened whose answer was lost with `failed`.
+async fn settle(
+    hidden: &mut Hidden,
+    target: &Target,
+    content: Content,
+    failed: Failed,
+) -> std::result::Result<(), Failed> {
+    let connection = Arc::clone(&hidden.connection);
+    connection.leave_unsettled(&hidden.path);
+    // From here on it is the connection that removes it.
+    hidden.is_gone = true;
+    let never_happens = connection.settle(&hidden.path).await?;
+    match !never_happens && holds(&connection, target, content).await? {
+        true => Ok(()),
+        false => Err(failed),
+    }
 }
 
 /// Whether the target is the file that we wrote.
@@ -228,16 +256,6 @@ async fn holds(connection: &Arc<Connection>, target: &Target, content: Content) 
     }
 }
 
-/// Best effort: what stays is swept by the next process.
-async fn remove(connection: &Arc<Connection>, temporary: &str) {
-    let temporary = temporary.to_owned();
-    let delete = move |client: Client| {
-        let temporary = temporary.clone();
-        async move { Ok(client.delete(&temporary, false).await?) }
-    };
-    let _ = connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, delete).await;
-}
-
 /// A file written part by part; it appears, whole, at `complete`.
 ///
 /// Its parts go through a queue to one task, so that they are written in the order in which they were handed over, however
@@ -259,10 +277,10 @@ impl HdfsUpload {
     pub(super) async fn begin(connection: &Arc<Connection>, target: Target) -> Result<HdfsUpload> {
         let place = target.place.clone();
         let create = {
-            let target = target.clone();
+            let (connection, target) = (Arc::clone(connection), target.clone());
             move |client| {
-                let target = target.clone();
-                async move { OpenFile::create(client, &target).await }
+                let (connection, target) = (Arc::clone(&connection), target.clone());
+                async move { OpenFile::create(client, connection, &target).await }
             }
         };
         let created = connection.call(Repeat::Freely, ANSWER_DEADLINE, create).await;
@@ -306,23 +324,22 @@ async fn obey(
             }
             Order::Complete(reply) => {
                 let completed = match file.finish().await {
-                    Ok(()) => publish(&connection, &file.temporary, &target, Content::Length(file.n_bytes)).await,
-                    Err(failed) => {
-                        file.discard().await;
-                        Err(failed.writing(&target.place))
-                    }
+                    Ok(()) => publish(file.hidden, &target, Content::Length(file.n_bytes)).await,
+                    Err(failed) => Err(failed.writing(&target.place)),
                 };
                 let _ = reply.send(completed);
                 return;
             }
             Order::Abort(reply) => {
-                file.discard().await;
+                drop(file);
+                connection.tidy().await;
                 let _ = reply.send(Ok(()));
                 return;
             }
         }
     }
-    file.discard().await;
+    drop(file);
+    connection.tidy().await;
 }
 
 #[async_trait]
