@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::program::{self, cargo};
-use crate::{campaign, report, spark};
+use crate::{campaign, hdfs, report, spark};
 
 /// What a step runs.
 enum Work {
@@ -14,7 +14,7 @@ enum Work {
 }
 
 /// Name, and what it runs; the quick ones first. The tests of the campaign run once, in its own step.
-const STEPS: [(&str, Work); 7] = [
+const STEPS: &[(&str, Work)] = &[
     ("format", Work::Cargo(&["fmt", "--all", "--check"])),
     ("lints", Work::Cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])),
     ("rules of the house", Work::Cargo(&["test", "--package", "xtask", "--quiet"])),
@@ -24,6 +24,7 @@ const STEPS: [(&str, Work); 7] = [
     ),
     ("reports in a browser", Work::Ours(report::run, &[])),
     ("fault campaign", Work::Ours(campaign::run, &["--quick"])),
+    ("jobs on real HDFS", Work::Ours(hdfs::run, &[])),
     ("both ways with real Spark", Work::Ours(spark::run, &[])),
 ];
 

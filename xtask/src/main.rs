@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask ci | fixtures | spark | campaign | report | bench | examples`.
+//! What a developer types: `cargo xtask ci | fixtures | spark | hdfs | services | campaign | report | bench | examples`.
 //!
 //! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
 
@@ -10,10 +10,12 @@ mod campaign;
 mod ci;
 mod examples;
 mod fixtures;
+mod hdfs;
 mod json;
 mod program;
 mod python;
 mod report;
+mod services;
 mod spark;
 #[cfg(test)]
 mod tidy;
@@ -33,6 +35,8 @@ usage: cargo xtask <command>
   examples                write the data of examples/ again, from fixed seeds
   bench [--rounds N] [PART …]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
+  hdfs                    run whole jobs on a real HDFS, with kills and faults; compare our fs with Hadoop's shell
+  services up hdfs | down  start a NameNode and a DataNode from Maven's packages, or stop them
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
 
@@ -47,6 +51,8 @@ fn main() -> ExitCode {
         Some("report") => report::run(rest),
         Some("bench") => bench::run(rest),
         Some("examples") => examples::run(),
+        Some("hdfs") => hdfs::run(rest),
+        Some("services") => services::run(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())

@@ -49,7 +49,7 @@ impl FileBytes {
         match location.wait_for(location.store().head(path)) {
             Ok(file) => FileBytes::open(location, path, file.size),
             Err(object_store::Error::NotFound { .. }) => Err(FileError::Vanished { path: name() }),
-            Err(error) => Err(FileError::Read { path: name(), source: io::Error::other(error) }),
+            Err(error) => Err(FileError::Read { path: name(), source: io_error(error) }),
         }
     }
 
@@ -63,11 +63,9 @@ impl FileBytes {
         match self.inner.as_ref() {
             Inner::Disk(file) => read_range(file, range).map(Bytes::from),
             Inner::Store(location) => {
-                let read = location.store().get_range(location.path(), range);
-                location.wait_for(read).map_err(|error| match error {
-                    object_store::Error::NotFound { .. } => io::Error::new(ErrorKind::NotFound, error),
-                    error => io::Error::other(error),
-                })
+                let ranges = [range];
+                let read = location.wait_for(location.store().get_ranges(location.path(), &ranges));
+                Ok(read.map_err(io_error)?.pop().unwrap_or_default())
             }
         }
     }
@@ -81,6 +79,18 @@ fn open_on_disk(location: &Location, path: &Path) -> Result<Option<File>, FileEr
         ErrorKind::NotFound => FileError::Vanished { path: name() },
         _ => FileError::Read { path: name(), source },
     })
+}
+
+/// What a store said, with the kind that decides whose fault it is.
+fn io_error(error: object_store::Error) -> io::Error {
+    let kind = match &error {
+        object_store::Error::NotFound { .. } => ErrorKind::NotFound,
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+            ErrorKind::PermissionDenied
+        }
+        _ => ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
 }
 
 fn read_range(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! What stays after a kill and a power cut rests on one promise, that of [`local`]: a write that has returned is on disk, and
-//! no reader ever sees half a file. Another file system (HDFS) is one more arm of [`open::open`]: it brings an object store
-//! and [`open::Folders`], and all else here stays as it is.
+//! no reader ever sees half a file. [`hdfs`] keeps it too. Another file system is one more arm of [`open::open`]: it brings an
+//! object store and [`open::Folders`], keeps the [`laws`], and all else here stays as it is.
 //!
 //! Batch reading is synchronous and runs on the caller's threads; source and sink are async, and decode on a thread of their
 //! own. Modules, those of the face first:
@@ -22,6 +22,9 @@
 pub mod checkpoint_lock;
 pub mod config;
 pub mod encode;
+pub mod entries;
+pub mod hdfs;
+pub mod laws;
 pub mod listing;
 pub mod local;
 pub mod open;
@@ -37,7 +40,10 @@ mod glob;
 mod ordered_names;
 mod parquet;
 mod piece;
+mod temporary;
 mod text;
+mod unnameable;
+mod users;
 
 pub use file_error::FileError;
 pub use glob::GlobError;

@@ -95,7 +95,8 @@ impl Explain for ListError {
             ListError::NotFound { .. } | ListError::Glob(_) => Fault::Job,
             ListError::PartitionsDiffer { .. } => Fault::Data,
             ListError::SinkLog { source, .. } => source.fault(),
-            ListError::Store { source: object_store::Error::PermissionDenied { .. }, .. } => Fault::Job,
+            ListError::Store { source: object_store::Error::PermissionDenied { .. }, .. }
+            | ListError::Store { source: object_store::Error::Unauthenticated { .. }, .. } => Fault::Job,
             ListError::Store { source: object_store::Error::NotSupported { .. }, .. } => Fault::Data,
             ListError::Store { .. } => Fault::Remote,
         }

@@ -3,7 +3,7 @@
 //! Life of a file:
 //!
 //! ```text
-//! 1  .ognivo-<uuid>.tmp    made in the target's folder, locked by its writer, filled
+//! 1  .ognivo-….tmp         made in the target's folder, locked by its writer, filled
 //! 2  fsync of the file
 //! 3  link (create only) or rename (replace) to its name: readers see the whole file or none
 //! 4  fsync of the folder   and, for a folder that was just made, of the one that holds it
@@ -14,13 +14,12 @@
 //! A temporary begins with a dot, so that neither Spark nor a plain `ls` takes it for data. Its lock ends with its writer,
 //! however that ends; [`Folders::sweep`] removes the temporaries that nobody holds any more.
 
-use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path as DiskPath, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -32,16 +31,14 @@ use object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
 };
-use uuid::Uuid;
 
+use crate::entries::Entry;
 use crate::listing::is_hidden;
 use crate::open::{FolderVersion, Folders};
 use crate::ordered_names::{sync_soon, wait_for_earlier};
-
-/// What the names of our temporaries begin with.
-const TEMPORARY_PREFIX: &str = ".ognivo-";
-/// What the names of our temporaries end with.
-const TEMPORARY_SUFFIX: &str = ".tmp";
+use crate::temporary::{self, is_temporary};
+use crate::unnameable::Unnameable;
+use crate::users;
 
 /// The local file system; a path is an absolute one without its leading slash.
 ///
@@ -63,35 +60,6 @@ pub enum NamesDurable {
     AtOnce,
     /// Before any store of this process gives another file its name.
     InOrder,
-}
-
-/// Names on disk that no path of a store can have; listings pass over them, and each is told once.
-#[derive(Debug, Default)]
-struct Unnameable {
-    names: Mutex<UnnameableNames>,
-}
-
-#[derive(Debug, Default)]
-struct UnnameableNames {
-    known: HashSet<PathBuf>,
-    untold: Vec<String>,
-}
-
-/// After so many unnameable files nobody reads on.
-const MAX_UNNAMEABLE: usize = 1_000;
-
-impl Unnameable {
-    fn note(&self, path: &DiskPath) {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if names.known.len() < MAX_UNNAMEABLE && names.known.insert(path.to_owned()) {
-            let warning = format!("passed over, since its name is not UTF-8 or has a control character: {path:?}");
-            names.untold.push(warning);
-        }
-    }
-
-    fn take_untold(&self) -> Vec<String> {
-        std::mem::take(&mut self.names.lock().unwrap_or_else(PoisonError::into_inner).untold)
-    }
 }
 
 impl LocalStore {
@@ -150,6 +118,9 @@ impl ObjectStore for LocalStore {
         // Opening a pipe would wait for a writer.
         blocking(move || match fs::metadata(&file) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Err(no_regular_file(&file)),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                Err(Error::NotFound { path: file.display().to_string(), source: error.into() })
+            }
             _ => Ok(()),
         })
         .await?;
@@ -255,6 +226,24 @@ impl Folders for LocalStore {
         .await
     }
 
+    async fn entry(&self, path: &Path) -> Result<Option<Entry>> {
+        let path = path.clone();
+        blocking(move || entry_at(path)).await
+    }
+
+    async fn entries(&self, folder: &Path) -> Result<Vec<Entry>> {
+        let folder = on_disk(folder);
+        let unnameable = Arc::clone(&self.unnameable);
+        blocking(move || {
+            let listed = list_folder(&folder, &unnameable)?;
+            let files = listed.objects.into_iter().map(|object| object.location);
+            let mut paths: Vec<Path> = listed.common_prefixes.into_iter().chain(files).collect();
+            paths.sort_unstable();
+            Ok(paths.into_iter().map(entry_at).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        })
+        .await
+    }
+
     fn take_warnings(&self) -> Vec<String> {
         self.unnameable.take_untold()
     }
@@ -287,7 +276,7 @@ impl Temporary {
         let folder = target.parent().unwrap_or(DiskPath::new("/"));
         create_folders(folder).map_err(|error| disk_error(folder, error))?;
         loop {
-            let path = folder.join(format!("{TEMPORARY_PREFIX}{}{TEMPORARY_SUFFIX}", Uuid::new_v4()));
+            let path = folder.join(temporary::new_name());
             let opened = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
             let file = opened.map_err(|error| disk_error(target, error))?;
             // On a file system without locks this fails, and so does the sweeper's: such temporaries are left alone.
@@ -413,7 +402,7 @@ fn list_folder(folder: &DiskPath, unnameable: &Unnameable) -> Result<ListResult>
         }
         let Some(location) = path.to_str().and_then(|text| Path::parse(text).ok()) else {
             if !is_hidden_on_disk(&path) && (metadata.is_file() || metadata.is_dir()) {
-                unnameable.note(&path);
+                unnameable.note(format!("{path:?}"));
             }
             continue;
         };
@@ -433,6 +422,28 @@ fn list_folder(folder: &DiskPath, unnameable: &Unnameable) -> Result<ListResult>
     listed.common_prefixes.sort_unstable();
     listed.objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
     Ok(listed)
+}
+
+/// What is on disk at a path; None when nothing is.
+fn entry_at(path: Path) -> Result<Option<Entry>> {
+    const MODE_BITS: u32 = 0o1777;
+    let file = on_disk(&path);
+    let metadata = match fs::metadata(&file) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) => return Err(disk_error(&file, error)),
+    };
+    let is_folder = metadata.is_dir();
+    Ok(Some(Entry {
+        path,
+        is_folder,
+        size_bytes: if is_folder { 0 } else { metadata.len() },
+        modified_ms: metadata.mtime() * 1000 + metadata.mtime_nsec() / 1_000_000,
+        mode: (metadata.mode() & MODE_BITS) as u16,
+        owner: users::user(metadata.uid()).unwrap_or_else(|| metadata.uid().to_string()),
+        group: users::group(metadata.gid()).unwrap_or_else(|| metadata.gid().to_string()),
+        n_replicas: (!is_folder).then_some(1),
+    }))
 }
 
 /// Whether every reader passes over a file of this name anyway.
@@ -502,11 +513,6 @@ fn sweep_folder(folder: &DiskPath) -> io::Result<usize> {
         }
     }
     Ok(n_removed)
-}
-
-/// Whether a file name is one of our temporaries.
-fn is_temporary(name: &str) -> bool {
-    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
 }
 
 /// Removes a temporary that nobody holds, holding it meanwhile.
@@ -595,18 +601,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_create_only_put_does_not_touch_what_is_there() {
-        let (disk, root) = folder();
-        let store = LocalStore::new();
-        let path = Path::parse(format!("{root}/f")).unwrap();
-        store.put_opts(&path, "one".into(), create_only()).await.unwrap();
-        let error = store.put_opts(&path, "two".into(), create_only()).await.unwrap_err();
-        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
-        assert_eq!(fs::read_to_string(disk.path().join("f")).unwrap(), "one");
-        assert_eq!(names(disk.path()), ["f"]);
-    }
-
-    #[tokio::test]
     async fn an_upload_is_hidden_until_complete_and_gone_after_abort() {
         let (disk, root) = folder();
         let store = LocalStore::new();
@@ -636,38 +630,6 @@ mod tests {
         assert_eq!(store.sweep(&root).await.unwrap(), 1);
         upload.complete().await.unwrap();
         assert_eq!(names(disk.path()), [".other.tmp", "f", "p=1"]);
-    }
-
-    #[tokio::test]
-    async fn a_folder_moves_in_one_step_but_not_over_another() {
-        let (disk, root) = folder();
-        let store = LocalStore::new();
-        let path = |name: &str| Path::parse(format!("{root}/{name}")).unwrap();
-        store.put(&path("new/metadata/part-00000"), "{}".into()).await.unwrap();
-        store.rename_folder(&path("new"), &path("models/m")).await.unwrap();
-        assert_eq!(names(disk.path()), ["models"]);
-        store.put(&path("new/metadata/part-00000"), "{}".into()).await.unwrap();
-        let error = store.rename_folder(&path("new"), &path("models/m")).await.unwrap_err();
-        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
-        store.remove_folder(&path("models")).await.unwrap();
-        store.remove_folder(&path("models")).await.unwrap();
-        assert_eq!(names(disk.path()), ["new"]);
-    }
-
-    #[tokio::test]
-    async fn a_file_renamed_create_only_keeps_what_is_there() {
-        let (disk, root) = folder();
-        let store = LocalStore::new();
-        let path = |name: &str| Path::parse(format!("{root}/{name}")).unwrap();
-        store.put(&path("a"), "a".into()).await.unwrap();
-        store.put(&path("b"), "b".into()).await.unwrap();
-        let error = store.rename_if_not_exists(&path("a"), &path("b")).await.unwrap_err();
-        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
-        store.rename_if_not_exists(&path("a"), &path("deep/c")).await.unwrap();
-        store.rename(&path("deep/c"), &path("b")).await.unwrap();
-        store.copy(&path("b"), &path("d")).await.unwrap();
-        assert_eq!(fs::read_to_string(disk.path().join("b")).unwrap(), "a");
-        assert_eq!(names(disk.path()), ["b", "d", "deep"]);
     }
 
     #[tokio::test]

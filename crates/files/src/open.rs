@@ -4,7 +4,7 @@
 //! data/in              relative to the folder of the job file
 //! /data/in/*.csv       absolute, here with a glob
 //! file:///data/in      the same disk; what follows the slashes is taken as it stands, as Hadoop does
-//! hdfs://host:port/in  not in this build; another file system is one more arm of `open`
+//! hdfs://host:port/in  a Hadoop cluster; also hdfs:///in and hdfs://nameservice/in, see `hdfs`
 //! ```
 //!
 //! Spark writes files into its logs as URIs and compares them as text. [`Location::uri`] makes them exactly so.
@@ -18,8 +18,8 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault};
 
-use tokio::runtime::Handle;
-
+use crate::entries::Entry;
+use crate::hdfs::{self, ConfError};
 use crate::local::{LocalStore, on_disk};
 
 /// What folders can do that [`ObjectStore`] has no word for; local disks and HDFS have all of it.
@@ -56,6 +56,26 @@ pub trait Folders: Send + Sync + fmt::Debug {
     /// Those of the file system.
     async fn version(&self, folder: &Path) -> object_store::Result<Option<FolderVersion>>;
 
+    /// What there is of that name, a file or a folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn entry(&self, path: &Path) -> object_store::Result<Option<Entry>>;
+
+    /// Everything directly in a folder, hidden or not, sorted by name; nothing when there is no such folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn entries(&self, folder: &Path) -> object_store::Result<Vec<Entry>>;
+
+    /// Moves what is at the path to where its owner can find it again, and says where that is; None where there is no such place.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn move_to_trash(&self, _path: &Path) -> object_store::Result<Option<String>> {
+        Ok(None)
+    }
+
     /// What a person should know of the listings so far, such as names that were passed over; each is told once.
     fn take_warnings(&self) -> Vec<String> {
         Vec::new()
@@ -83,8 +103,6 @@ pub struct Location {
     /// What URIs begin with: `file://`, `hdfs://host:port`.
     root: String,
     path: Path,
-    /// Where the store's work runs, for a store that needs a runtime.
-    runtime: Option<Handle>,
 }
 
 impl fmt::Debug for Location {
@@ -111,7 +129,7 @@ impl Location {
         root: impl Into<String>,
         path: Path,
     ) -> Location {
-        Location { store, folders, root: root.into(), path, runtime: None }
+        Location { store, folders, root: root.into(), path }
     }
 
     /// A place on the local disks, given by its absolute path without the leading slash.
@@ -124,12 +142,6 @@ impl Location {
     /// once; None where the file system has no such promise.
     pub fn with_ordered_names(&self) -> Option<Location> {
         self.is_local().then(|| self.clone().with_store(Arc::new(LocalStore::with_ordered_names())))
-    }
-
-    /// The same place in a store whose calls must be waited for on this runtime; the local one needs none.
-    pub fn on_runtime(mut self, runtime: Handle) -> Location {
-        self.runtime = Some(runtime);
-        self
     }
 
     /// The same place, reached through another store; for tests that let a store fail.
@@ -198,10 +210,7 @@ impl Location {
 
     /// Waits for the answer of the store, on a thread that may block: never on one that runs async tasks.
     pub(crate) fn wait_for<T>(&self, answer: impl Future<Output = T>) -> T {
-        match &self.runtime {
-            Some(runtime) => runtime.block_on(answer),
-            None => futures::executor::block_on(answer),
-        }
+        futures::executor::block_on(answer)
     }
 
     /// What URIs of this store begin with.
@@ -241,6 +250,15 @@ pub enum OpenError {
         /// The path as written.
         location: String,
     },
+    /// The path leaves it to the cluster's settings which cluster is meant, and they do not say.
+    #[error("no fs.defaultFS says which cluster is meant: {location}")]
+    NoDefaultFs {
+        /// The path as written.
+        location: String,
+    },
+    /// The cluster's settings cannot be read.
+    #[error(transparent)]
+    Conf(ConfError),
 }
 
 impl Explain for OpenError {
@@ -250,9 +268,13 @@ impl Explain for OpenError {
     fn hint(&self) -> Option<String> {
         match self {
             OpenError::NotInThisBuild { .. } => Some(
-                "this build reads and writes local paths: absolute, relative to the job file, or file:///…".to_owned(),
+                "paths are local (absolute, relative to the job file, or file:///…) or on a cluster (hdfs://host:port/…)"
+                    .to_owned(),
             ),
-            OpenError::NotAPath { .. } => None,
+            OpenError::NoDefaultFs { .. } => {
+                Some("write hdfs://host:port/…, or let HADOOP_CONF_DIR name the folder of core-site.xml".to_owned())
+            }
+            OpenError::NotAPath { .. } | OpenError::Conf(_) => None,
         }
     }
 }
@@ -284,6 +306,7 @@ pub fn open(location: &str, base: &DiskPath) -> Result<Location, OpenError> {
                 false => Err(not_a_path("file:// is followed by a host")),
             }
         }
+        Some(("hdfs", rest)) => hdfs::open(rest, location),
         Some((scheme, _)) => {
             Err(OpenError::NotInThisBuild { scheme: scheme.to_owned(), location: location.to_owned() })
         }
@@ -291,6 +314,13 @@ pub fn open(location: &str, base: &DiskPath) -> Result<Location, OpenError> {
 }
 
 fn open_local(path: &str, location: &str) -> Result<Location, OpenError> {
+    resolve_dots(path)
+        .map(Location::local)
+        .map_err(|error| OpenError::NotAPath { reason: error.to_string(), location: location.to_owned() })
+}
+
+/// The path without `.`, `..` and doubled slashes.
+pub(crate) fn resolve_dots(path: &str) -> Result<Path, object_store::path::Error> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -301,9 +331,7 @@ fn open_local(path: &str, location: &str) -> Result<Location, OpenError> {
             name => parts.push(name),
         }
     }
-    let path = Path::parse(parts.join("/"));
-    path.map(Location::local)
-        .map_err(|error| OpenError::NotAPath { reason: error.to_string(), location: location.to_owned() })
+    Path::parse(parts.join("/"))
 }
 
 /// `scheme:` and the rest, when a slash follows; `a:b` is a file's name.
@@ -373,12 +401,14 @@ mod tests {
         check("file:/data", "/data");
         check("file://localhost/data", "/data");
         check("a:b", "/jobs/a:b");
+        check("hdfs://nn:8020/in//./x/../a b.csv", "hdfs://nn:8020/in/a b.csv");
+        check("hdfs://nn:8020", "hdfs://nn:8020/");
     }
 
     #[test]
     fn another_file_system_is_refused_by_name() {
-        let error = open("hdfs://nn:8020/in", DiskPath::new("/")).unwrap_err();
-        assert_eq!(error.to_string(), "hdfs is not in this build: hdfs://nn:8020/in");
+        let error = open("s3a://nn:8020/in", DiskPath::new("/")).unwrap_err();
+        assert_eq!(error.to_string(), "s3a is not in this build: s3a://nn:8020/in");
         assert_eq!(error.fault(), Fault::Job);
         assert!(matches!(open("file://host/x", DiskPath::new("/")), Err(OpenError::NotAPath { .. })));
         assert!(matches!(open("", DiskPath::new("/")), Err(OpenError::NotAPath { .. })));

@@ -108,6 +108,12 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         action: DlqAction,
     },
+    /// Files and folders of a cluster or a disk, as `hdfs dfs` handles them.
+    Fs {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: FsAction,
+    },
     /// Prints the JSON Schema of the job file.
     Schema,
     /// Prints completions for a shell.
@@ -203,6 +209,115 @@ pub(crate) enum CheckpointAction {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// What to do with files and folders.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FsAction {
+    /// Makes folders.
+    Mkdir {
+        /// Those above too; folders that are there are no error.
+        #[arg(short)]
+        parents: bool,
+        /// Folders.
+        #[arg(required = true)]
+        paths: Vec<String>,
+    },
+    /// Copies local files and folders to the cluster.
+    Put {
+        /// Replace files that are there.
+        #[arg(short)]
+        force: bool,
+        /// Local files and folders.
+        #[arg(required = true)]
+        sources: Vec<String>,
+        /// A new name, or the folder to copy into.
+        target: String,
+    },
+    /// Copies files and folders of the cluster to a local disk.
+    Get {
+        /// Replace files that are there.
+        #[arg(short)]
+        force: bool,
+        /// Files and folders; globs.
+        #[arg(required = true)]
+        sources: Vec<String>,
+        /// A new local name, or the folder to copy into.
+        target: String,
+    },
+    /// Lists files and what is in folders.
+    #[command(disable_help_flag = true)]
+    Ls {
+        /// What is below folders too.
+        #[arg(short = 'R')]
+        recursive: bool,
+        /// Folders themselves, not what is in them.
+        #[arg(short)]
+        directory: bool,
+        /// Sizes as 71.0 K.
+        #[arg(short)]
+        human: bool,
+        /// Files and folders; globs; the user's home when absent.
+        paths: Vec<String>,
+    },
+    /// Prints files.
+    Cat {
+        /// Files; globs.
+        #[arg(required = true)]
+        paths: Vec<String>,
+    },
+    /// Removes files, to the trash where the cluster has one.
+    Rm {
+        /// Folders too, with all that is in them.
+        #[arg(short, visible_short_alias = 'R')]
+        recursive: bool,
+        /// What is not there is no error.
+        #[arg(short)]
+        force: bool,
+        /// Past the trash.
+        #[arg(long)]
+        skip_trash: bool,
+        /// Files and folders; globs.
+        #[arg(required = true)]
+        paths: Vec<String>,
+    },
+    /// Moves files and folders within a file system.
+    Mv {
+        /// Files and folders; globs.
+        #[arg(required = true)]
+        sources: Vec<String>,
+        /// A new name, or the folder to move into.
+        target: String,
+    },
+    /// Shows how many bytes files and folders hold, and how many their copies take on all disks.
+    #[command(disable_help_flag = true)]
+    Du {
+        /// One line for each path.
+        #[arg(short)]
+        summary: bool,
+        /// Sizes as 71.0 K.
+        #[arg(short)]
+        human: bool,
+        /// Files and folders; globs.
+        #[arg(required = true)]
+        paths: Vec<String>,
+    },
+}
+
+impl FsAction {
+    /// The word for messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            FsAction::Mkdir { .. } => "mkdir",
+            FsAction::Put { .. } => "put",
+            FsAction::Get { .. } => "get",
+            FsAction::Ls { .. } => "ls",
+            FsAction::Cat { .. } => "cat",
+            FsAction::Rm { .. } => "rm",
+            FsAction::Mv { .. } => "mv",
+            FsAction::Du { .. } => "du",
+        }
+    }
 }
 
 /// What to do with dead letters.

@@ -7,6 +7,7 @@ mod demo;
 mod dlq;
 mod exit;
 mod failure;
+mod fs;
 mod inspect;
 mod job;
 mod observed;
@@ -50,6 +51,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Validate { job, print } => return validate::run(job, *print, cli.output),
         Verb::Checkpoint { action } => checkpoint::run(action, cli.output)?,
         Verb::Dlq { action } => dlq::run(action, cli.output)?,
+        Verb::Fs { action } => return fs::run(action, cli.quiet),
         Verb::Schema => print::line(&format!("{:#}", job::json_schema::json_schema()))?,
         Verb::Completion { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "ognivo", &mut print::Stdout)

@@ -8,7 +8,11 @@ pub(crate) mod page;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path as StorePath;
+use ognivo::session::Session;
 use ognivo_data::vector::Vector;
+use ognivo_files::open::{Location, open};
 use ognivo_ml::classification::{DecisionTreeClassificationModel, LogisticRegressionModel};
 use ognivo_ml::pipeline::PipelineModel;
 use ognivo_ml::regression::{DecisionTreeRegressionModel, LinearRegressionModel};
@@ -18,7 +22,7 @@ use ognivo_report::html;
 use ognivo_report::json::number;
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, FileFailure, Refusal};
+use crate::failure::{Failure, FileFailure, Refusal, StoreFailure};
 use crate::print::{table, thousands};
 use crate::train::Trained;
 use crate::tuned::Tuned;
@@ -181,6 +185,9 @@ const MARK: &str = "ognivoReport";
 /// # Errors
 /// When there is such a file.
 pub(crate) fn check_place(path: &Path, base: &Path) -> Result<(), Failure> {
+    if path.starts_with("hdfs:") {
+        return Ok(());
+    }
     let (page, numbers) = places(path, base);
     if page == numbers {
         let message = format!("the report must not end in .json, where its numbers go: {}", path.display());
@@ -200,26 +207,48 @@ pub(crate) fn check_place(path: &Path, base: &Path) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When they cannot be written.
-pub(crate) fn write(trained: &Trained, path: &Path, base: &Path) -> Result<PathBuf, Failure> {
-    write_page(&page::page(trained), to_json(trained), path, base)
+pub(crate) fn write(trained: &Trained, path: &Path, base: &Path, session: &Session) -> Result<PathBuf, Failure> {
+    write_page(&page::page(trained), to_json(trained), path, base, session)
 }
 
 /// Writes a page, and beside it `run` with all that the page shows; the page's place.
 ///
 /// # Errors
 /// When they cannot be written.
-pub(crate) fn write_page(page: &Page, run: Value, path: &Path, base: &Path) -> Result<PathBuf, Failure> {
-    let (place, numbers) = places(path, base);
-    if let Some(folder) = place.parent() {
-        std::fs::create_dir_all(folder).map_err(FileFailure::of("make the folder", folder))?;
-    }
-    std::fs::write(&place, html::to_html(page)).map_err(FileFailure::of("write the report", &place))?;
+pub(crate) fn write_page(
+    page: &Page,
+    run: Value,
+    path: &Path,
+    base: &Path,
+    session: &Session,
+) -> Result<PathBuf, Failure> {
     let mut object = serde_json::Map::from_iter([(MARK.to_owned(), json!(env!("CARGO_PKG_VERSION")))]);
     if let Value::Object(run) = run {
         object.extend(run);
     }
     object.insert("sections".to_owned(), ognivo_report::json::sections(&page.sections));
-    let text = format!("{}\n", Value::Object(object));
-    std::fs::write(&numbers, text).map_err(FileFailure::of("write the report", &numbers))?;
+    let (page, numbers) = (html::to_html(page), format!("{}\n", Value::Object(object)));
+    if let Some(uri) = path.to_str().filter(|path| path.starts_with("hdfs:/")) {
+        return session.runtime().block_on(put(&open(uri, base)?, page, numbers));
+    }
+    let (place, numbers_place) = places(path, base);
+    if let Some(folder) = place.parent() {
+        std::fs::create_dir_all(folder).map_err(FileFailure::of("make the folder", folder))?;
+    }
+    std::fs::write(&place, page).map_err(FileFailure::of("write the report", &place))?;
+    std::fs::write(&numbers_place, numbers).map_err(FileFailure::of("write the report", &numbers_place))?;
     Ok(place)
+}
+
+/// The same two files on a cluster.
+async fn put(place: &Location, page: String, numbers: String) -> Result<PathBuf, Failure> {
+    let path = place.path().as_ref();
+    let stem = path.rsplit_once('.').filter(|(_, ending)| !ending.contains('/')).map_or(path, |(stem, _)| stem);
+    let beside = StorePath::parse(format!("{stem}.json"));
+    let beside = place.at(beside.expect("a path stays one with another ending"));
+    for (file, text) in [(place, page), (&beside, numbers)] {
+        let written = file.store().put(file.path(), text.into()).await;
+        written.map_err(StoreFailure::of("write the report", file.to_string()))?;
+    }
+    Ok(PathBuf::from(place.to_string()))
 }

@@ -23,6 +23,7 @@ use crate::print;
 
 /// Scores the input; the exit code says whether every row could be scored.
 pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
+    refuse_remote_output(args)?;
     refuse_overwriting_what_is_read(args)?;
     let session = Session::start(args.threads.map(usize::from))?;
     let model = session.runtime().block_on(load_model(&args.model, Path::new(".")))?;
@@ -57,6 +58,17 @@ pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
     let counts = read.counts();
     tally.n_dropped = counts.n_dropped;
     Ok(tally.tell(cli.quiet))
+}
+
+/// The output is written as a local file.
+fn refuse_remote_output(args: &ScoreArgs) -> Result<(), Failure> {
+    match args.out.as_deref().and_then(Path::to_str).filter(|out| out.starts_with("hdfs:/")) {
+        Some(out) => {
+            let hint = Some("write a local file and copy it with `ognivo fs put`".to_owned());
+            Err(Refusal::of_job(format!("the output of `score` is a local file: {out}"), hint).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The output may not take the place of the input, nor stand inside the input folder or the model.

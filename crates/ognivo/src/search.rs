@@ -53,7 +53,7 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<E
     let searched = search_job(&job, train, search, &session, &line);
     line.finish();
     let searched = searched?;
-    let written = |path| report::write_page(&page::page(&searched), searched.to_json(), path, &job.base);
+    let written = |path| report::write_page(&page::page(&searched), searched.to_json(), path, &job.base, &session);
     let report = search.report.as_deref().map(written).transpose()?;
     match cli.output {
         Output::Json => print::line(&searched.to_json().to_string())?,

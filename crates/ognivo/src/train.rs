@@ -99,7 +99,8 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<(
     let trained = train_job(&job, train, &session, &line);
     line.finish();
     let mut trained = trained?;
-    let report_path = train.report.as_deref().map(|path| write_report(&mut trained, path, &job)).transpose()?;
+    let report_path =
+        train.report.as_deref().map(|path| write_report(&mut trained, path, &job, &session)).transpose()?;
     match cli.output {
         Output::Json => print::line(&report::to_json(&trained).to_string()),
         Output::Text => print::bytes(report::to_text(&trained, report_path.as_deref()).as_bytes()),
@@ -107,9 +108,9 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<(
 }
 
 /// Writes the report; its place. What that took counts as a step.
-fn write_report(trained: &mut Trained, path: &Path, job: &Job) -> Result<PathBuf, Failure> {
+fn write_report(trained: &mut Trained, path: &Path, job: &Job, session: &Session) -> Result<PathBuf, Failure> {
     let mut watch = Stopwatch::start();
-    let place = report::write(trained, path, &job.base)?;
+    let place = report::write(trained, path, &job.base, session)?;
     watch.lap("report");
     trained.add_seconds(watch.seconds());
     Ok(place)

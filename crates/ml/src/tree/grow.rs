@@ -8,7 +8,6 @@ use super::best_split::{Best, Found, Known, Limits, Stats, best_split};
 use super::binned::{BinnedRows, Code};
 use super::feature::Feature;
 use super::histogram::{Bag, Cell, Histogram, Shape, totals};
-use super::impurity::Impurity;
 use super::node::{Branch, Node, Split, Tree};
 
 /// What all trees of a fit have in common.

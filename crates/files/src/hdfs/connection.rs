@@ -1,0 +1,345 @@
+//! The way to one cluster: a client that is made when it is first needed, and calls that end.
+//!
+//! hdfs-native never gives up on a NameNode that takes a call and does not answer, so each call has a deadline here. After
+//! one, the client is made anew, and looks for the next NameNode of its name service first.
+//!
+//! Calls run on a runtime of this module, so that they can be waited for from any thread, async or not.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hdfs_native::{Client, ClientBuilder};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::conf::{HA_NAMENODES, HadoopConf};
+use super::failed::{Effect, Failed};
+
+/// A NameNode answers within milliseconds; one that collects garbage may take seconds.
+pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Data must move on within this time; hdfs-native itself waits 60 s for a DataNode's word before it tries another one.
+const DATA_DEADLINE: Duration = Duration::from_secs(90);
+
+/// Slower than this, data counts as not moving.
+const SLOWEST_BYTES_PER_SECOND: u64 = 1 << 20;
+
+/// How long a call is repeated before its caller hears of the failure; a stream then waits in its own, visible way.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long so many bytes may be under way.
+pub(crate) fn data_deadline(n_bytes: u64) -> Duration {
+    DATA_DEADLINE + Duration::from_secs(n_bytes / SLOWEST_BYTES_PER_SECOND)
+}
+
+/// When a call may be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Whenever it may succeed: twice is as good as once.
+    Freely,
+    /// Only when it certainly did nothing.
+    IfNotServed,
+}
+
+impl Repeat {
+    fn allows(self, effect: Effect) -> bool {
+        match effect {
+            Effect::Refused => false,
+            Effect::NotServed => true,
+            Effect::Unknown => self == Repeat::Freely,
+        }
+    }
+}
+
+/// The way to one cluster.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// As a client is given it: `hdfs://host:port` or `hdfs://nameservice`.
+    url: String,
+    name_service: String,
+    settings: HashMap<String, String>,
+    patience: Duration,
+    current: Mutex<Current>,
+    /// Temporaries whose rename may still come into effect; see [`settle`](Connection::settle).
+    unsettled: Mutex<Vec<String>>,
+    /// Temporaries that nobody will finish, and that are still there.
+    abandoned: Mutex<Vec<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Current {
+    client: Option<Client>,
+    /// How many clients did not answer.
+    n_forgotten: usize,
+}
+
+/// Where all calls run.
+static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    let n_threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
+    tokio::runtime::Builder::new_multi_thread().worker_threads(n_threads).thread_name("hdfs").enable_all().build()
+});
+
+fn runtime() -> Result<&'static Runtime, Failed> {
+    RUNTIME.as_ref().map_err(|error| Failed::Here(io::Error::new(error.kind(), error.to_string())))
+}
+
+impl Connection {
+    /// The way to `authority` (a host, with or without a port, or a name service). Nothing is connected yet.
+    pub(crate) fn new(authority: &str, conf: &HadoopConf) -> Connection {
+        let has_port = authority.contains(':');
+        let url = match has_port || conf.is_name_service(authority) {
+            true => format!("hdfs://{authority}"),
+            false => format!("hdfs://{authority}:{DEFAULT_PORT}"),
+        };
+        Connection {
+            url,
+            name_service: authority.to_owned(),
+            settings: settings(authority, conf),
+            patience: PATIENCE,
+            current: Mutex::default(),
+            unsettled: Mutex::default(),
+            abandoned: Mutex::default(),
+        }
+    }
+
+    /// Makes a call, and makes it again as long as `repeat` allows and [`PATIENCE`] lasts.
+    pub(crate) async fn call<T, F, W>(
+        self: &Arc<Self>,
+        repeat: Repeat,
+        deadline: Duration,
+        work: W,
+    ) -> Result<T, Failed>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failed>> + Send + 'static,
+        W: Fn(Client) -> F + Send + Sync + 'static,
+    {
+        let connection = Arc::clone(self);
+        spawned(async move {
+            let start = Instant::now();
+            let mut pause = FIRST_PAUSE;
+            loop {
+                let failed = match connection.attempt(deadline, &work).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(failed) => failed,
+                };
+                if !repeat.allows(failed.effect()) || start.elapsed() >= connection.patience {
+                    return Err(failed);
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        })
+        .await
+    }
+
+    async fn attempt<T, F>(&self, deadline: Duration, work: &impl Fn(Client) -> F) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, Failed>>,
+    {
+        self.settle_all().await?;
+        let client = self.client()?;
+        self.within(deadline, work(client)).await
+    }
+
+    /// The answer, or [`Failed::Late`]; then the next call is made with a new client.
+    async fn within<T>(
+        &self,
+        deadline: Duration,
+        answer: impl Future<Output = Result<T, Failed>>,
+    ) -> Result<T, Failed> {
+        match timeout(deadline, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+                current.client = None;
+                current.n_forgotten += 1;
+                Err(Failed::Late(deadline))
+            }
+        }
+    }
+
+    /// Says that the rename of a temporary may have come into effect, or may do so later: a NameNode that is frozen works off
+    /// what it was sent when it goes on. No other call is made before [`settle`](Connection::settle) has answered.
+    pub(crate) fn leave_unsettled(&self, temporary: &str) {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).push(temporary.to_owned());
+    }
+
+    /// Removes the temporary, after which its rename has come into effect or never will: true says never.
+    ///
+    /// # Errors
+    /// Then it is still unsettled.
+    pub(crate) async fn settle(self: &Arc<Self>, temporary: &str) -> Result<bool, Failed> {
+        let (connection, temporary) = (Arc::clone(self), temporary.to_owned());
+        spawned(async move {
+            let start = Instant::now();
+            let mut pause = FIRST_PAUSE;
+            loop {
+                match connection.remove_unsettled(&temporary).await {
+                    Err(failed) if Repeat::Freely.allows(failed.effect()) && start.elapsed() < connection.patience => {}
+                    settled => return settled,
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        })
+        .await
+    }
+
+    async fn settle_all(&self) -> Result<(), Failed> {
+        loop {
+            let first = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
+            let Some(temporary) = first else { return Ok(()) };
+            self.remove_unsettled(&temporary).await?;
+        }
+    }
+
+    async fn remove_unsettled(&self, temporary: &str) -> Result<bool, Failed> {
+        let client = self.client()?;
+        let removed = self.within(ANSWER_DEADLINE, async { Ok(client.delete(temporary, false).await?) }).await?;
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != temporary);
+        Ok(removed)
+    }
+
+    /// Says that nobody will finish the temporary.
+    pub(crate) fn abandon(&self, temporary: String) {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).push(temporary);
+    }
+
+    /// Removes what was abandoned. Best effort: what stays is tried again next time, or swept by the next process.
+    pub(crate) async fn tidy(self: &Arc<Self>) {
+        let abandoned = std::mem::take(&mut *self.abandoned.lock().unwrap_or_else(PoisonError::into_inner));
+        if abandoned.is_empty() {
+            return;
+        }
+        let connection = Arc::clone(self);
+        let remove = async move {
+            for temporary in abandoned {
+                let path = temporary.clone();
+                let delete = move |client: Client| {
+                    let path = path.clone();
+                    async move { Ok(client.delete(&path, false).await?) }
+                };
+                if connection.attempt(ANSWER_DEADLINE, &delete).await.is_err() {
+                    connection.abandon(temporary);
+                }
+            }
+            Ok(())
+        };
+        let _ = spawned(remove).await;
+    }
+
+    fn client(&self) -> Result<Client, Failed> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &current.client {
+            return Ok(client.clone());
+        }
+        let builder = ClientBuilder::new()
+            .with_url(&self.url)
+            .with_config(self.settings_after(current.n_forgotten))
+            .with_io_runtime(runtime()?.handle().clone());
+        let client = builder.build()?;
+        current.client = Some(client.clone());
+        Ok(client)
+    }
+
+    /// The settings, with the name service's NameNodes in another order for each client that did not answer: a new client
+    /// begins with the first, which may be the frozen one.
+    fn settings_after(&self, n_forgotten: usize) -> HashMap<String, String> {
+        let mut settings = self.settings.clone();
+        if let Some(names) = settings.get_mut(&format!("{HA_NAMENODES}.{}", self.name_service)) {
+            let mut order: Vec<&str> = names.split(',').map(str::trim).collect();
+            let first = n_forgotten % order.len();
+            order.rotate_left(first);
+            *names = order.join(",");
+        }
+        settings
+    }
+}
+
+/// Hadoop's port of a NameNode where none is written.
+const DEFAULT_PORT: u16 = 8020;
+
+/// The cluster's settings, and those of which we depend.
+fn settings(authority: &str, conf: &HadoopConf) -> HashMap<String, String> {
+    let mut settings = conf.all();
+    let name_nodes = settings.get(&format!("{HA_NAMENODES}.{authority}")).map_or(0, |names| names.split(',').count());
+    // The client tries each NameNode once and begins again once; beyond that, patience is ours.
+    settings.insert("dfs.client.failover.max.attempts".to_owned(), name_nodes.to_string());
+    // A frozen DataNode is given up well within our own deadline, so that another one can be tried.
+    settings.entry("dfs.client.socket-timeout".to_owned()).or_insert_with(|| "20000".to_owned());
+    settings
+}
+
+/// Runs `work` on the runtime of this module; it ends when its caller no longer waits.
+async fn spawned<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failed>> + Send + 'static,
+) -> Result<T, Failed> {
+    match Task(runtime()?.spawn(work)).await {
+        Ok(answer) => answer,
+        Err(broken) => Err(Failed::Here(io::Error::other(broken))),
+    }
+}
+
+/// Runs `work` on the runtime of this module to its end, whoever waits.
+pub(crate) fn detached(work: impl Future<Output = ()> + Send + 'static) -> Result<(), Failed> {
+    runtime()?.spawn(work);
+    Ok(())
+}
+
+/// A task that ends with whoever waits for it.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, tokio::task::JoinError>;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_gets_hadoops_port_and_a_name_service_none() {
+        let conf = HadoopConf::of(&[("dfs.ha.namenodes.labns", "nn1,nn2")]);
+        let url = |authority| Connection::new(authority, &conf).url;
+        assert_eq!([url("nn"), url("nn:9000"), url("labns")], ["hdfs://nn:8020", "hdfs://nn:9000", "hdfs://labns"]);
+    }
+
+    #[test]
+    fn the_next_client_begins_with_the_next_name_node() {
+        let key = "dfs.ha.namenodes.labns";
+        let connection = Connection::new("labns", &HadoopConf::of(&[(key, "nn1, nn2,nn3")]));
+        let orders: Vec<String> = (0..4).map(|n| connection.settings_after(n)[key].clone()).collect();
+        assert_eq!(orders, ["nn1,nn2,nn3", "nn2,nn3,nn1", "nn3,nn1,nn2", "nn1,nn2,nn3"]);
+    }
+
+    #[test]
+    fn without_a_name_node_a_call_ends_and_says_so() {
+        // Port 1 of the loopback: nobody listens there, and nobody may without being root.
+        let mut connection = Connection::new("127.0.0.1:1", &HadoopConf::default());
+        connection.patience = Duration::ZERO;
+        let connection = Arc::new(connection);
+        let work = |client: Client| async move { Ok(client.get_file_info("/").await?) };
+        let asked = connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, work);
+        let failed = futures::executor::block_on(asked).unwrap_err();
+        assert_eq!(failed.effect(), Effect::NotServed);
+        assert!(failed.at("hdfs://127.0.0.1:1/").to_string().to_lowercase().contains("refused"));
+    }
+}

@@ -1,0 +1,239 @@
+//! Why a call to HDFS failed, what that says about what it did, and how the stores of this crate say it.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use hdfs_native::HdfsError;
+use object_store::Error;
+
+/// A call that did not bring what was asked for.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// A server said no, or could not be reached.
+    Hdfs(HdfsError),
+    /// There was no answer in this time.
+    Late(Duration),
+    /// The call could not be begun or broke off on our side.
+    Here(io::Error),
+}
+
+/// What a failed call did to the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing, and the same call fails the same way.
+    Refused,
+    /// Nothing, and the same call may succeed later: nobody heard it, or a NameNode that does not serve yet.
+    NotServed,
+    /// That cannot be told: the answer was lost.
+    Unknown,
+}
+
+impl From<HdfsError> for Failed {
+    fn from(error: HdfsError) -> Failed {
+        Failed::Hdfs(error)
+    }
+}
+
+impl Failed {
+    pub(crate) fn effect(&self) -> Effect {
+        match self {
+            Failed::Late(_) | Failed::Here(_) => Effect::Unknown,
+            Failed::Hdfs(error) => effect(error),
+        }
+    }
+
+    /// Whether there is nothing of that name.
+    pub(crate) fn is_absent(&self) -> bool {
+        match self {
+            Failed::Hdfs(HdfsError::FileNotFound(_)) => true,
+            Failed::Hdfs(error) => {
+                matches!(class_of(error), Some("java.io.FileNotFoundException" | PARENT_IS_A_FILE))
+            }
+            Failed::Late(_) | Failed::Here(_) => false,
+        }
+    }
+
+    /// As a store says it; `place` is what was asked for, such as `hdfs://host:port/a`.
+    pub(crate) fn at(self, place: &str) -> Error {
+        let is_absent = self.is_absent();
+        let (path, error) = (
+            place.to_owned(),
+            match self {
+                Failed::Hdfs(error) => error,
+                Failed::Late(deadline) => {
+                    let text = format!("no answer within {} s: {place}", deadline.as_secs());
+                    return generic(ErrorKind::TimedOut, text);
+                }
+                Failed::Here(error) => return generic(error.kind(), format!("{error}: {place}")),
+            },
+        );
+        let source = said(&error).into();
+        match &error {
+            _ if is_absent => Error::NotFound { path, source },
+            HdfsError::AlreadyExists(_) => Error::AlreadyExists { path, source },
+            HdfsError::SASLError(_) | HdfsError::GSSAPIError(..) | HdfsError::NoSASLMechanism => {
+                Error::Unauthenticated { path, source }
+            }
+            HdfsError::IOError(error) => generic(error.kind(), format!("{source}: {place}")),
+            error => match class_of(error) {
+                Some(class) if is_permission(class) => Error::PermissionDenied { path, source },
+                Some(class) if class.ends_with("QuotaExceededException") => {
+                    generic(ErrorKind::QuotaExceeded, format!("{source}: {place}"))
+                }
+                _ => generic(ErrorKind::Other, format!("{source}: {place}")),
+            },
+        }
+    }
+
+    /// As [`at`](Failed::at), of a call that writes: what it misses is not its target but what it needs.
+    pub(crate) fn writing(self, place: &str) -> Error {
+        let is_parent_a_file = matches!(&self, Failed::Hdfs(error) if class_of(error) == Some(PARENT_IS_A_FILE));
+        match self.at(place) {
+            Error::NotFound { source, .. } if is_parent_a_file => {
+                generic(ErrorKind::NotADirectory, format!("{source}: {place}"))
+            }
+            Error::NotFound { source, .. } => {
+                generic(ErrorKind::Other, format!("somebody removed it while it was written ({source}): {place}"))
+            }
+            error => error,
+        }
+    }
+}
+
+const PARENT_IS_A_FILE: &str = "org.apache.hadoop.fs.ParentNotDirectoryException";
+
+fn generic(kind: ErrorKind, text: String) -> Error {
+    Error::Generic { store: "HDFS", source: io::Error::new(kind, text).into() }
+}
+
+fn is_permission(class: &str) -> bool {
+    class == "org.apache.hadoop.security.AccessControlException"
+        || class == "org.apache.hadoop.security.authorize.AuthorizationException"
+}
+
+fn effect(error: &HdfsError) -> Effect {
+    use ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, NotConnected};
+    const NOT_SERVING: [&str; 4] =
+        ["SafeModeException", "StandbyException", "RetriableException", "ObserverRetryOnActiveException"];
+    match error {
+        HdfsError::IOError(error) => match error.kind() {
+            AddrNotAvailable | ConnectionRefused | HostUnreachable | NetworkUnreachable | NotConnected => {
+                Effect::NotServed
+            }
+            _ => Effect::Unknown,
+        },
+        HdfsError::RPCError(class, _) | HdfsError::FatalRPCError(class, _) => {
+            let is_class = |name: &str| class.rsplit('.').next() == Some(name);
+            match NOT_SERVING.iter().any(|name| is_class(name)) || is_without_data_nodes(error) {
+                true => Effect::NotServed,
+                false => Effect::Refused,
+            }
+        }
+        HdfsError::DataTransferError(_)
+        | HdfsError::OperationFailed(_)
+        | HdfsError::BlocksNotFound(_)
+        | HdfsError::ChecksumError
+        | HdfsError::InvalidRPCResponse(_) => Effect::Unknown,
+        _ => Effect::Refused,
+    }
+}
+
+/// A NameNode has no exception of its own for a file that no DataNode takes.
+fn is_without_data_nodes(error: &HdfsError) -> bool {
+    matches!(error, HdfsError::RPCError(_, text) if text.contains("could only be written to"))
+}
+
+fn class_of(error: &HdfsError) -> Option<&str> {
+    match error {
+        HdfsError::RPCError(class, _) | HdfsError::FatalRPCError(class, _) => Some(class),
+        _ => None,
+    }
+}
+
+/// What a server said, without the stack of its Java.
+fn said(error: &HdfsError) -> String {
+    let text = match error {
+        HdfsError::RPCError(class, text) | HdfsError::FatalRPCError(class, text) => {
+            let first = text.lines().next().unwrap_or_default().trim();
+            let class = class.rsplit('.').next().unwrap_or(class);
+            // Most texts begin with their class again.
+            let text = first.split_once(": ").filter(|(head, _)| head.ends_with(class)).map_or(first, |(_, rest)| rest);
+            return match text.is_empty() || class == "IOException" {
+                true if !text.is_empty() => text.to_owned(),
+                true => class.to_owned(),
+                false if text.starts_with("Permission denied") => text.to_owned(),
+                false => format!("{text} ({class})"),
+            };
+        }
+        HdfsError::IOError(error) => error.to_string(),
+        error => error.to_string(),
+    };
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn rpc(class: &str, text: &str) -> HdfsError {
+        HdfsError::RPCError(class.to_owned(), text.to_owned())
+    }
+
+    #[track_caller]
+    fn check(error: HdfsError, effect: Effect, expect: Expect) {
+        let failed = Failed::from(error);
+        assert_eq!(failed.effect(), effect);
+        expect.assert_eq(&failed.at("hdfs://nn:8020/t/f").to_string());
+    }
+
+    #[test]
+    fn a_missing_file_is_not_found_in_all_its_forms() {
+        for error in [
+            HdfsError::FileNotFound("/t/f".to_owned()),
+            rpc("java.io.FileNotFoundException", "File does not exist: /t/f\n\tat org.apache…"),
+            rpc("org.apache.hadoop.fs.ParentNotDirectoryException", "/t (is not a directory)"),
+        ] {
+            assert!(matches!(Failed::from(error).at("hdfs://nn/t/f"), Error::NotFound { .. }));
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_user_right_and_path_in_one_line() {
+        let denied = "Permission denied: user=alice, access=WRITE, inode=\"/t\":root:supergroup:drwxr-xr-x\n\tat org…";
+        check(
+            rpc("org.apache.hadoop.security.AccessControlException", denied),
+            Effect::Refused,
+            expect![[
+                r#"The operation lacked the necessary privileges to complete for path hdfs://nn:8020/t/f: Permission denied: user=alice, access=WRITE, inode="/t":root:supergroup:drwxr-xr-x"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn a_name_node_that_does_not_serve_did_nothing() {
+        check(
+            rpc(
+                "org.apache.hadoop.hdfs.server.namenode.SafeModeException",
+                "Cannot create file /t/f. Name node is in safe mode.\nIt was turned on…",
+            ),
+            Effect::NotServed,
+            expect![
+                "Generic HDFS error: Cannot create file /t/f. Name node is in safe mode. (SafeModeException): hdfs://nn:8020/t/f"
+            ],
+        );
+        check(
+            HdfsError::IOError(ErrorKind::ConnectionRefused.into()),
+            Effect::NotServed,
+            expect!["Generic HDFS error: connection refused: hdfs://nn:8020/t/f"],
+        );
+        assert_eq!(effect(&HdfsError::IOError(ErrorKind::ConnectionAborted.into())), Effect::Unknown);
+    }
+
+    #[test]
+    fn what_vanishes_while_it_is_written_is_no_missing_target() {
+        let error = rpc("java.io.FileNotFoundException", "File does not exist: /t/.x (inode 7)").into();
+        let error = Failed::writing(error, "hdfs://nn/t/f");
+        assert!(matches!(error, Error::Generic { .. }), "{error}");
+    }
+}

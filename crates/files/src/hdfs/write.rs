@@ -1,0 +1,372 @@
+//! How files are written: under a hidden name, then renamed when every byte is on the DataNodes' disks.
+//!
+//! Life of a file:
+//!
+//! ```text
+//! 1  create      .ognivo-….tmp beside the target; nobody else has the name, so no lease of a dead writer is in the way
+//! 2  write, hsync
+//! 3  close       acknowledged by the NameNode
+//! 4  rename      with or without replacing what is at the target: the NameNode arbitrates between writers
+//! ```
+//! When the answer of step 4 is lost, the temporary is removed: then the rename has happened before, or never will, and a look
+//! at the target tells which.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::future::{Either, select};
+use hdfs_native::file::FileWriter;
+use hdfs_native::{Client, HdfsError, WriteOptions};
+use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+use super::connection::{ANSWER_DEADLINE, Connection, Repeat, data_deadline, detached};
+use super::failed::{Effect, Failed};
+use crate::temporary;
+
+/// What is to become of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// Its absolute path.
+    pub(super) path: String,
+    /// For messages.
+    pub(super) place: String,
+    /// Whether a file that is there is replaced; it is kept, and an error, otherwise.
+    pub(super) may_replace: bool,
+}
+
+impl Target {
+    fn new_temporary(&self) -> String {
+        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{folder}/{}", temporary::new_name())
+    }
+}
+
+/// The name of a temporary; it is abandoned when it goes out of sight before it was renamed, whatever the reason.
+struct Hidden {
+    connection: Arc<Connection>,
+    path: String,
+    is_gone: bool,
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if !self.is_gone {
+            self.connection.abandon(std::mem::take(&mut self.path));
+        }
+    }
+}
+
+/// A file that is not visible yet.
+struct OpenFile {
+    client: Client,
+    hidden: Hidden,
+    writer: FileWriter,
+    n_bytes: u64,
+}
+
+impl OpenFile {
+    async fn create(
+        client: Client,
+        connection: Arc<Connection>,
+        target: &Target,
+    ) -> std::result::Result<OpenFile, Failed> {
+        let hidden = Hidden { connection, path: target.new_temporary(), is_gone: false };
+        let options = WriteOptions::default().overwrite(false).create_parent(true);
+        let writer = client.create(&hidden.path, options).await?;
+        Ok(OpenFile { client, hidden, writer, n_bytes: 0 })
+    }
+
+    async fn write(&mut self, piece: Bytes) -> std::result::Result<(), Failed> {
+        let n_bytes = piece.len() as u64;
+        in_time(data_deadline(n_bytes), async { Ok(self.writer.write_bytes(piece).await?) }).await?;
+        self.n_bytes += n_bytes;
+        Ok(())
+    }
+
+    /// Makes every byte durable; the file is whole under its hidden name.
+    async fn finish(&mut self) -> std::result::Result<(), Failed> {
+        let finished = async {
+            match self.writer.hsync().await {
+                // Files with erasure coding have no hsync; their last bytes are durable a moment after close.
+                Err(HdfsError::UnsupportedFeature(_)) => {}
+                synced => synced?,
+            }
+            self.close().await
+        };
+        in_time(data_deadline(0), finished).await
+    }
+
+    /// Returns when the NameNode has acknowledged the whole file.
+    ///
+    /// The client's own way asks the NameNode before the DataNode can have told it of the last block, about every second time, and
+    /// then sleeps for half a second. Meanwhile we look for the moment at which the block counts, and let the NameNode
+    /// end the file: that is what recovering the lease of a file does whose blocks are all there.
+    async fn close(&mut self) -> std::result::Result<(), Failed> {
+        let OpenFile { client, hidden, writer, n_bytes } = self;
+        let acknowledged = pin!(writer.close());
+        if !(1..=ONE_BLOCK_BYTES).contains(n_bytes) {
+            return Ok(acknowledged.await?);
+        }
+        match select(acknowledged, pin!(ends_early(client, &hidden.path, *n_bytes))).await {
+            Either::Left((closed, _)) => Ok(closed?),
+            Either::Right((true, _)) => Ok(()),
+            Either::Right((false, acknowledged)) => Ok(acknowledged.await?),
+        }
+    }
+}
+
+/// No cluster cuts a file of this length into blocks, unless it was told to (`dfs.namenode.fs-limits.min-block-size`): its only
+/// block is there or is not.
+const ONE_BLOCK_BYTES: u64 = 1 << 20;
+
+/// How often, and how many times, the NameNode is asked whether it knows the last block.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+const MAX_LOOKS: usize = 40;
+
+/// Whether the file was ended once the NameNode knew all its bytes, which it does not count before its writer has committed the
+/// block and a DataNode has reported it.
+async fn ends_early(client: &Client, temporary: &str, n_bytes: u64) -> bool {
+    for _ in 0..MAX_LOOKS {
+        sleep(LOOK_EVERY).await;
+        match client.read(temporary).await {
+            Ok(reader) if reader.file_length() as u64 == n_bytes => {
+                return client.recover_lease(temporary).await.is_ok_and(|is_closed| is_closed);
+            }
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+async fn in_time<T>(
+    deadline: Duration,
+    answer: impl Future<Output = std::result::Result<T, Failed>>,
+) -> std::result::Result<T, Failed> {
+    timeout(deadline, answer).await.unwrap_or(Err(Failed::Late(deadline)))
+}
+
+/// Writes a whole file; it appears at once or not at all.
+pub(super) async fn put(connection: &Arc<Connection>, target: Target, payload: PutPayload) -> Result<()> {
+    let n_bytes = payload.content_length() as u64;
+    let write = {
+        let (connection, target, payload) = (Arc::clone(connection), target.clone(), payload.clone());
+        move |client| write_hidden(client, Arc::clone(&connection), target.clone(), payload.clone())
+    };
+    let written = connection.call(Repeat::Freely, data_deadline(n_bytes) * 2, write).await;
+    let hidden = written.map_err(|failed| failed.writing(&target.place))?;
+    publish(hidden, &target, Content::Bytes(payload)).await
+}
+
+async fn write_hidden(
+    client: Client,
+    connection: Arc<Connection>,
+    target: Target,
+    payload: PutPayload,
+) -> std::result::Result<Hidden, Failed> {
+    let mut file = OpenFile::create(client, connection, &target).await?;
+    for piece in payload.iter() {
+        file.write(piece.clone()).await?;
+    }
+    file.finish().await?;
+    Ok(file.hidden)
+}
+
+/// What a file must hold to be the one that we wrote.
+enum Content {
+    Bytes(PutPayload),
+    /// For a file of whose bytes none are left here: its name says what is in it, and its length that it is whole.
+    Length(u64),
+}
+
+/// Gives the temporary its name.
+async fn publish(mut hidden: Hidden, target: &Target, content: Content) -> Result<()> {
+    let connection = Arc::clone(&hidden.connection);
+    let (from, to, may_replace) = (hidden.path.clone(), target.path.clone(), target.may_replace);
+    let rename = move |client: Client| {
+        let (from, to) = (from.clone(), to.clone());
+        async move { Ok(client.rename(&from, &to, may_replace).await?) }
+    };
+    let renamed = connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, rename).await;
+    let published = match renamed {
+        Ok(()) => {
+            hidden.is_gone = true;
+            Ok(())
+        }
+        Err(failed) if failed.effect() == Effect::Unknown => settle(&mut hidden, target, content, failed).await,
+        Err(failed) => Err(failed),
+    };
+    drop(hidden);
+    if published.as_ref().is_ok() || published.as_ref().is_err_and(|failed| failed.effect() == Effect::Refused) {
+        connection.tidy().await;
+    }
+    published.map_err(|failed| failed.writing(&target.place))
+}
+
+/// Finds out whether a rename has happened whose answer was lost with `failed`.
+async fn settle(
+    hidden: &mut Hidden,
+    target: &Target,
+    content: Content,
+    failed: Failed,
+) -> std::result::Result<(), Failed> {
+    let connection = Arc::clone(&hidden.connection);
+    connection.leave_unsettled(&hidden.path);
+    // From here on it is the connection that removes it.
+    hidden.is_gone = true;
+    let never_happens = connection.settle(&hidden.path).await?;
+    match !never_happens && holds(&connection, target, content).await? {
+        true => Ok(()),
+        false => Err(failed),
+    }
+}
+
+/// Whether the target is the file that we wrote.
+async fn holds(connection: &Arc<Connection>, target: &Target, content: Content) -> std::result::Result<bool, Failed> {
+    let path = target.path.clone();
+    let n_bytes = match &content {
+        Content::Bytes(payload) => payload.content_length() as u64,
+        Content::Length(n_bytes) => *n_bytes,
+    };
+    let expect = match content {
+        Content::Bytes(payload) => Some(Bytes::from(payload)),
+        Content::Length(_) => None,
+    };
+    let look = move |client: Client| {
+        let (path, expect) = (path.clone(), expect.clone());
+        async move {
+            let mut reader = client.read(&path).await?;
+            if reader.file_length() as u64 != n_bytes {
+                return Ok(false);
+            }
+            match expect {
+                Some(expect) => Ok(reader.read_bytes(reader.file_length()).await? == expect),
+                None => Ok(true),
+            }
+        }
+    };
+    match connection.call(Repeat::Freely, data_deadline(n_bytes), look).await {
+        Err(failed) if failed.is_absent() => Ok(false),
+        looked => looked,
+    }
+}
+
+/// A file written part by part; it appears, whole, at `complete`.
+///
+/// Its parts go through a queue to one task, so that they are written in the order in which they were handed over, however
+/// their answers are waited for. The task ends with the upload, and removes what was not completed.
+#[derive(Debug)]
+pub(super) struct HdfsUpload {
+    place: String,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+enum Order {
+    Write(PutPayload, oneshot::Sender<Result<()>>),
+    Complete(oneshot::Sender<Result<()>>),
+    Abort(oneshot::Sender<Result<()>>),
+}
+
+impl HdfsUpload {
+    /// Begins a file.
+    pub(super) async fn begin(connection: &Arc<Connection>, target: Target) -> Result<HdfsUpload> {
+        let place = target.place.clone();
+        let create = {
+            let (connection, target) = (Arc::clone(connection), target.clone());
+            move |client| {
+                let (connection, target) = (Arc::clone(&connection), target.clone());
+                async move { OpenFile::create(client, connection, &target).await }
+            }
+        };
+        let created = connection.call(Repeat::Freely, ANSWER_DEADLINE, create).await;
+        let file = created.map_err(|failed| failed.writing(&place))?;
+        let (orders, queue) = mpsc::unbounded_channel();
+        let connection = Arc::clone(connection);
+        detached(obey(connection, target, file, queue)).map_err(|failed| failed.at(&place))?;
+        Ok(HdfsUpload { place, orders })
+    }
+
+    async fn order(&self, order: impl FnOnce(oneshot::Sender<Result<()>>) -> Order) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        // Where nobody takes the order, nobody answers either.
+        let _ = self.orders.send(order(reply));
+        answer.await.unwrap_or_else(|_| Err(ended(&self.place)))
+    }
+}
+
+/// Writes what is ordered; nothing more is written after a failure.
+async fn obey(
+    connection: Arc<Connection>,
+    target: Target,
+    mut file: OpenFile,
+    mut queue: mpsc::UnboundedReceiver<Order>,
+) {
+    while let Some(order) = queue.recv().await {
+        match order {
+            Order::Write(payload, reply) => {
+                let mut written = Ok(());
+                for piece in payload.iter() {
+                    written = file.write(piece.clone()).await;
+                    if written.is_err() {
+                        break;
+                    }
+                }
+                let is_broken = written.is_err();
+                let _ = reply.send(written.map_err(|failed| failed.writing(&target.place)));
+                if is_broken {
+                    break;
+                }
+            }
+            Order::Complete(reply) => {
+                let completed = match file.finish().await {
+                    Ok(()) => publish(file.hidden, &target, Content::Length(file.n_bytes)).await,
+                    Err(failed) => Err(failed.writing(&target.place)),
+                };
+                let _ = reply.send(completed);
+                return;
+            }
+            Order::Abort(reply) => {
+                drop(file);
+                connection.tidy().await;
+                let _ = reply.send(Ok(()));
+                return;
+            }
+        }
+    }
+    drop(file);
+    connection.tidy().await;
+}
+
+#[async_trait]
+impl MultipartUpload for HdfsUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.orders.send(Order::Write(data, reply));
+        let place = self.place.clone();
+        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(ended(&place))) })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        self.order(Order::Complete).await?;
+        Ok(PutResult { e_tag: None, version: None })
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        match self.order(Order::Abort).await {
+            // It has ended by itself, after a failure, and removed what it had written.
+            Err(Error::Generic { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The upload was completed or aborted before, or a part of it failed.
+fn ended(place: &str) -> Error {
+    let text = format!("the upload has ended: {place}");
+    Error::Generic { store: "HDFS", source: std::io::Error::other(text).into() }
+}

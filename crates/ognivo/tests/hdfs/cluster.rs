@@ -1,0 +1,99 @@
+//! A folder of one test on the cluster, beside its local folder, and the cluster's servers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::binary::Ran;
+use crate::loans::{Loans, StreamForm};
+use crate::stream_oracle::{Counts, LogKind, Score, batch_scores, check, files_below};
+
+/// What `cargo xtask hdfs` says of its servers.
+fn told(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests are run by `cargo xtask hdfs`"))
+}
+
+/// Loans on the cluster, and what streams of them must come to.
+pub(crate) struct Trial {
+    pub(crate) loans: Loans,
+    /// `hdfs://host:port/<test>`
+    pub(crate) root: String,
+    scores: BTreeMap<i64, Score>,
+}
+
+impl Trial {
+    /// Puts `n_files` files to arrive, and the model, below a folder called `test`.
+    pub(crate) fn new(test: &str, n_files: u64, n_rows: usize) -> Trial {
+        let loans = Loans::new(n_files, n_rows);
+        let scores = batch_scores(&loans);
+        let root = format!("{}/{test}", told("OGNIVO_HDFS"));
+        let trial = Trial { loans, root, scores };
+        trial.fs(&["mkdir", "-p", &trial.root]).ok();
+        trial.fs(&["put", "train.csv", "incoming", "model", &trial.root]).ok();
+        trial
+    }
+
+    pub(crate) fn fs(&self, arguments: &[&str]) -> Ran {
+        self.loans.place.run(&[&["fs"], arguments].concat())
+    }
+
+    /// Writes the job of a run whose every path lies on the cluster.
+    pub(crate) fn write_job(&self, run: &str, form: StreamForm) -> String {
+        let name = self.loans.write_job(run, form);
+        let root = &self.root;
+        let text = std::fs::read_to_string(self.loans.place.at(&name)).unwrap();
+        let text = text
+            .replace("path: incoming", &format!("path: {root}/incoming"))
+            .replace("model: model", &format!("model: {root}/model"))
+            .replace(&format!("path: {run}/"), &format!("path: {root}/{run}/"))
+            .replace(&format!("checkpointLocation: {run}/"), &format!("checkpointLocation: {root}/{run}/"));
+        self.loans.place.write(&name, &text);
+        name
+    }
+
+    /// What a run left on the cluster, after all of it was fetched, held to the oracle.
+    pub(crate) fn check(&self, run: &str) -> Counts {
+        self.fs(&["get", &format!("{}/{run}", self.root), run]).ok();
+        let here = format!("file://{}", self.loans.place.path().display());
+        for entry in files_below(&self.loans.place.at(&format!("{run}/output/_spark_metadata"))) {
+            let text = std::fs::read_to_string(&entry).unwrap();
+            assert!(text.lines().count() == 1 || text.contains(&self.root), "its files lie on the cluster: {text}");
+            std::fs::write(&entry, text.replace(&self.root, &here)).unwrap();
+        }
+        check(&self.loans, run, LogKind::Spark, &self.scores)
+    }
+}
+
+/// A server of the cluster, by the file that holds its process id.
+pub(crate) struct Server {
+    pid_file: PathBuf,
+    command_line: Vec<String>,
+}
+
+impl Server {
+    /// `namenode` or `datanode`.
+    pub(crate) fn of(name: &str) -> Server {
+        let pid_file = PathBuf::from(told("OGNIVO_HDFS_SERVERS")).join(format!("{name}.pid"));
+        let id = std::fs::read_to_string(&pid_file).unwrap();
+        let command_line = std::fs::read_to_string(format!("/proc/{}/cmdline", id.trim())).unwrap();
+        let command_line: Vec<String> =
+            command_line.split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        assert!(!command_line.is_empty(), "the {name} runs");
+        Server { pid_file, command_line }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = std::fs::read_to_string(&self.pid_file).unwrap();
+        let sent = Command::new("kill").args([&format!("-{signal}"), id.trim()]).status().unwrap();
+        assert!(sent.success(), "signal {signal} to process {id}");
+    }
+
+    /// Starts it again, as it was started before.
+    pub(crate) fn start(&self) {
+        let log = std::fs::File::options().append(true).open(self.pid_file.with_extension("log")).unwrap();
+        let mut command = Command::new(&self.command_line[0]);
+        command.args(&self.command_line[1..]).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let id = command.spawn().unwrap().id();
+        std::fs::write(&self.pid_file, id.to_string()).unwrap();
+    }
+}

@@ -1,0 +1,115 @@
+//! What a job leaves on HDFS is what the oracle of local jobs expects.
+
+use ognivo_stream::kill_point::KillPoint;
+
+use crate::binary::Ran;
+use crate::cluster::Trial;
+use crate::loans::StreamForm;
+
+#[test]
+fn a_job_whose_every_path_is_on_hdfs_trains_scores_and_streams() {
+    let trial = Trial::new("whole", 8, 3);
+    let (root, place) = (&trial.root, &trial.loans.place);
+    let train = std::fs::read_to_string(place.at("train.yaml")).unwrap();
+    let train = train.replace("path: train.csv", &format!("path: {root}/train.csv"));
+    place.write("train-there.yaml", &train.replace("path: model", &format!("path: {root}/trained/model")));
+    place.run(&["validate", "train-there.yaml"]).ok();
+    let told = place.run(&["train", "train-there.yaml", "--quiet"]).ok();
+    assert!(told.contains(&format!("{root}/trained/model")), "{told}");
+    let shown = place.run(&["inspect", &format!("{root}/trained/model")]).ok();
+    assert!(shown.contains("loadable: yes"), "{shown}");
+
+    let score = |model: &str, input: &str| {
+        let select = "id,rawPrediction,probability,prediction";
+        place.run(&["score", model, input, "--select", select, "--output", "json", "--quiet"]).ok()
+    };
+    let scores_here = score("model", "good.csv");
+    trial.fs(&["put", "good.csv", root]).ok();
+    assert_eq!(score(&format!("{root}/trained/model"), &format!("{root}/good.csv")), scores_here);
+
+    let job = trial.write_job("run", StreamForm::default());
+    place.run(&["validate", &job]).ok();
+    place.run(&["stream", &job, "--quiet"]).ok();
+    assert_eq!(trial.check("run").batches, 8);
+    let state = place.run(&["checkpoint", "show", &format!("{root}/run/checkpoint"), "--output", "json"]).json();
+    assert_eq!(state.to_string().matches("hdfs").count(), 0, "offsets are numbers: {state}");
+    let letters = place.run(&["dlq", "list", &format!("{root}/run/dead"), "--output", "json"]).json();
+    assert!(letters["deadLetters"].as_u64() > Some(0), "{letters}");
+    place.run(&["stream", &job, "--quiet"]).ok();
+}
+
+#[test]
+fn a_kill_at_any_point_of_a_batch_loses_and_repeats_nothing() {
+    let trial = Trial::new("killed", 4, 3);
+    let job = trial.write_job("clean", StreamForm::default());
+    trial.loans.place.run(&["stream", &job, "--quiet"]).ok();
+    let clean = trial.check("clean");
+    let mut n_points = 0;
+    for point in KillPoint::ALL {
+        // Reached by no plain stream of four files.
+        if [KillPoint::SourceAcknowledging, KillPoint::Purging].contains(point) {
+            continue;
+        }
+        let run = point.name();
+        let job = trial.write_job(run, StreamForm::default());
+        let mut command = trial.loans.place.command(&["stream", &job, "--quiet"]);
+        let ran = Ran::of(command.env("OGNIVO_KILL_POINT", format!("{run}@2")).output().unwrap());
+        assert_eq!(ran.code, None, "{run}: the process was to die\n{}", ran.stderr);
+        trial.loans.place.run(&["stream", &job, "--quiet"]).ok();
+        assert_eq!(trial.check(run), clean, "{run}");
+        n_points += 1;
+    }
+    assert_eq!(n_points, KillPoint::ALL.len() - 2);
+}
+
+#[test]
+fn of_two_streams_on_one_checkpoint_the_loser_ends_with_a_clear_refusal_and_no_row_is_lost_or_repeated() {
+    let trial = Trial::new("drivers", 8, 3);
+    let mut n_refused = 0;
+    for round in 0..3 {
+        let run = format!("run-{round}");
+        let job = trial.write_job(&run, StreamForm::default());
+        let both = [0, 1].map(|_| trial.loans.place.start(&["stream", &job, "--quiet"])).map(Ran::of_child);
+        for ran in both.iter().filter(|ran| ran.code != Some(0)) {
+            assert_eq!(ran.code, Some(2), "{ran:?}");
+            let is_clear = ran.stderr.contains("somebody else has written to this checkpoint")
+                || ran.stderr.contains("is already in");
+            assert!(is_clear && ran.stderr.contains("hint: "), "{}", ran.stderr);
+            n_refused += 1;
+        }
+        trial.loans.place.run(&["stream", &job, "--quiet"]).ok();
+        assert_eq!(trial.check(&run).batches, 8);
+    }
+    assert!(n_refused > 0, "no two were there at the same time");
+}
+
+#[test]
+fn without_a_right_the_path_the_user_and_the_right_are_named() {
+    let trial = Trial::new("rights", 1, 3);
+    let mut put = trial.loans.place.command(&["fs", "put", "good.csv", &format!("{}/mine.csv", trial.root)]);
+    let ran = Ran::of(put.env("HADOOP_USER_NAME", "mallory").output().unwrap());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for part in ["put: Permission denied: user=mallory, access=WRITE", "/rights\""] {
+        assert!(ran.stderr.contains(part), "{part} in {}", ran.stderr);
+    }
+    assert_eq!(ran.stderr.lines().count(), 1, "no stack of Java's: {}", ran.stderr);
+
+    let job = trial.write_job("run", StreamForm::default());
+    let mut stream = trial.loans.place.command(&["stream", &job, "--quiet"]);
+    let ran = Ran::of(stream.env("HADOOP_USER_NAME", "mallory").output().unwrap());
+    assert!(ran.stderr.contains("user=mallory, access=WRITE"), "{ran:?}");
+    assert_eq!(trial.fs(&["ls", &format!("{}/run", trial.root)]).code, Some(1), "nothing was made");
+}
+
+#[test]
+fn where_nobody_listens_the_exit_code_says_try_again_later() {
+    let trial = Trial::new("nobody", 1, 3);
+    let job = trial.write_job("run", StreamForm::default());
+    let text = std::fs::read_to_string(trial.loans.place.at(&job)).unwrap();
+    // Port 1 of the loopback: nobody listens there.
+    trial.loans.place.write(&job, &text.replace(&trial.root, "hdfs://127.0.0.1:1"));
+    trial.loans.place.run(&["validate", &job]).ok();
+    let ran = trial.loans.place.run(&["stream", &job, "--quiet"]);
+    assert_eq!(ran.code, Some(75), "{ran:?}");
+    assert!(ran.stderr.to_lowercase().contains("connection refused"), "{}", ran.stderr);
+}

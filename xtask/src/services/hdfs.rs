@@ -1,0 +1,276 @@
+//! A NameNode and DataNodes of real Hadoop, each a process of its own, on free ports of the loopback.
+//!
+//! ```text
+//! <cache>/hadoop/lib/*.jar           what Maven resolved, once
+//! <cache>/services/hdfs/conf/        core-site.xml, hdfs-site.xml: a HADOOP_CONF_DIR
+//! <cache>/services/hdfs/webapps/     empty; Hadoop's jars hold no web pages, and its servers want their folders
+//! <cache>/services/hdfs/name data*   what the servers keep; an earlier run's is removed at the start
+//! <cache>/services/hdfs/*.log *.pid  of each server
+//! ```
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::server::Server;
+use crate::{cache, program};
+
+/// On two busy cores both servers need 20 s.
+const READY_DEADLINE: Duration = Duration::from_secs(120);
+
+const NAME_NODE: &str = "namenode";
+const DATA_NODE: &str = "datanode";
+
+/// A running cluster of one NameNode and one DataNode.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    folder: PathBuf,
+    rpc_port: u16,
+    http_port: u16,
+}
+
+impl Cluster {
+    /// Starts a cluster that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed.
+    ///
+    /// # Errors
+    /// What could not be started, with the end of its log.
+    pub(crate) fn start_empty(folder: &str) -> Result<Cluster, String> {
+        Cluster::stop_all_in(folder)?;
+        let folder = cache::folder(folder)?;
+        let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
+        fs::remove_dir_all(&folder).map_err(failed)?;
+        for below in ["conf", "webapps/hdfs", "webapps/datanode"] {
+            fs::create_dir_all(folder.join(below)).map_err(failed)?;
+        }
+        let [rpc_port, http_port, data_ports @ ..] = free_ports::<5>().map_err(failed)?;
+        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port };
+        for (name, text) in cluster.settings(data_ports) {
+            fs::write(cluster.conf().join(name), text).map_err(failed)?;
+        }
+        println!("== starting a NameNode and a DataNode in {}", folder.display());
+        cluster.format()?;
+        cluster.start_name_node()?;
+        cluster.start_data_node()?;
+        cluster.wait_until_ready()?;
+        Ok(cluster)
+    }
+
+    /// The cluster that runs in `folder` of the cache; None when it does not.
+    ///
+    /// # Errors
+    /// When the cache folder cannot be had.
+    pub(crate) fn running(folder: &str) -> Result<Option<Cluster>, String> {
+        let folder = cache::folder(folder)?;
+        let port = |name: &str| -> Option<u16> {
+            let text = fs::read_to_string(folder.join("conf/hdfs-site.xml")).ok()?;
+            let (_, after) = text.split_once(&format!("<name>{name}</name><value>127.0.0.1:"))?;
+            after.split('<').next()?.parse().ok()
+        };
+        let ports = port("dfs.namenode.rpc-address").zip(port("dfs.namenode.http-address"));
+        let Some((rpc_port, http_port)) = ports else { return Ok(None) };
+        let cluster = Cluster { folder, rpc_port, http_port };
+        Ok(cluster.is_ready().then_some(cluster))
+    }
+
+    /// Stops every server that runs in `folder` of the cache.
+    ///
+    /// # Errors
+    /// When one does not end.
+    pub(crate) fn stop_all_in(folder: &str) -> Result<(), String> {
+        let folder = cache::folder(folder)?;
+        for name in [DATA_NODE, NAME_NODE] {
+            if let Some(server) = Server::find(name, &folder) {
+                server.stop()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `hdfs://127.0.0.1:port`
+    pub(crate) fn url(&self) -> String {
+        format!("hdfs://127.0.0.1:{}", self.rpc_port)
+    }
+
+    /// Where its servers keep their logs, process ids and data.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder of its settings, for `HADOOP_CONF_DIR`.
+    pub(crate) fn conf(&self) -> PathBuf {
+        self.folder.join("conf")
+    }
+
+    /// The NameNode's process.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn name_node(&self) -> Result<Server, String> {
+        Server::find(NAME_NODE, &self.folder).ok_or_else(|| "the NameNode is gone".to_owned())
+    }
+
+    /// The DataNode's process.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn data_node(&self) -> Result<Server, String> {
+        Server::find(DATA_NODE, &self.folder).ok_or_else(|| "the DataNode is gone".to_owned())
+    }
+
+    /// Starts a NameNode over what the last one left.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn start_name_node(&self) -> Result<(), String> {
+        let mut java = self.java("org.apache.hadoop.hdfs.server.namenode.NameNode")?;
+        Server::start(NAME_NODE, &self.folder, &mut java).map(|_| ())
+    }
+
+    /// Starts a DataNode over what the last one left.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn start_data_node(&self) -> Result<(), String> {
+        let mut java = self.java("org.apache.hadoop.hdfs.server.datanode.DataNode")?;
+        Server::start(DATA_NODE, &self.folder, &mut java).map(|_| ())
+    }
+
+    /// Hadoop's own shell, `hdfs dfs`, on this cluster.
+    ///
+    /// # Errors
+    /// When Hadoop's packages are not there.
+    pub(crate) fn shell(&self) -> Result<Command, String> {
+        self.java("org.apache.hadoop.fs.FsShell")
+    }
+
+    /// Waits until the NameNode serves and knows its DataNode; an open port is not enough.
+    ///
+    /// # Errors
+    /// The logs, when a server ended or the time is over.
+    pub(crate) fn wait_until_ready(&self) -> Result<(), String> {
+        let begin = Instant::now();
+        let servers = [self.name_node()?, self.data_node()?];
+        while !self.is_ready() {
+            if let Some(ended) = servers.iter().find(|server| !server.is_running()) {
+                return Err(format!("a server ended; {}", ended.last_words()));
+            }
+            if begin.elapsed() > READY_DEADLINE {
+                let words: Vec<String> = servers.iter().map(Server::last_words).collect();
+                return Err(format!("HDFS is not ready after {} s; {}", begin.elapsed().as_secs(), words.join("\n")));
+            }
+            sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        let state = self.state_of_the_file_system().unwrap_or_default();
+        state.contains("\"FSState\" : \"Operational\"") && state.contains("\"NumLiveDataNodes\" : 1")
+    }
+
+    /// What the NameNode's page for machines says.
+    fn state_of_the_file_system(&self) -> std::io::Result<String> {
+        const TIMEOUT: Duration = Duration::from_secs(5);
+        let mut stream = TcpStream::connect(("127.0.0.1", self.http_port))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.write_all(
+            b"GET /jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState HTTP/1.0\r\nHost: localhost\r\n\r\n",
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    fn format(&self) -> Result<(), String> {
+        let mut java = self.java("org.apache.hadoop.hdfs.server.namenode.NameNode")?;
+        java.args(["-format", "-nonInteractive"]).stdout(Stdio::null());
+        let done = java.output().map_err(|e| format!("cannot start java: {e}"))?;
+        match done.status.success() {
+            true => Ok(()),
+            false => Err(format!("the NameNode cannot be formatted:\n{}", String::from_utf8_lossy(&done.stderr))),
+        }
+    }
+
+    /// A class of Hadoop's, with these settings.
+    fn java(&self, class: &str) -> Result<Command, String> {
+        let (conf, pages, jars) = (self.conf(), self.folder.display(), jars()?);
+        let mut java = Command::new("java");
+        java.args(["-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp"]);
+        java.arg(format!("{}:{pages}:{}/*", conf.display(), jars.display())).arg(class);
+        Ok(java)
+    }
+
+    fn settings(&self, data_ports: [u16; 3]) -> [(&'static str, String); 3] {
+        let at = |port: u16| format!("127.0.0.1:{port}");
+        let below = |name: &str| format!("file://{}", self.folder.join(name).display());
+        let [data, data_http, data_ipc] = data_ports;
+        let core = [("fs.defaultFS", self.url()), ("hadoop.tmp.dir", self.folder.join("tmp").display().to_string())];
+        let hdfs = [
+            ("dfs.replication", "1".to_owned()),
+            ("dfs.namenode.name.dir", below("name")),
+            ("dfs.datanode.data.dir", below("data")),
+            ("dfs.namenode.rpc-address", at(self.rpc_port)),
+            ("dfs.namenode.http-address", at(self.http_port)),
+            ("dfs.datanode.address", at(data)),
+            ("dfs.datanode.http.address", at(data_http)),
+            ("dfs.datanode.ipc.address", at(data_ipc)),
+            ("dfs.datanode.hostname", "127.0.0.1".to_owned()),
+            ("dfs.namenode.datanode.registration.ip-hostname-check", "false".to_owned()),
+            // Else every restart is followed by half a minute of safe mode.
+            ("dfs.namenode.safemode.extension", "0".to_owned()),
+            // A dead DataNode is noticed after 14 s, not after 10 minutes.
+            ("dfs.heartbeat.interval", "1".to_owned()),
+            ("dfs.namenode.heartbeat.recheck-interval", "2000".to_owned()),
+            // Small blocks, so that small files of tests have several.
+            ("dfs.namenode.fs-limits.min-block-size", "4096".to_owned()),
+        ];
+        let log = "log4j.rootLogger=INFO, A\nlog4j.appender.A=org.apache.log4j.ConsoleAppender\n\
+                   log4j.appender.A.target=System.err\nlog4j.appender.A.layout=org.apache.log4j.PatternLayout\n\
+                   log4j.appender.A.layout.ConversionPattern=%d %p %c{1}: %m%n\n";
+        [("core-site.xml", xml(&core)), ("hdfs-site.xml", xml(&hdfs)), ("log4j.properties", log.to_owned())]
+    }
+}
+
+fn xml(properties: &[(&str, String)]) -> String {
+    let property =
+        |(name, value): &(&str, String)| format!("  <property><name>{name}</name><value>{value}</value></property>\n");
+    format!("<configuration>\n{}</configuration>\n", properties.iter().map(property).collect::<String>())
+}
+
+/// Ports that nobody listens on, all different.
+fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// The folder of Hadoop's packages; Maven resolves them at the first call.
+fn jars() -> Result<PathBuf, String> {
+    let folder = cache::folder("hadoop")?;
+    let jars = folder.join("lib");
+    if jars.is_dir() {
+        return Ok(jars);
+    }
+    resolve(&folder, &jars)?;
+    Ok(jars)
+}
+
+fn resolve(folder: &Path, jars: &Path) -> Result<(), String> {
+    println!("== resolving Hadoop's packages into {}", folder.display());
+    let (pom, unfinished) = (folder.join("pom.xml"), folder.join("lib.unfinished"));
+    fs::write(&pom, include_str!("hadoop.xml")).map_err(|e| format!("cannot write {}: {e}", pom.display()))?;
+    let mut maven = Command::new("mvn");
+    maven.args(["--batch-mode", "--quiet", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
+    maven.arg(format!("-DoutputDirectory={}", unfinished.display())).arg("--file").arg(&pom);
+    program::run(&mut maven).map_err(|e| format!("{e}\non Debian: apt-get install maven openjdk-17-jre-headless"))?;
+    fs::rename(&unfinished, jars).map_err(|e| format!("cannot move {}: {e}", unfinished.display()))
+}
