@@ -8,7 +8,6 @@ use super::best_split::{Best, Found, Known, Limits, Stats, best_split};
 use super::binned::{BinnedRows, Code};
 use super::feature::Feature;
 use super::histogram::{Bag, Cell, Histogram, Shape, totals};
-use super::impurity::Impurity;
 use super::node::{Branch, Node, Split, Tree};
 
 /// What all trees of a fit have in common.
@@ -267,6 +266,7 @@ mod tests {
     use ognivo_data::dataset::LocalExecutor;
 
     use crate::tree::histogram::{Count, Moments, Weight};
+    use crate::tree::impurity::Impurity;
 
     const N_CLASSES: usize = 3;
 
