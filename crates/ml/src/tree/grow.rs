@@ -267,6 +267,7 @@ mod tests {
     use ognivo_data::dataset::LocalExecutor;
 
     use crate::tree::histogram::{Count, Moments, Weight};
+    use crate::tree::impurity::Impurity;
 
     const N_CLASSES: usize = 3;
 
