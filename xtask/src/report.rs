@@ -231,7 +231,8 @@ fn faults(seen: &Json, page: &str, n_charts: usize, width: u32, is_dark: bool) -
         return vec![format!("the look failed: {error}")];
     }
     let number = |value: &Json, key: &str| value.get(key).number().unwrap_or(f64::NAN);
-    if (number(seen, "width") - f64::from(width)).abs() >= 1.0 || number(seen, "width").is_nan() {
+    let is_as_wide = (number(seen, "width") - f64::from(width)).abs() < 0.5;
+    if !is_as_wide {
         faults.push(format!("the window is {} px wide", number(seen, "width")));
     }
     if number(seen, "overflow") > 1.0 {

@@ -28,26 +28,28 @@ impl Default for Extent {
 const N_LANES: usize = 8;
 
 impl Extent {
-    /// Takes in numbers.
-    pub(super) fn add(&mut self, values: &[f64]) {
-        let part = Extent::of(values);
+    /// Takes in values that `to_double` makes numbers of.
+    pub(super) fn add<T: Copy>(&mut self, values: &[T], to_double: impl Fn(T) -> f64) {
+        let part = Extent::of(values, &to_double);
         if part.sum.is_finite() {
             return self.merge(&part);
         }
         // A NaN or an infinity among them, or a sum beyond all doubles.
-        let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-        let n_nan = values.iter().filter(|value| value.is_nan()).count();
+        let numbers = || values.iter().map(|&value| to_double(value));
+        let finite: Vec<f64> = numbers().filter(|value| value.is_finite()).collect();
+        let n_nan = numbers().filter(|value| value.is_nan()).count();
         let n_infinite = (values.len() - finite.len() - n_nan) as u64;
-        self.merge(&Extent { n_nan: n_nan as u64, n_infinite, ..Extent::of(&finite) });
+        self.merge(&Extent { n_nan: n_nan as u64, n_infinite, ..Extent::of(&finite, &|value| value) });
     }
 
-    /// Of finite numbers.
-    fn of(values: &[f64]) -> Extent {
+    /// Of values that are finite numbers.
+    fn of<T: Copy>(values: &[T], to_double: &impl Fn(T) -> f64) -> Extent {
         let (mut sums, mut least, mut most) = ([0.0; N_LANES], [f64::INFINITY; N_LANES], [f64::NEG_INFINITY; N_LANES]);
         let chunks = values.chunks_exact(N_LANES);
-        let rest = chunks.remainder();
+        let rest: Vec<f64> = chunks.remainder().iter().map(|&value| to_double(value)).collect();
         for chunk in chunks {
             for (lane, &value) in chunk.iter().enumerate() {
+                let value = to_double(value);
                 sums[lane] += value;
                 least[lane] = if value < least[lane] { value } else { least[lane] };
                 most[lane] = if value > most[lane] { value } else { most[lane] };
@@ -55,9 +57,9 @@ impl Extent {
         }
         Extent {
             n_finite: values.len() as u64,
-            min: least.iter().chain(rest).copied().fold(f64::INFINITY, f64::min),
-            max: most.iter().chain(rest).copied().fold(f64::NEG_INFINITY, f64::max),
-            sum: sums.iter().sum::<f64>() + rest.iter().sum::<f64>(),
+            min: least.iter().chain(&rest).copied().fold(f64::INFINITY, f64::min),
+            max: most.iter().chain(&rest).copied().fold(f64::NEG_INFINITY, f64::max),
+            sum: sums.iter().chain(&rest).sum(),
             ..Extent::default()
         }
     }
@@ -86,9 +88,9 @@ mod tests {
     fn what_is_no_number_is_counted_apart() {
         let mut extent = Extent::default();
         let more: Vec<f64> = (0..20).map(f64::from).collect();
-        extent.add(&[1.0, f64::NAN, f64::INFINITY, 3.0, f64::NEG_INFINITY]);
-        extent.add(&more);
-        extent.add(&[]);
+        extent.add(&[1.0, f64::NAN, f64::INFINITY, 3.0, f64::NEG_INFINITY], |value| value);
+        extent.add(&more, |value| value);
+        extent.add(&[0_i32; 0], f64::from);
         assert_eq!((extent.n_finite, extent.n_nan, extent.n_infinite), (22, 1, 2));
         assert!(extent.min.abs() < 1e-15 && (extent.max - 19.0).abs() < 1e-15);
         assert!((extent.mean().unwrap() - 194.0 / 22.0).abs() < 1e-12);
@@ -97,7 +99,7 @@ mod tests {
     #[test]
     fn sums_beyond_all_doubles_have_no_mean_and_a_range() {
         let mut extent = Extent::default();
-        extent.add(&[f64::MAX, f64::MAX]);
+        extent.add(&[f64::MAX, f64::MAX], |value| value);
         assert_eq!((extent.mean(), extent.n_finite, extent.max.to_bits()), (None, 2, f64::MAX.to_bits()));
         assert_eq!(Extent::default().mean(), None);
     }
