@@ -1,5 +1,6 @@
 //! The JSON Schema of a job file, printed from the tables that check it.
 
+use ognivo_data::vector::number_to_json;
 use ognivo_ml::param::{DefaultValue, ParamKind, ParamSpec, Range};
 use serde_json::{Map, Value, json};
 
@@ -128,7 +129,7 @@ fn parameter(spec: &ParamSpec) -> Value {
     }
     match spec.default {
         DefaultValue::Absent | DefaultValue::UidOutput => {}
-        DefaultValue::Double(value) => schema["default"] = json!(value),
+        DefaultValue::Double(value) => schema["default"] = number_to_json(value),
         DefaultValue::Int(value) => schema["default"] = json!(value),
         DefaultValue::Long(value) => schema["default"] = json!(value),
         DefaultValue::Boolean(value) => schema["default"] = json!(value),
