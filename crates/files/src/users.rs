@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn a_number_has_the_name_of_its_line() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\n\nalice:x:1000:1000::/home/alice:/bin/sh\n";
+        let passwd = "root:x:0:0:root:/root:/bin/sh\n\nalice:x:1000:1000::/h/alice:/bin/sh\n";
         assert_eq!(name_in(passwd, 1000).as_deref(), Some("alice"));
         assert_eq!(name_in(passwd, 1), None);
     }

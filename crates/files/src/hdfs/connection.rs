@@ -7,15 +7,16 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use hdfs_native::{Client, ClientBuilder};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::conf::{HA_NAMENODES, HadoopConf};
 use super::failed::{Effect, Failed};
@@ -124,14 +125,14 @@ impl Connection {
     {
         let connection = Arc::clone(self);
         spawned(async move {
-            let start = Instant::now();
+            let mut patience = pin!(sleep(connection.patience));
             let mut pause = FIRST_PAUSE;
             loop {
                 let failed = match connection.attempt(deadline, &work).await {
                     Ok(answer) => return Ok(answer),
                     Err(failed) => failed,
                 };
-                if !repeat.allows(failed.effect()) || start.elapsed() >= connection.patience {
+                if !repeat.allows(failed.effect()) || patience.as_mut().now_or_never().is_some() {
                     return Err(failed);
                 }
                 sleep(pause).await;
@@ -180,11 +181,12 @@ impl Connection {
     pub(crate) async fn settle(self: &Arc<Self>, temporary: &str) -> Result<bool, Failed> {
         let (connection, temporary) = (Arc::clone(self), temporary.to_owned());
         spawned(async move {
-            let start = Instant::now();
+            let mut patience = pin!(sleep(connection.patience));
             let mut pause = FIRST_PAUSE;
             loop {
                 match connection.remove_unsettled(&temporary).await {
-                    Err(failed) if Repeat::Freely.allows(failed.effect()) && start.elapsed() < connection.patience => {}
+                    Err(failed)
+                        if Repeat::Freely.allows(failed.effect()) && patience.as_mut().now_or_never().is_none() => {}
                     settled => return settled,
                 }
                 sleep(pause).await;
