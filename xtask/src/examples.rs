@@ -1,6 +1,7 @@
 //! `cargo xtask examples`: the data of the folder `examples/`, from fixed seeds.
 
 mod house_prices;
+mod survival;
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +14,10 @@ struct Generated {
     content: fn() -> String,
 }
 
-const ALL: [Generated; 1] = [Generated { path: "examples/house_prices/houses.csv", content: house_prices::csv }];
+const ALL: [Generated; 2] = [
+    Generated { path: "examples/house_prices/houses.csv", content: house_prices::csv },
+    Generated { path: "examples/survival/passengers.csv", content: survival::csv },
+];
 
 impl Generated {
     fn place(&self) -> PathBuf {

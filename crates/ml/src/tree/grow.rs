@@ -262,7 +262,6 @@ fn says_the_same(left: f64, right: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::Impurity;
 
     use ognivo_data::dataset::LocalExecutor;
 

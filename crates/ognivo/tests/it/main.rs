@@ -7,6 +7,7 @@
 //! - `loan_job`: the original project's job gives real Spark's numbers, for each version;
 //! - `search`: every set's metric is Spark's, a stopped search goes on;
 //! - `tune`: settings that are tried, what is told of them and what is saved;
+//! - `survival`: the example of that name, trained and searched as it stands;
 //! - `verbs`: what each verb prints and how it ends.
 
 #![allow(
@@ -47,5 +48,6 @@ mod loans;
 mod report;
 mod search;
 mod stream_oracle;
+mod survival;
 mod tune;
 mod verbs;
