@@ -232,8 +232,8 @@ fn the_ways_of_2_4_lead_to_the_same_minimum() {
             let model = estimator.clone().spark_version(version).fit(&dataset(input("houses"))).expect("houses fit");
             [model.coefficients().to_dense(), vec![model.intercept(), model.scale()]].concat()
         };
-        // A descent within bounds stops when its next step is below 1e-5.
-        assert_near("2.4", &numbers(SparkVersion::V2_4), &numbers(SparkVersion::V3_5), 1e-5);
+        // A descent within bounds stops when its next step is below 1e-5, some such steps before the minimum.
+        assert_near("2.4", &numbers(SparkVersion::V2_4), &numbers(SparkVersion::V3_5), 1e-4);
     }
 }
 
