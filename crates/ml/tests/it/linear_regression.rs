@@ -224,6 +224,19 @@ fn fits_of_every_kind_and_on_more_rows_than_a_chunk_come_out_as_spark_s() {
     }
 }
 
+#[test]
+fn the_ways_of_2_4_lead_to_the_same_minimum() {
+    let regression = || LinearRegression::new().reg_param(0.05).tol(1e-13).max_iter(500).weight_col("weight");
+    for estimator in [regression(), regression().solver("l-bfgs"), regression().loss("huber")] {
+        let numbers = |version: SparkVersion| {
+            let model = estimator.clone().spark_version(version).fit(&dataset(input("houses"))).expect("houses fit");
+            [model.coefficients().to_dense(), vec![model.intercept(), model.scale()]].concat()
+        };
+        // A descent within bounds stops when its next step is below 1e-5.
+        assert_near("2.4", &numbers(SparkVersion::V2_4), &numbers(SparkVersion::V3_5), 1e-4);
+    }
+}
+
 /// Bits of a model's numbers.
 fn bits(estimator: &LinearRegression, data: &Dataset) -> Vec<u64> {
     let model = estimator.fit(data).expect("the rows can be learned from");

@@ -2,7 +2,7 @@
 //!
 //! A fit in order:
 //!
-//! 1. [`linear::instances`](crate::linear): the rows are checked, reduced to features, label and weight, and kept for the passes to come;
+//! 1. `linear::instances`: the rows are checked, reduced to features, label and weight, and kept for the passes to come;
 //! 2. one pass gives mean and deviation of the features and the weight of each label;
 //! 3. `problem` makes of them the start, the bounds and the `loss` to minimise, in scaled variables;
 //! 4. [`optim`](crate::optim) minimises, a pass per evaluation;

@@ -169,7 +169,14 @@ fn either(is_near: bool, near: RowTerms, far: RowTerms) -> RowTerms {
 mod tests {
     #![allow(clippy::float_cmp, reason = "these terms are exact")]
 
+    use super::super::loss_pass::tests::check_tiles;
     use super::*;
+
+    #[test]
+    fn tiles_and_rows_give_the_same_bits() {
+        check_tiles(&Huber { epsilon: 1.35, sigma: 2.5, intercept: 0.3 }, 0.0);
+        check_tiles(&Huber2_4 { epsilon: 1.35, sigma: 2.5, intercept: 0.3 }, f64::INFINITY);
+    }
 
     #[test]
     fn errors_up_to_the_border_count_by_their_square_and_others_by_their_size() {

@@ -183,3 +183,65 @@ impl Sums {
         slopes.map(|(slope, mean)| slope - self.multiplier * mean).collect()
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Float64Array};
+    use ognivo_data::vector::dense_column;
+
+    const N_ROWS: usize = 101;
+    const N_FEATURES: usize = 7;
+
+    /// Numbers from -4 to 4 whose sums depend on their order.
+    fn numbers(n: usize, seed: u64) -> Vec<f64> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 50) as f64 - 4.0
+        };
+        (0..n).map(|_| next()).collect()
+    }
+
+    fn rows(weights: Option<Vec<f64>>) -> RecordBatch {
+        let number = |values: Vec<f64>| Arc::new(Float64Array::from(values)) as ArrayRef;
+        let features = dense_column(numbers(N_ROWS * N_FEATURES, 4), N_ROWS, N_FEATURES);
+        let mut columns = vec![("features", features), ("label", number(numbers(N_ROWS, 5)))];
+        columns.extend(weights.map(|weights| ("weight", number(weights))));
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    fn bits<L>(pass: &LossPass<L>) -> Vec<u64> {
+        let Sums { loss, weight, multiplier, scale_slope, gradient } = &pass.sums;
+        let sums = [loss, weight, multiplier, scale_slope];
+        sums.into_iter().chain(gradient).map(|value| value.to_bits()).collect()
+    }
+
+    /// Tiles with the processor's widest instructions, tiles with the narrowest, and rows one by one give the same bits.
+    ///
+    /// `of_constant` is how a constant feature is scaled: 0 where scales multiply, +∞ where they divide.
+    #[track_caller]
+    pub(in super::super) fn check_tiles<L: RowLoss>(loss: &L, of_constant: f64) {
+        let mut weights: Vec<f64> = numbers(N_ROWS, 6).into_iter().map(f64::abs).collect();
+        weights[40] = 0.0;
+        let mut scale: Vec<f64> = numbers(N_FEATURES, 2).into_iter().map(f64::abs).collect();
+        scale[3] = of_constant;
+        for weights in [None, Some(weights)] {
+            let rows = rows(weights);
+            let batch = InstanceBatch::of(&rows);
+            let block = batch.features.dense_block().expect("the vectors are one block");
+            let coefficients = numbers(N_FEATURES, 3);
+            let zero = LossPass::new(loss.clone(), coefficients, vec![0.5; N_FEATURES], scale.clone());
+            let [mut wide, mut narrow, mut by_row] = [zero.clone(), zero.clone(), zero];
+            wide.add_block(&block, &batch);
+            narrow.add_tiles(&block, &batch);
+            by_row.add_vectors(&batch);
+            assert!(by_row.sums.weight > 0.0 && by_row.sums.loss > 0.0);
+            assert_eq!(bits(&wide), bits(&by_row), "wide");
+            assert_eq!(bits(&narrow), bits(&by_row), "narrow");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! A fit in order:
 //!
-//! 1. [`linear::instances`](crate::linear): the rows are checked, reduced to features, label and weight, and kept for the passes to come;
+//! 1. `linear::instances`: the rows are checked, reduced to features, label and weight, and kept for the passes to come;
 //! 2. with the normal equation, `normal_sums` takes the sums of products of every two features in one pass (`gramian` is what
 //!    makes it fast), and `normal_equation` solves it: by Cholesky's factor (`packed`), or by minimising `quadratic`;
 //! 3. else `moments` takes mean and deviation of features and label in one pass, and `descent` minimises `squared_error` or

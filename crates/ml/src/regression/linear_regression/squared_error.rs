@@ -108,3 +108,24 @@ fn halved_square(error: f64, weight: f64) -> RowTerms {
     let multiplier = weight * error;
     RowTerms { loss: multiplier * error / 2.0, multiplier, scale_slope: 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp, reason = "these terms are exact")]
+
+    use super::super::loss_pass::tests::check_tiles;
+    use super::*;
+
+    #[test]
+    fn tiles_and_rows_give_the_same_bits() {
+        check_tiles(&SquaredError { per_label: -0.7, offset: 0.3 }, 0.0);
+        check_tiles(&SquaredError2_4 { label_std: 1.7, offset: 0.3 }, f64::INFINITY);
+    }
+
+    #[test]
+    fn an_error_costs_half_its_square_and_pulls_by_its_size() {
+        let terms = RowTerms { loss: 4.5, multiplier: -3.0, scale_slope: 0.0 };
+        assert_eq!(SquaredError { per_label: -0.5, offset: 1.0 }.of(2.0, 12.0, 1.0), terms);
+        assert_eq!(SquaredError2_4 { label_std: 2.0, offset: 1.0 }.of(2.0, 12.0, 1.0), terms);
+    }
+}
