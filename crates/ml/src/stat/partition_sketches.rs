@@ -39,11 +39,6 @@ impl PartitionSketches {
         sketches
     }
 
-    /// How many series there are.
-    pub fn n_series(&self) -> usize {
-        self.series.len()
-    }
-
     /// Adds series until there are `n_series`.
     pub fn grow(&mut self, n_series: usize) {
         let relative_error = self.relative_error;
