@@ -24,8 +24,18 @@ pub const OUTPUT_COL: Key<String> = Key::new("outputCol");
 /// Names of the columns that are added.
 pub const OUTPUT_COLS: Key<Vec<String>> = Key::new("outputCols");
 
+/// Name of the vector column that is learned and predicted from.
+pub const FEATURES_COL: Key<String> = Key::new("featuresCol");
 /// Name of the column that is predicted.
 pub const LABEL_COL: Key<String> = Key::new("labelCol");
+/// Name of the column of weights.
+pub const WEIGHT_COL: Key<String> = Key::new("weightCol");
+/// Name of the column of what is predicted.
+pub const PREDICTION_COL: Key<String> = Key::new("predictionCol");
+/// Name of the vector column of margins, one per class.
+pub const RAW_PREDICTION_COL: Key<String> = Key::new("rawPredictionCol");
+/// Name of the vector column of probabilities, one per class.
+pub const PROBABILITY_COL: Key<String> = Key::new("probabilityCol");
 
 /// The declaration of `inputCol`.
 pub const INPUT_COL_SPEC: ParamSpec = ParamSpec::new("inputCol", ParamKind::String, "input column");

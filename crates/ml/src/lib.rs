@@ -51,6 +51,7 @@ pub mod tuning;
 pub mod search;
 
 pub mod columns;
+mod instances;
 pub mod java_json;
 pub mod laws;
 mod linear;

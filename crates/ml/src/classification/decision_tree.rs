@@ -17,15 +17,14 @@ use ognivo_data::version::SparkVersion;
 use serde_json::{Value, json};
 
 use super::softmax::argmax;
+use crate::columns::{PROBABILITY_COL, RAW_PREDICTION_COL};
 use crate::columns::{append_columns, with_columns};
 use crate::param::{Key, ParamError, ParamKind, ParamSpec, Params, Range};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{BoundStage, Configured, Estimator, FitError, Stage, StageError, Transformer};
-use crate::tree::{self, BoundTree, Grown, LabelKind, Tree, grow_tree, impurity_of, node_table, read_node_table};
+use crate::tree::{self, BoundTree, Grown, Labels, Tree, grow_tree, impurity_of, node_table, read_node_table};
 
-const PROBABILITY_COL: Key<String> = Key::new("probabilityCol");
 const PRUNE_TREE: Key<bool> = Key::new("pruneTree");
-const RAW_PREDICTION_COL: Key<String> = Key::new("rawPredictionCol");
 const THRESHOLDS: Key<Vec<f64>> = Key::new("thresholds");
 
 /// Estimator and model have the same parameters.
@@ -213,7 +212,7 @@ impl DecisionTreeClassifier {
     pub fn fit(&self, data: &Dataset) -> Result<DecisionTreeClassificationModel, FitError> {
         check(&self.params)?;
         let Grown { tree, n_features, n_classes } =
-            grow_tree(&self.params, LabelKind::Class, self.params.get(PRUNE_TREE), data)?;
+            grow_tree(&self.params, Labels::Classes, self.params.get(PRUNE_TREE), data)?;
         check_n_thresholds(&self.params, n_classes)?;
         let mut params = Params::new("DecisionTreeClassifier", PARAMS);
         params.inherit(&self.params);

@@ -12,17 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Weights};
 use super::{EvaluateError, Evaluator, ScoreCounts};
+use crate::columns::{LABEL_COL, RAW_PREDICTION_COL, WEIGHT_COL};
 use crate::param::{Key, ParamKind, ParamSpec, Params, Range};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{Configured, StageError};
 
 // ---- parameters -----------------------------------------------------------------------------------------------------
 
-const LABEL_COL: Key<String> = Key::new("labelCol");
 const METRIC_NAME: Key<String> = Key::new("metricName");
 const NUM_BINS: Key<i32> = Key::new("numBins");
-const RAW_PREDICTION_COL: Key<String> = Key::new("rawPredictionCol");
-const WEIGHT_COL: Key<String> = Key::new("weightCol");
 
 const AREA_UNDER_ROC: &str = "areaUnderROC";
 const AREA_UNDER_PR: &str = "areaUnderPR";

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Weights};
 use super::{Confusion, EvaluateError, Evaluator, LogLoss, NoProbability, saved_with_metric};
+use crate::columns::{LABEL_COL, PREDICTION_COL, PROBABILITY_COL, WEIGHT_COL};
 use crate::param::{Key, ParamKind, ParamSpec, Params, Range};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{Configured, StageError};
@@ -18,12 +19,8 @@ use crate::stage::{Configured, StageError};
 
 const BETA: Key<f64> = Key::new("beta");
 const EPS: Key<f64> = Key::new("eps");
-const LABEL_COL: Key<String> = Key::new("labelCol");
 const METRIC_LABEL: Key<f64> = Key::new("metricLabel");
 const METRIC_NAME: Key<String> = Key::new("metricName");
-const PREDICTION_COL: Key<String> = Key::new("predictionCol");
-const PROBABILITY_COL: Key<String> = Key::new("probabilityCol");
-const WEIGHT_COL: Key<String> = Key::new("weightCol");
 
 const METRICS: &[&str] = &[
     "f1",

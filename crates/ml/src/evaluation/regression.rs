@@ -8,17 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Weights};
 use super::{EvaluateError, Evaluator, RegressionSums, saved_with_metric};
+use crate::columns::{LABEL_COL, PREDICTION_COL, WEIGHT_COL};
 use crate::param::{Key, ParamKind, ParamSpec, Params, Range};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{Configured, StageError};
 
 // ---- parameters -----------------------------------------------------------------------------------------------------
 
-const LABEL_COL: Key<String> = Key::new("labelCol");
 const METRIC_NAME: Key<String> = Key::new("metricName");
-const PREDICTION_COL: Key<String> = Key::new("predictionCol");
 const THROUGH_ORIGIN: Key<bool> = Key::new("throughOrigin");
-const WEIGHT_COL: Key<String> = Key::new("weightCol");
 
 const METRICS: &[&str] = &["rmse", "mse", "r2", "mae", "var"];
 /// Those that Spark 2.4 knows.

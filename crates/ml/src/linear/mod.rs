@@ -2,9 +2,9 @@
 
 pub(crate) mod params;
 
+pub(crate) mod checks;
 pub(crate) mod choice;
 pub(crate) mod descent;
-pub(crate) mod instances;
 pub(crate) mod penalty;
 pub(crate) mod tile;
 

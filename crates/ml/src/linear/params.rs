@@ -2,18 +2,15 @@
 
 use ognivo_data::version::SparkVersion;
 
+pub(crate) use crate::columns::{FEATURES_COL, LABEL_COL, PREDICTION_COL, WEIGHT_COL};
 use crate::param::{Key, ParamKind, ParamSpec, Range};
 
 pub(crate) const ELASTIC_NET_PARAM: Key<f64> = Key::new("elasticNetParam");
-pub(crate) const FEATURES_COL: Key<String> = Key::new("featuresCol");
 pub(crate) const FIT_INTERCEPT: Key<bool> = Key::new("fitIntercept");
-pub(crate) const LABEL_COL: Key<String> = Key::new("labelCol");
 pub(crate) const MAX_ITER: Key<i32> = Key::new("maxIter");
-pub(crate) const PREDICTION_COL: Key<String> = Key::new("predictionCol");
 pub(crate) const REG_PARAM: Key<f64> = Key::new("regParam");
 pub(crate) const STANDARDIZATION: Key<bool> = Key::new("standardization");
 pub(crate) const TOL: Key<f64> = Key::new("tol");
-pub(crate) const WEIGHT_COL: Key<String> = Key::new("weightCol");
 
 pub(crate) const NOT_NEGATIVE: Range = Range::AtLeast(0.0);
 pub(crate) const SHARE: Range = Range::Between(0.0, 1.0);

@@ -5,7 +5,7 @@
 //! multiply-adds. So the bits are the same with every instruction set, and the same as row by row. Loops have bounds known to the
 //! compiler, and nothing is called that is not inlined, because an inlined function is compiled for the caller's instructions.
 
-use super::instances::InstanceBatch;
+use crate::instances::InstanceBatch;
 
 /// Rows of a tile: enough to hide the latency of additions, few enough to stay in the processor's first cache.
 pub(crate) const TILE_ROWS: usize = 32;

@@ -21,7 +21,7 @@ use crate::columns::{append_columns, with_columns};
 use crate::param::{Key, ParamKind, ParamSpec, Params, Range};
 use crate::saved::{SavedError, SavedStage};
 use crate::stage::{BoundStage, Configured, Estimator, FitError, Stage, StageError, Transformer};
-use crate::tree::{self, BoundTree, Grown, Impurity, LabelKind, Tree, grow_tree, node_table, read_node_table};
+use crate::tree::{self, BoundTree, Grown, Impurity, Labels, Tree, grow_tree, node_table, read_node_table};
 
 const VARIANCE_COL: Key<String> = Key::new("varianceCol");
 
@@ -174,7 +174,7 @@ impl DecisionTreeRegressor {
     /// [`FitError`]: wrong columns or parameters, a row that cannot be used, a category of more values than `maxBins`, no rows.
     pub fn fit(&self, data: &Dataset) -> Result<DecisionTreeRegressionModel, FitError> {
         tree::check(&self.params, None)?;
-        let Grown { tree, n_features, .. } = grow_tree(&self.params, LabelKind::Number, true, data)?;
+        let Grown { tree, n_features, .. } = grow_tree(&self.params, Labels::Numbers, true, data)?;
         let mut params = Params::new("DecisionTreeRegressor", PARAMS);
         params.inherit(&self.params);
         Ok(DecisionTreeRegressionModel { params, tree: Arc::new(tree), n_features })

@@ -1,9 +1,7 @@
 //! Some of the columns that a search chooses from.
 
-use serde::{Deserialize, Serialize};
-
 /// Positions of columns among those to choose from, each once, ascending; never empty.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ColumnSet(Vec<u32>);
 
 impl ColumnSet {

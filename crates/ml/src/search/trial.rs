@@ -3,12 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::column_set::ColumnSet;
 
 /// A set of columns and how well it did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// The columns.
     pub set: ColumnSet,

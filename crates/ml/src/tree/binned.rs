@@ -7,10 +7,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::feature::Feature;
-use super::instances::{BLOCK_ROWS, InstanceBatch};
+use crate::instances::InstanceBatch;
 use crate::param::Params;
 use crate::stage_map::RejectedRow;
 use crate::tree::FEATURES_COL;
+
+/// Rows that are worked on together: their features fit into the nearest cache of a processor.
+pub(super) const BLOCK_ROWS: usize = 128;
 
 /// The number of a bin, as small as the number of bins allows.
 pub(super) trait Code: Copy + Default + Send + Sync + Serialize + DeserializeOwned + 'static {

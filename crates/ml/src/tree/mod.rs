@@ -30,11 +30,11 @@
 
 mod best_split;
 mod binned;
+mod checks;
 mod feature;
 mod grow;
 mod histogram;
 mod impurity;
-mod instances;
 mod node;
 mod node_table;
 mod params;
@@ -47,7 +47,7 @@ pub use feature::Feature;
 pub use impurity::Impurity;
 pub use node::{Branch, Node, Split, Tree};
 
-pub(crate) use instances::{LabelKind, check_columns};
+pub(crate) use crate::instances::{Labels, check_columns};
 pub(crate) use node_table::{node_table, read_node_table};
 pub(crate) use params::{
     CACHE_NODE_IDS_SPEC, CHECKPOINT_INTERVAL_SPEC, FEATURES_COL, FEATURES_COL_SPEC, IMPURITY, LABEL_COL, LEAF_COL,

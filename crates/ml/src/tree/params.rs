@@ -3,20 +3,17 @@
 use ognivo_data::version::SparkVersion;
 
 use super::impurity::Impurity;
+pub(crate) use crate::columns::{FEATURES_COL, LABEL_COL, PREDICTION_COL, WEIGHT_COL};
 use crate::param::{Key, ParamError, ParamKind, ParamSpec, Params, Range};
 
-pub(crate) const FEATURES_COL: Key<String> = Key::new("featuresCol");
 pub(crate) const IMPURITY: Key<String> = Key::new("impurity");
-pub(crate) const LABEL_COL: Key<String> = Key::new("labelCol");
 pub(crate) const LEAF_COL: Key<String> = Key::new("leafCol");
 pub(crate) const MAX_BINS: Key<i32> = Key::new("maxBins");
 pub(crate) const MAX_DEPTH: Key<i32> = Key::new("maxDepth");
 pub(crate) const MIN_INFO_GAIN: Key<f64> = Key::new("minInfoGain");
 pub(crate) const MIN_INSTANCES_PER_NODE: Key<i32> = Key::new("minInstancesPerNode");
 pub(crate) const MIN_WEIGHT_FRACTION_PER_NODE: Key<f64> = Key::new("minWeightFractionPerNode");
-pub(crate) const PREDICTION_COL: Key<String> = Key::new("predictionCol");
 pub(crate) const SEED: Key<i64> = Key::new("seed");
-pub(crate) const WEIGHT_COL: Key<String> = Key::new("weightCol");
 
 pub(crate) const CACHE_NODE_IDS_SPEC: ParamSpec = ParamSpec::new(
     "cacheNodeIds",

@@ -10,8 +10,9 @@ use ognivo_data::random::{Random, XorShiftRandom};
 use ognivo_data::version::SparkVersion;
 use serde::{Deserialize, Serialize};
 
-use super::instances::{BLOCK_ROWS, InstanceBatch};
+use super::binned::BLOCK_ROWS;
 use super::survey::Survey;
+use crate::instances::InstanceBatch;
 
 /// The rows that a sample has at least, where there are as many.
 const LEAST_SAMPLE: u64 = 10_000;

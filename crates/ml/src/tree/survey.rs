@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use ognivo_data::dataset::{Aggregate, DatasetError};
 use serde::{Deserialize, Serialize};
 
-use super::instances::InstanceBatch;
+use crate::instances::InstanceBatch;
 
 /// What is known of the rows before anything is learned from them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

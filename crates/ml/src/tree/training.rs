@@ -5,11 +5,11 @@ use ognivo_data::dataset::Dataset;
 
 use super::best_split::Limits;
 use super::binned::{Binning, Code};
+use super::checks::checks;
 use super::feature::{Feature, arities};
 use super::grow::{Growth, grow};
 use super::histogram::{Bag, Count, Moments, Weight};
 use super::impurity::Impurity;
-use super::instances::{LabelKind, instances};
 use super::node::Tree;
 use super::params::{
     FEATURES_COL, LABEL_COL, MAX_BINS, MAX_DEPTH, MIN_INFO_GAIN, MIN_INSTANCES_PER_NODE, MIN_WEIGHT_FRACTION_PER_NODE,
@@ -18,6 +18,7 @@ use super::params::{
 use super::splits::Sampling;
 use super::survey::Survey;
 use crate::columns::input_column;
+use crate::instances::{Labels, instances};
 use crate::param::Params;
 use crate::stage::FitError;
 
@@ -36,14 +37,14 @@ const MOST_INFERRED_CLASSES: usize = 100;
 ///
 /// # Errors
 /// [`FitError`]: wrong columns, a row that cannot be used, no rows, no features, a category of too many values.
-pub(crate) fn grow_tree(params: &Params, labels: LabelKind, prunes: bool, data: &Dataset) -> Result<Grown, FitError> {
-    let instances = instances(params, labels, data)?;
+pub(crate) fn grow_tree(params: &Params, labels: Labels, prunes: bool, data: &Dataset) -> Result<Grown, FitError> {
+    let instances = instances(params, checks(labels, params.version()), data)?;
     let survey = instances.aggregate(Survey::default())?;
     let fit = Fit { params, data, survey };
     let n_features = fit.n_features()?;
     let n_classes = match labels {
-        LabelKind::Class => fit.n_classes()?,
-        LabelKind::Number => 0,
+        Labels::Classes => fit.n_classes()?,
+        Labels::Numbers => 0,
     };
     let features = fit.features(&instances, n_features, n_classes)?;
     let growth = Growth {

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use ognivo_data::dataset::{Aggregate, DatasetError};
 use serde::{Deserialize, Serialize};
 
-use crate::linear::instances::InstanceBatch;
+use crate::instances::InstanceBatch;
 use crate::stat::{Summarizer, WrongSize};
 
 /// Labels below this are counted in an array; most columns of labels have no others.

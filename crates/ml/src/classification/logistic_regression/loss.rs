@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::classification::exponential::{exp, ln_1p};
 use crate::classification::softmax::softmax;
+use crate::instances::InstanceBatch;
 use crate::linear::choice::only_if;
-use crate::linear::instances::InstanceBatch;
 use crate::linear::penalty::L2;
 use crate::linear::tile::{
     Arithmetic, DivideFeature, DivideProduct, Multiply, OfRows, Set, TILE_ROWS, Tile, TileRows, prefetch,

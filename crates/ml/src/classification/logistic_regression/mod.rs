@@ -2,7 +2,7 @@
 //!
 //! A fit in order:
 //!
-//! 1. `linear::instances`: the rows are checked, reduced to features, label and weight, and kept for the passes to come;
+//! 1. `instances`: the rows are checked, reduced to features, label and weight, and kept for the passes to come;
 //! 2. one pass gives mean and deviation of the features and the weight of each label;
 //! 3. `problem` makes of them the start, the bounds and the `loss` to minimise, in scaled variables;
 //! 4. [`optim`](crate::optim) minimises, a pass per evaluation; fits that differ in parameters only share their passes;
@@ -41,8 +41,9 @@ use self::params::{
 };
 use self::problem::{Minimiser, Problem, Solution};
 use crate::columns::{input_column, with_columns};
+use crate::instances::{Labels, check_columns, instances};
+use crate::linear::checks::checks;
 use crate::linear::descent::stopping;
-use crate::linear::instances::{Labels, check_columns, instances};
 use crate::optim::{Asking, Lbfgs, Lbfgsb, Owlqn, asking};
 use crate::param::{ParamError, Params};
 use crate::param_map::ParamMap;
@@ -280,7 +281,7 @@ impl LogisticRegression {
     /// The instances, their statistics, and how many labels the label column's attribute tells.
     fn prepare(&self, data: &Dataset) -> Result<Prepared, FitError> {
         params::check(&self.params).map_err(StageError::Param)?;
-        let instances = instances(&self.params, Labels::Classes, data)?;
+        let instances = instances(&self.params, checks(Labels::Classes, self.params.version()), data)?;
         let seen = instances.aggregate(InstanceSummary::default())?;
         let (_, label) = input_column(self.params.uid(), data.schema(), &self.params.get(LABEL_COL))?;
         let n_declared = Attribute::of(label).and_then(|label| label.n_values());

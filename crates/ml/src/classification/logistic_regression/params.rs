@@ -3,6 +3,7 @@
 use ognivo_data::matrix::Matrix;
 use ognivo_data::vector::Vector;
 
+pub(super) use crate::columns::{PROBABILITY_COL, RAW_PREDICTION_COL};
 use crate::linear::params::{
     AGGREGATION_DEPTH_SPEC, ELASTIC_NET_PARAM_SPEC, FEATURES_COL_SPEC, FIT_INTERCEPT_SPEC, MAX_BLOCK_SIZE_IN_MB_SPEC,
     MAX_ITER_SPEC, REG_PARAM_SPEC, SHARE, STANDARDIZATION_SPEC, TOL_SPEC, WEIGHT_COL_SPEC,
@@ -16,8 +17,6 @@ use crate::param::{Key, ParamError, ParamKind, ParamSpec, Params, Range};
 pub(super) const FAMILY: Key<String> = Key::new("family");
 pub(super) const LOWER_BOUNDS_ON_COEFFICIENTS: Key<Matrix> = Key::new("lowerBoundsOnCoefficients");
 pub(super) const LOWER_BOUNDS_ON_INTERCEPTS: Key<Vector> = Key::new("lowerBoundsOnIntercepts");
-pub(super) const PROBABILITY_COL: Key<String> = Key::new("probabilityCol");
-pub(super) const RAW_PREDICTION_COL: Key<String> = Key::new("rawPredictionCol");
 pub(super) const THRESHOLD: Key<f64> = Key::new("threshold");
 pub(super) const THRESHOLDS: Key<Vec<f64>> = Key::new("thresholds");
 pub(super) const UPPER_BOUNDS_ON_COEFFICIENTS: Key<Matrix> = Key::new("upperBoundsOnCoefficients");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scorer::Decision;
 use crate::evaluation::{BinaryCurve, Confusion, ScoreCounts};
-use crate::linear::instances::InstanceBatch;
+use crate::instances::InstanceBatch;
 use crate::linear::linear_model::LinearModel;
 
 /// How a model does on labelled rows.

@@ -11,8 +11,8 @@ use ognivo_data::vector::DenseBlock;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::instances::InstanceBatch;
 use crate::linear::choice::only_if;
-use crate::linear::instances::InstanceBatch;
 use crate::linear::tile::{Arithmetic, Set, TILE_ROWS, Tile, TileRows, prefetch};
 
 /// What one row costs.

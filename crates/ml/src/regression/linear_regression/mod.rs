@@ -42,7 +42,8 @@ use self::normal_equation::{NormalEquation, label_moments, stored};
 use self::normal_sums::{MAX_FEATURES, NormalSums};
 use self::params::{EPSILON, LOSS, PARAMS, SOLVER, Solver, solver};
 use crate::columns::with_columns;
-use crate::linear::instances::{Labels, check_columns, instances};
+use crate::instances::{Labels, check_columns, instances};
+use crate::linear::checks::checks;
 use crate::linear::params::{
     ELASTIC_NET_PARAM, FEATURES_COL, FIT_INTERCEPT, LABEL_COL, MAX_ITER, PREDICTION_COL, REG_PARAM, STANDARDIZATION,
     TOL, WEIGHT_COL,
@@ -206,7 +207,7 @@ impl LinearRegression {
     /// makes no sense of them, more features than `normal` takes, a fit that ends in NaN or an infinity.
     pub fn fit(&self, data: &Dataset) -> Result<LinearRegressionModel, FitError> {
         params::check(&self.params)?;
-        let instances = instances(&self.params, Labels::Numbers, data)?;
+        let instances = instances(&self.params, checks(Labels::Numbers, self.params.version()), data)?;
         let fitted = self.solve(&instances)?;
         self.check_finite(&fitted)?;
         Ok(self.model(fitted, instances))

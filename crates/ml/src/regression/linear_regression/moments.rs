@@ -5,7 +5,7 @@ use ognivo_data::dataset::{Aggregate, DatasetError};
 use ognivo_data::vector::VectorRef;
 use serde::{Deserialize, Serialize};
 
-use crate::linear::instances::InstanceBatch;
+use crate::instances::InstanceBatch;
 use crate::stat::{Summarizer, WrongSize};
 
 /// Statistics of the instances seen.

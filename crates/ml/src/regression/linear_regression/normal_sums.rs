@@ -6,7 +6,7 @@ use ognivo_data::vector::{DenseBlock, VectorRef};
 use serde::{Deserialize, Serialize};
 
 use super::gramian::{Gramian, Tile};
-use crate::linear::instances::InstanceBatch;
+use crate::instances::InstanceBatch;
 use crate::stat::WrongSize;
 
 /// More features than this have no normal equation: the matrix of their products would be too large. Spark's limit.

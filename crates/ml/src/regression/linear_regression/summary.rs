@@ -8,7 +8,7 @@ use ognivo_data::dataset::{Aggregate, Dataset, DatasetError, RowMap};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::RegressionSums;
-use crate::linear::instances::InstanceBatch;
+use crate::instances::InstanceBatch;
 use crate::linear::linear_model::LinearModel;
 use crate::stat::two_sided_p_value;
 

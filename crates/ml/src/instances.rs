@@ -1,4 +1,4 @@
-//! What a fit of a linear model sees: checked rows of features, label and weight.
+//! What a fit of a linear model or of a tree sees: checked rows of features, label and weight.
 
 use std::sync::Arc;
 
@@ -9,10 +9,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use ognivo_data::dataset::{Dataset, DatasetError, RowMap};
 use ognivo_data::outcome::{RejectCode, Rejection};
 use ognivo_data::vector::{VectorColumn, VectorRef, is_vector};
-use ognivo_data::version::SparkVersion;
 
-use super::params::{FEATURES_COL, LABEL_COL, WEIGHT_COL};
-use crate::columns::{input_column, wrong_type};
+use crate::columns::{FEATURES_COL, LABEL_COL, WEIGHT_COL, input_column, wrong_type};
 use crate::numeric::{is_numeric, to_doubles};
 use crate::param::Params;
 use crate::stage::{FitError, StageError};
@@ -25,23 +23,51 @@ use crate::uid::Uid;
 pub(crate) enum Labels {
     /// Whole numbers from 0.
     Classes,
-    /// Finite numbers.
+    /// Numbers.
     Numbers,
 }
 
+/// What a column of numbers may hold.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) what: &'static str,
+    pub(crate) fits: fn(f64) -> bool,
+    /// What a row is rejected for that does not hold it.
+    pub(crate) code: RejectCode,
+}
+
+/// A class.
+pub(crate) const CLASS: Wanted = Wanted {
+    what: "a whole number from 0",
+    fits: |label| label >= 0.0 && label < f64::from(i32::MAX) && label.fract() == 0.0,
+    code: RejectCode::OutOfRange,
+};
+/// Anything but null.
+pub(crate) const NUMBER: Wanted = Wanted { what: "a number", fits: |_| true, code: RejectCode::OutOfRange };
+/// A weight.
+pub(crate) const WEIGHT: Wanted = Wanted {
+    what: "finite and not negative",
+    fits: |weight| weight >= 0.0 && weight.is_finite(),
+    code: RejectCode::OutOfRange,
+};
+
+/// What a family of models asks of its rows, beyond that nothing is null.
+pub(crate) struct Checks {
+    /// No feature may be NaN or infinite.
+    pub(crate) finite_features: bool,
+    pub(crate) label: Wanted,
+    pub(crate) weight: Wanted,
+}
+
 /// The rows of `data` that a fit with these parameters sees, checked once and kept for many passes.
-///
-/// Same as Spark: 3.4 and later refuse features that are not finite, labels that are not what the model predicts, and weights
-/// that are negative or not finite; earlier versions refuse only nulls and negative weights here.
-pub(crate) fn instances(params: &Params, labels: Labels, data: &Dataset) -> Result<Dataset, FitError> {
-    let map = Instances::of(params, labels, data.schema())?;
-    Ok(data.map(Arc::new(map)).cached()?)
+pub(crate) fn instances(params: &Params, checks: Checks, data: &Dataset) -> Result<Dataset, FitError> {
+    let columns = Columns::of(params, data.schema())?;
+    Ok(data.map(Arc::new(Instances { uid: params.uid().clone(), checks, columns })).cached()?)
 }
 
 /// Checks that the columns which a fit reads are there and of the right types.
 pub(crate) fn check_columns(params: &Params, schema: &Schema) -> Result<(), StageError> {
-    // What the labels stand for makes no difference to their type.
-    Instances::of(params, Labels::Numbers, schema).map(|_| ())
+    Columns::of(params, schema).map(|_| ())
 }
 
 struct Column {
@@ -49,19 +75,16 @@ struct Column {
     name: String,
 }
 
-/// The change of a row to an instance: features, label, and the weight where there is a column of it.
-struct Instances {
-    uid: Uid,
-    is_strict: bool,
-    labels: Labels,
+/// The columns that a fit reads, and the schema of its instances.
+struct Columns {
     features: Column,
     label: Column,
     weight: Option<Column>,
     schema: SchemaRef,
 }
 
-impl Instances {
-    fn of(params: &Params, labels: Labels, schema: &Schema) -> Result<Instances, StageError> {
+impl Columns {
+    fn of(params: &Params, schema: &Schema) -> Result<Columns, StageError> {
         let uid = params.uid();
         let column = |name: String, fits: fn(&DataType) -> bool, wanted| {
             let (position, field) = input_column(uid, schema, &name)?;
@@ -79,11 +102,18 @@ impl Instances {
             Field::new("label", DataType::Float64, true),
         ];
         fields.extend(weight.as_ref().map(|_| Field::new("weight", DataType::Float64, true)));
-        let is_strict = params.version() >= SparkVersion::V3_5;
-        let schema = Arc::new(Schema::new(fields));
-        Ok(Instances { uid: uid.clone(), is_strict, labels, features, label, weight, schema })
+        Ok(Columns { features, label, weight, schema: Arc::new(Schema::new(fields)) })
     }
+}
 
+/// The change of a row to an instance: features, label, and the weight where there is a column of it.
+struct Instances {
+    uid: Uid,
+    checks: Checks,
+    columns: Columns,
+}
+
+impl Instances {
     fn reject(&self, column: &Column, code: RejectCode, message: String) -> DatasetError {
         let (stage, column) = (self.uid.to_string(), column.name.clone());
         DatasetError::new(RejectedRow(Rejection { stage, column, code, message }))
@@ -97,55 +127,27 @@ impl Instances {
     }
 
     fn features(&self, rows: &RecordBatch) -> Result<ArrayRef, DatasetError> {
-        let column = rows.column(self.features.position);
-        self.without_nulls(&self.features, column)?;
+        let features = &self.columns.features;
+        let column = rows.column(features.position);
+        self.without_nulls(features, column)?;
         let vectors = VectorColumn::try_new(column).map_err(|cause| {
-            let (uid, column) = (self.uid.clone(), self.features.name.clone());
+            let (uid, column) = (self.uid.clone(), features.name.clone());
             DatasetError::new(StageError::BadVector { uid, column, cause })
         })?;
-        if self.is_strict && !all_finite(&vectors) {
-            return Err(self.reject(&self.features, RejectCode::NotFinite, "a value is NaN or infinite".to_owned()));
+        if self.checks.finite_features && !all_finite(&vectors) {
+            return Err(self.reject(features, RejectCode::NotFinite, "a value is NaN or infinite".to_owned()));
         }
         Ok(Arc::clone(column))
     }
 
-    fn numbers(&self, column: &Column, rows: &RecordBatch) -> Result<Float64Array, DatasetError> {
-        let numbers = to_doubles(rows.column(column.position)).expect("the type was checked against the schema");
+    /// The numbers of a column; the first that does not fit ends the fit.
+    fn numbers(&self, column: &Column, rows: &RecordBatch, wanted: Wanted) -> Result<ArrayRef, DatasetError> {
+        let numbers: Float64Array =
+            to_doubles(rows.column(column.position)).expect("the type was checked against the schema");
         self.without_nulls(column, &numbers)?;
-        Ok(numbers)
-    }
-
-    fn labels(&self, rows: &RecordBatch) -> Result<ArrayRef, DatasetError> {
-        let labels = self.numbers(&self.label, rows)?;
-        if !self.is_strict {
-            return Ok(Arc::new(labels));
-        }
-        let is_class = |label: f64| label >= 0.0 && label < f64::from(i32::MAX) && label.fract() == 0.0;
-        let (wrong, code, wanted) = match self.labels {
-            Labels::Classes => {
-                let wrong = labels.values().iter().find(|&&label| !is_class(label));
-                (wrong, RejectCode::OutOfRange, "a whole number from 0")
-            }
-            Labels::Numbers => {
-                let wrong = labels.values().iter().find(|label| !label.is_finite());
-                (wrong, RejectCode::NotFinite, "a finite number")
-            }
-        };
-        match wrong {
-            None => Ok(Arc::new(labels)),
-            Some(label) => Err(self.reject(&self.label, code, format!("must be {wanted}: {label}"))),
-        }
-    }
-
-    fn weights(&self, column: &Column, rows: &RecordBatch) -> Result<ArrayRef, DatasetError> {
-        let weights = self.numbers(column, rows)?;
-        let is_weight = |weight: f64| weight >= 0.0 && (weight.is_finite() || !self.is_strict);
-        match weights.values().iter().find(|&&weight| !is_weight(weight)) {
-            None => Ok(Arc::new(weights)),
-            Some(weight) => {
-                let message = format!("must be finite and not negative: {weight}");
-                Err(self.reject(column, RejectCode::OutOfRange, message))
-            }
+        match numbers.values().iter().find(|&&number| !(wanted.fits)(number)) {
+            None => Ok(Arc::new(numbers)),
+            Some(number) => Err(self.reject(column, wanted.code, format!("must be {}: {number}", wanted.what))),
         }
     }
 }
@@ -165,15 +167,16 @@ fn all_finite(vectors: &VectorColumn<'_>) -> bool {
 
 impl RowMap for Instances {
     fn schema(&self) -> &SchemaRef {
-        &self.schema
+        &self.columns.schema
     }
 
     fn apply(&self, rows: RecordBatch) -> Result<RecordBatch, DatasetError> {
-        let mut columns = vec![self.features(&rows)?, self.labels(&rows)?];
-        if let Some(weight) = &self.weight {
-            columns.push(self.weights(weight, &rows)?);
+        let Columns { label, weight, schema, .. } = &self.columns;
+        let mut columns = vec![self.features(&rows)?, self.numbers(label, &rows, self.checks.label)?];
+        if let Some(weight) = weight {
+            columns.push(self.numbers(weight, &rows, self.checks.weight)?);
         }
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns).expect("the columns have the types of the schema"))
+        Ok(RecordBatch::try_new(Arc::clone(schema), columns).expect("the columns have the types of the schema"))
     }
 }
 
@@ -215,5 +218,19 @@ impl<'a> InstanceBatch<'a> {
             seen.add(vector, self.weight(row_idx))?;
         }
         Ok(())
+    }
+
+    /// Calls `visit` with the features of up to `n_rows` rows at a time, row by row, all of them written out. `n_features` is the
+    /// size of every vector, and not 0.
+    pub(crate) fn for_each_dense_block(&self, n_features: usize, n_rows: usize, mut visit: impl FnMut(&[f64])) {
+        if let Some(block) = self.features.dense_block() {
+            return block.values.chunks(n_rows * n_features).for_each(visit);
+        }
+        let vectors: Vec<VectorRef<'a>> = self.vectors().collect();
+        for vectors in vectors.chunks(n_rows) {
+            let mut rows = vec![0.0; vectors.len() * n_features];
+            rows.chunks_exact_mut(n_features).zip(vectors).for_each(|(row, vector)| vector.write_dense(row));
+            visit(&rows);
+        }
     }
 }
