@@ -23,19 +23,18 @@ use ognivo_report::json::number;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, FileFailure, Refusal, StoreFailure};
-use crate::print::{table, thousands};
+use crate::print::table;
 use crate::train::Trained;
 use crate::tuned::Tuned;
 
 /// The run as one JSON object, the same that `train --output json` prints.
 pub(crate) fn to_json(trained: &Trained) -> Value {
-    let rows = &trained.rows;
     let metrics: serde_json::Map<String, Value> =
         trained.metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect();
-    let mut object = json!({
+    json!({
         "name": trained.name,
         "sparkVersion": trained.version,
-        "rows": {"read": rows.read, "kept": rows.kept, "train": rows.train, "test": rows.test},
+        "rows": trained.rows.to_json(),
         "metrics": metrics,
         "measuredOn": if trained.measured_on_training_rows { "training rows" } else { "test rows" },
         "model": trained.model_path,
@@ -44,11 +43,7 @@ pub(crate) fn to_json(trained: &Trained) -> Value {
         "iterations": trained.iterations,
         "objectiveHistory": trained.objective_history.iter().map(|&value| number(value)).collect::<Vec<_>>(),
         "seconds": trained.seconds,
-    });
-    if let Some(tuned) = &trained.tuned {
-        object["tuning"] = tuned.to_json();
-    }
-    object
+    })
 }
 
 /// Class, uid, parameters and what was learned of each stage.
@@ -130,13 +125,7 @@ pub(crate) fn to_text(trained: &Trained, report: Option<&Path>) -> String {
 
 /// What there is to say, each under its name.
 fn facts(trained: &Trained) -> Vec<(&'static str, String)> {
-    let rows = &trained.rows;
-    let count = |n: usize| thousands(n as u64);
-    let mut facts = vec![("rows read", format!("{}, {} kept", count(rows.read), count(rows.kept)))];
-    facts.push(match rows.test {
-        0 => ("rows", format!("{} train", count(rows.train))),
-        test => ("rows split", format!("{} train, {} test", count(rows.train), count(test))),
-    });
+    let mut facts = trained.rows.facts().to_vec();
     for stage in trained.model.stages() {
         facts.push(("stage", format!("{} {}", stage.uid(), columns(stage.as_ref()))));
         facts.extend(stage.in_short().map(|in_short| ("", in_short)));

@@ -267,10 +267,9 @@ fn try_sets(
         let tried =
             || sets.into_par_iter().with_max_len(1).map(try_set).collect::<Vec<Result<Option<Trial>, Failure>>>();
         let tried: Vec<Option<Trial>> = session.pool().install(tried).into_iter().collect::<Result<_, Failure>>()?;
-        let n_tried = tried.len();
         results.trials.extend(tried.into_iter().flatten());
         if stop.load(Ordering::Relaxed) {
-            return Ok(n_tried > 0 && space.next_sets(&results.trials).is_empty());
+            return Ok(space.next_sets(&results.trials).is_empty());
         }
     }
 }

@@ -13,7 +13,8 @@ use ognivo_ml::evaluation::Evaluator;
 use ognivo_ml::pipeline::{Pipeline, PipelineModel};
 use ognivo_ml::regression::LinearRegressionModel;
 use ognivo_ml::stage::{Estimator, Stage, Transformer};
-use ognivo_report::section::Loss;
+use ognivo_report::section::{Loss, RowFlow};
+use serde_json::{Value, json};
 
 use crate::cli::{Cli, JobArgs, Output};
 use crate::failure::{Failure, Refusal};
@@ -81,6 +82,34 @@ pub(crate) struct RowCounts {
     pub(crate) train: usize,
     /// Rows that were kept apart to measure on.
     pub(crate) test: usize,
+}
+
+impl RowCounts {
+    /// As `--output json` has them.
+    pub(crate) fn to_json(self) -> Value {
+        json!({"read": self.read, "kept": self.kept, "train": self.train, "test": self.test})
+    }
+
+    /// As a screen has them, each line under its name.
+    pub(crate) fn facts(self) -> [(&'static str, String); 2] {
+        let count = |n: usize| print::thousands(n as u64);
+        let split = match self.test {
+            0 => ("rows", format!("{} train", count(self.train))),
+            test => ("rows split", format!("{} train, {} test", count(self.train), count(test))),
+        };
+        [("rows read", format!("{}, {} kept", count(self.read), count(self.kept))), split]
+    }
+
+    /// As a report has them, with what took rows away.
+    pub(crate) fn flow(self, losses: &[Loss]) -> RowFlow {
+        RowFlow {
+            n_read: self.read as u64,
+            losses: losses.to_vec(),
+            n_kept: (self.train + self.test) as u64,
+            n_train: self.train as u64,
+            n_test: self.test as u64,
+        }
+    }
 }
 
 /// Trains the job and prints what came out.

@@ -21,7 +21,7 @@ use ognivo_ml::feature::vector_assembler::VectorAssembler;
 use ognivo_ml::param::{ParamSpec, Params};
 use ognivo_ml::regression::DecisionTreeRegressor;
 use ognivo_ml::regression::LinearRegression;
-use ognivo_ml::stage::Stage;
+use ognivo_ml::stage::{Configured, Stage};
 use ognivo_ml::uid::Uid;
 
 use super::complaint::Complaint;
@@ -159,6 +159,28 @@ pub(crate) fn read_params(
         } else if let Err(error) = params.set_json(&entry.key, &entry.node.to_json()) {
             complaints.push(Complaint::of(entry.node.at, &error));
         }
+    }
+}
+
+/// Why a name does not tell one stage.
+pub(crate) enum StageMiss {
+    /// No stage is called so; those that there are.
+    None(Vec<&'static str>),
+    /// Several stages are of that class.
+    Several,
+}
+
+/// Position of the stage that `name` (its class or its uid) names.
+///
+/// # Errors
+/// [`StageMiss`] when it names none, or several.
+pub(crate) fn find_stage(stages: &[Stage], name: &str) -> Result<usize, StageMiss> {
+    let is_called = |stage: &dyn Configured| stage.uid().as_str() == name || stage.name() == name;
+    let mut positions = (0..stages.len()).filter(|&position| is_called(stages[position].configured()));
+    match (positions.next(), positions.next()) {
+        (Some(position), None) => Ok(position),
+        (None, _) => Err(StageMiss::None(stages.iter().map(|stage| stage.configured().name()).collect())),
+        (Some(_), Some(_)) => Err(StageMiss::Several),
     }
 }
 

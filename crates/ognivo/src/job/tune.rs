@@ -18,13 +18,13 @@ use ognivo_data::version::SparkVersion;
 use ognivo_ml::evaluation::{BinaryClassificationEvaluator, Evaluator};
 use ognivo_ml::param::{ParamSpec, ParamValue};
 use ognivo_ml::pipeline::Pipeline;
-use ognivo_ml::stage::{Configured, Estimator, FitError, Stage, StageError};
+use ognivo_ml::stage::{Estimator, FitError, Stage, StageError};
 use ognivo_ml::tuning::{CrossValidator, Fold, Language, ParamGridBuilder, TrainValidationSplit};
 
 use super::complaint::Complaint;
 use super::node::{Entry, Node, Position, Value};
 use super::shape::unknown;
-use super::stages::{read_evaluator, read_params};
+use super::stages::{StageMiss, find_stage, read_evaluator, read_params};
 
 /// A tuner by the name of its Spark class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,22 +307,13 @@ impl Axis {
     }
 
     fn position(&self, stages: &[Stage]) -> Result<usize, Complaint> {
-        let is_meant = |stage: &Stage| {
-            let stage: &dyn Configured = stage.configured();
-            stage.uid().as_str() == self.stage || stage.name() == self.stage
-        };
-        let mut positions = (0..stages.len()).filter(|&position| is_meant(&stages[position]));
-        match (positions.next(), positions.next()) {
-            (Some(position), None) => Ok(position),
-            (None, _) => {
-                let known: Vec<&str> = stages.iter().map(|stage| stage.configured().name()).collect();
-                Err(unknown(self.at, "stage of the pipeline", &self.stage, known))
-            }
-            (Some(_), Some(_)) => {
+        find_stage(stages, &self.stage).map_err(|miss| match miss {
+            StageMiss::None(known) => unknown(self.at, "stage of the pipeline", &self.stage, known),
+            StageMiss::Several => {
                 let hint = Some("give one a `uid:` and name that here".to_owned());
                 let message = format!("several stages of the pipeline are called: {}", self.stage);
-                Err(Complaint::new(self.at, message).with_hint(hint))
+                Complaint::new(self.at, message).with_hint(hint)
             }
-        }
+        })
     }
 }

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use ognivo_report::content::{Page, Section};
 use ognivo_report::number::count;
-use ognivo_report::section::{self, Overview, RowFlow, Run};
+use ognivo_report::section::{self, Overview, Run};
 
 use super::evidence::Performance;
 use super::learned;
@@ -20,7 +20,7 @@ pub(super) fn page(trained: &Trained) -> Page {
         sections.extend(stages.flat_map(|stage| learned::sections(stage.as_ref(), &evidence.features)));
     }
     sections.push(section::objective(&trained.objective_history));
-    sections.push(section::data(&flow(trained), evidence.map(|evidence| &evidence.profile)));
+    sections.push(section::data(&trained.rows.flow(&trained.losses), evidence.map(|evidence| &evidence.profile)));
     sections.push(section::stages(trained.model.stages()));
     sections.push(section::run(&run(trained, &time)));
     sections.retain(|section| !section.is_empty());
@@ -60,16 +60,6 @@ pub(crate) fn performance(performance: &Performance, measured_on: &str) -> Optio
             section.text(format!("The {measured_on} could not be scored: {error}"));
             Some(section)
         }
-    }
-}
-
-fn flow(trained: &Trained) -> RowFlow {
-    RowFlow {
-        n_read: trained.rows.read as u64,
-        losses: trained.losses.clone(),
-        n_kept: (trained.rows.train + trained.rows.test) as u64,
-        n_train: trained.rows.train as u64,
-        n_test: trained.rows.test as u64,
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ognivo_data::vector::number_to_json;
 use ognivo_ml::pipeline::PipelineModel;
 use ognivo_ml::search::{ColumnGain, Trial, best_first, column_gains};
+use ognivo_report::json::number;
 use ognivo_report::section::Loss;
 use serde_json::{Map, Value, json};
 
@@ -77,7 +77,7 @@ impl Searched {
         let mut object = json!({
             "name": self.name,
             "sparkVersion": self.version,
-            "rows": {"read": self.rows.read, "kept": self.rows.kept, "train": self.rows.train, "test": self.rows.test},
+            "rows": self.rows.to_json(),
             "metric": self.metric,
             "isLargerBetter": self.larger_is_better,
             "folds": self.n_folds,
@@ -88,7 +88,7 @@ impl Searched {
         });
         if let Some(found) = &self.found {
             let metrics: Map<String, Value> =
-                found.metrics.iter().map(|(name, value)| (name.clone(), number_to_json(*value))).collect();
+                found.metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect();
             object["best"] = sorted.first().map_or(Value::Null, |trial| self.trial_to_json(trial));
             object["metrics"] = Value::Object(metrics);
             object["model"] = json!(found.model_path);
@@ -101,8 +101,8 @@ impl Searched {
         let columns = trial.set.names(&self.columns);
         match &trial.metrics {
             Ok(metrics) => {
-                let folds: Vec<Value> = metrics.iter().map(|&metric| number_to_json(metric)).collect();
-                json!({"columns": columns, "metric": number_to_json(trial.metric()), "folds": folds})
+                let folds: Vec<Value> = metrics.iter().map(|&metric| number(metric)).collect();
+                json!({"columns": columns, "metric": number(trial.metric()), "folds": folds})
             }
             Err(error) => json!({"columns": columns, "metric": "NaN", "error": error}),
         }
@@ -111,9 +111,9 @@ impl Searched {
     fn gain_to_json(&self, gain: &ColumnGain) -> Value {
         json!({
             "column": self.columns[gain.column],
-            "bestWith": number_to_json(gain.best_with),
-            "bestWithout": number_to_json(gain.best_without),
-            "meanChange": gain.mean_change.map(number_to_json),
+            "bestWith": number(gain.best_with),
+            "bestWithout": number(gain.best_without),
+            "meanChange": gain.mean_change.map(number),
             "pairs": gain.n_pairs,
         })
     }
@@ -170,13 +170,7 @@ impl Searched {
     }
 
     fn facts(&self) -> Vec<Vec<String>> {
-        let count = |n: usize| thousands(n as u64);
-        let rows = &self.rows;
-        let mut facts = vec![("rows read", format!("{}, {} kept", count(rows.read), count(rows.kept)))];
-        facts.push(match rows.test {
-            0 => ("rows", format!("{} train", count(rows.train))),
-            test => ("rows split", format!("{} train, {} test", count(rows.train), count(test))),
-        });
+        let mut facts = self.rows.facts().to_vec();
         if let Some(found) = &self.found {
             for (name, value) in &found.metrics {
                 facts.push(("metric", format!("{name} {value} (test rows)")));

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use ognivo_report::content::Page;
 use ognivo_report::number::count;
-use ognivo_report::section::{self, RowFlow, Run, Search, TriedSet};
+use ognivo_report::section::{self, Run, Search, TriedSet};
 
 use super::outcome::{Found, Searched};
 use crate::report::{learned, page};
@@ -18,7 +18,7 @@ pub(super) fn page(searched: &Searched) -> Page {
         let stages = found.model.stages().iter();
         sections.extend(stages.flat_map(|stage| learned::sections(stage.as_ref(), &evidence.features)));
     }
-    sections.push(section::data(&flow(searched), evidence.map(|evidence| &evidence.profile)));
+    sections.push(section::data(&searched.rows.flow(&searched.losses), evidence.map(|evidence| &evidence.profile)));
     sections.extend(searched.found.as_ref().map(|found| section::stages(found.model.stages())));
     sections.push(section::run(&run(searched, &time)));
     sections.retain(|section| !section.is_empty());
@@ -40,17 +40,6 @@ fn search(searched: &Searched) -> Search {
         columns: searched.columns.clone(),
         required: searched.required.clone(),
         sets: searched.trials.iter().map(set).collect(),
-    }
-}
-
-fn flow(searched: &Searched) -> RowFlow {
-    let rows = &searched.rows;
-    RowFlow {
-        n_read: rows.read as u64,
-        losses: searched.losses.clone(),
-        n_kept: (rows.train + rows.test) as u64,
-        n_train: rows.train as u64,
-        n_test: rows.test as u64,
     }
 }
 

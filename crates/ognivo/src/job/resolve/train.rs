@@ -14,7 +14,7 @@ use crate::job::complaint::Complaint;
 use crate::job::job::{PipelineJob, SaveJob, SplitJob, TrainJob};
 use crate::job::node::Node;
 use crate::job::prepare::PrepareJob;
-use crate::job::stages::{read_evaluator, read_stage};
+use crate::job::stages::{StageMiss, find_stage, read_evaluator, read_stage};
 use crate::job::tune::TuneJob;
 
 /// Reads `train`; `None` after complaints.
@@ -164,17 +164,10 @@ fn n_stages_until(stages: &[Stage], after: &Node, complaints: &mut Vec<Complaint
 /// # Errors
 /// A message when there is none, or several of that class.
 pub(crate) fn position_of_stage(stages: &[Stage], name: &str) -> Result<usize, String> {
-    let class_of = |stage: &Stage| stage.configured().class().rsplit('.').next().unwrap_or_default();
-    let is_called = |stage: &Stage| stage.configured().uid().as_str() == name || class_of(stage) == name;
-    let mut positions = (0..stages.len()).filter(|&position| is_called(&stages[position]));
-    match (positions.next(), positions.next()) {
-        (Some(position), None) => Ok(position),
-        (None, _) => {
-            let known: Vec<&str> = stages.iter().map(class_of).collect();
-            Err(format!("the pipeline has no stage `{name}`; it has: {}", known.join(", ")))
-        }
-        (Some(_), Some(_)) => Err(format!("several stages are called `{name}`; give one a uid and name that")),
-    }
+    find_stage(stages, name).map_err(|miss| match miss {
+        StageMiss::None(known) => format!("the pipeline has no stage `{name}`; it has: {}", known.join(", ")),
+        StageMiss::Several => format!("several stages are called `{name}`; give one a uid and name that"),
+    })
 }
 
 pub(super) fn resolve_split(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SplitJob> {
