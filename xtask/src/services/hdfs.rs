@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::server::Server;
+use super::server::{self, Server};
 use crate::{cache, program};
 
 /// On two busy cores both servers need 20 s.
@@ -110,7 +110,7 @@ impl Cluster {
     /// # Errors
     /// When it is not there.
     pub(crate) fn name_node(&self) -> Result<Server, String> {
-        Server::find(NAME_NODE, &self.folder).ok_or_else(|| "the NameNode is gone".to_owned())
+        Server::find(NAME_NODE, &self.folder).ok_or_else(|| self.gone(NAME_NODE))
     }
 
     /// The DataNode's process.
@@ -118,7 +118,11 @@ impl Cluster {
     /// # Errors
     /// When it is not there.
     pub(crate) fn data_node(&self) -> Result<Server, String> {
-        Server::find(DATA_NODE, &self.folder).ok_or_else(|| "the DataNode is gone".to_owned())
+        Server::find(DATA_NODE, &self.folder).ok_or_else(|| self.gone(DATA_NODE))
+    }
+
+    fn gone(&self, name: &str) -> String {
+        format!("the {name} is gone; {}", server::last_words(name, &self.folder))
     }
 
     /// Starts a NameNode over what the last one left.

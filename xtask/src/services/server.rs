@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// How long a server may take to end by itself.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
+/// How long a process may take until its command line can be seen.
+const SEEN_DEADLINE: Duration = Duration::from_secs(10);
+
 /// A server that was started, by this process or by an earlier one.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -32,7 +35,17 @@ impl Server {
         command.process_group(0);
         let id = command.spawn().map_err(failed)?.id();
         fs::write(at("pid"), id.to_string()).map_err(failed)?;
-        Ok(Server { name: name.to_owned(), folder: folder.to_owned(), id })
+        let server = Server { name: name.to_owned(), folder: folder.to_owned(), id };
+        server.wait_until_seen();
+        Ok(server)
+    }
+
+    /// The kernel lets `spawn` return a moment before the new process has its command line: until then it looks like one that ended.
+    fn wait_until_seen(&self) {
+        let begin = Instant::now();
+        while !self.is_running() && !self.is_zombie() && begin.elapsed() < SEEN_DEADLINE {
+            sleep(Duration::from_millis(1));
+        }
     }
 
     /// The server of that name in `folder`, when its process is there.
@@ -48,6 +61,12 @@ impl Server {
         let command_line = String::from_utf8_lossy(&of_process("cmdline")).into_owned();
         // Nobody waits for a child of ours that ended: it is a zombie, whose command line is empty.
         command_line.contains(&*self.folder.to_string_lossy())
+    }
+
+    /// Whether it ended and nobody has asked how.
+    fn is_zombie(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("State:\tZ"))
     }
 
     /// Sends a signal: `STOP`, `CONT`, `KILL`, `TERM`.
@@ -78,10 +97,48 @@ impl Server {
 
     /// The end of its log.
     pub(crate) fn last_words(&self) -> String {
-        const N_LINES: usize = 15;
-        let path = self.folder.join(format!("{}.log", self.name));
-        let log = fs::read_to_string(&path).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        format!("{}:\n{}", path.display(), lines[lines.len().saturating_sub(N_LINES)..].join("\n"))
+        last_words(&self.name, &self.folder)
+    }
+}
+
+/// The end of the log of the server of that name in `folder`, also of one that is gone.
+pub(crate) fn last_words(name: &str, folder: &Path) -> String {
+    const N_LINES: usize = 15;
+    let path = folder.join(format!("{name}.log"));
+    let log = fs::read_to_string(&path).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    format!("{}:\n{}", path.display(), lines[lines.len().saturating_sub(N_LINES)..].join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_found_as_soon_as_it_was_started_and_gone_when_it_was_stopped() {
+        let folder = std::env::temp_dir().join(format!("ognivo-server-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for _ in 0..100 {
+            let mut command = Command::new("tail");
+            command.arg("-f").arg(folder.join("follower.log"));
+            let started = Server::start("follower", &folder, &mut command).unwrap();
+            assert!(Server::find("follower", &folder).is_some());
+            started.signal("KILL");
+            started.stop().unwrap();
+            assert!(Server::find("follower", &folder).is_none());
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_server_that_ends_at_once_is_not_waited_for() {
+        let folder = std::env::temp_dir().join(format!("ognivo-ended-server-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let begin = Instant::now();
+        let started = Server::start("short", &folder, Command::new("true").arg(&folder)).unwrap();
+        assert!(begin.elapsed() < SEEN_DEADLINE);
+        while !started.is_zombie() {}
+        assert!(Server::find("short", &folder).is_none());
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
