@@ -56,6 +56,7 @@ pub mod memory;
 pub mod offset;
 pub mod output_shape;
 pub mod plan;
+pub mod probe;
 pub mod progress;
 pub mod query;
 pub mod query_error;
