@@ -74,7 +74,7 @@ fn steady(printed: &str, place: &Workplace) -> String {
 }
 
 #[track_caller]
-fn check_text(job: &str, expected: Expect) {
+pub(super) fn check_text(job: &str, expected: Expect) {
     let place = Workplace::new();
     place.write("loans.yaml", job);
     let ran = place.run(&["validate", "loans.yaml"]);
@@ -678,16 +678,6 @@ fn a_stream_that_would_read_what_it_writes_is_refused() {
         expect![[r#"
         loans.yaml:31:25: `readStream.path` overlaps `writeStream.checkpointLocation`: FOLDER/incoming and FOLDER/incoming/checkpoint
           hint: give each its own folder, beside the others
-    "#]],
-    );
-}
-
-#[test]
-fn what_this_version_cannot_do_is_told() {
-    check(
-        &[("    format: parquet\n    path: output\n", "    format: kafka\n")],
-        expect![[r#"
-        loans.yaml:28:13: this version of ognivo cannot write: kafka
     "#]],
     );
 }
