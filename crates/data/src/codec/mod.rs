@@ -24,6 +24,8 @@ pub mod number;
 pub mod option;
 mod window;
 
+use std::ops::Range;
+
 pub use error::{DecodeError, EncodeError};
 pub use mode::{Decoded, Malformed, RecordSpan, RowMode};
 pub use option::OptionError;
@@ -78,4 +80,16 @@ pub trait RowDecoder: Send {
     /// # Errors
     /// A string column above 2 GiB.
     fn take(&mut self) -> Result<Option<Decoded>, DecodeError>;
+}
+
+/// Decodes records whose borders are known, such as messages: line ends within a record mean nothing.
+///
+/// Each record is one row, or one [`Malformed`] whose `line` is its place among the records of the call, from 0. A record of
+/// None, or (JSON) of blanks, is a row of nulls, as `from_json` and `from_csv` of null are in Spark.
+pub trait RecordDecoder: Send {
+    /// Decodes pieces of `bytes`, which are at most 256 MiB.
+    ///
+    /// # Errors
+    /// As [`RowDecoder::push`] and [`RowDecoder::take`].
+    fn decode_records(&mut self, bytes: &[u8], records: &[Option<Range<usize>>]) -> Result<Decoded, DecodeError>;
 }

@@ -1,5 +1,7 @@
 //! Bytes of a CSV file in, Arrow columns out.
 
+use std::ops::Range;
+
 use arrow_schema::{FieldRef, SchemaRef};
 
 use super::column::{Column, Located, Rules};
@@ -7,7 +9,7 @@ use super::options::CsvOptions;
 use super::plain::{Borders, PlainScanner, Task};
 use super::scan::{Records, Scanner};
 use super::tokenizer::{Ended, Oddity, Tokenizer};
-use crate::codec::RowDecoder;
+use crate::codec::{RecordDecoder, RowDecoder};
 use crate::codec::batch::{Layout, Rows};
 use crate::codec::cpu::Avx2;
 use crate::codec::error::DecodeError;
@@ -378,6 +380,41 @@ impl WindowDecoder for CsvDecoder {
     }
 }
 
+impl CsvDecoder {
+    /// What has been decoded since the last call.
+    fn finish_batch(&mut self) -> Result<Decoded, DecodeError> {
+        let columns = self.columns.iter_mut().map(|(place, column)| Ok((*place, column.finish()?)));
+        let columns = columns.collect::<Result<Vec<_>, DecodeError>>()?;
+        Ok(self.rows.finish(columns))
+    }
+}
+
+impl RecordDecoder for CsvDecoder {
+    /// A record is one line whatever is in it; there is no header.
+    fn decode_records(&mut self, bytes: &[u8], records: &[Option<Range<usize>>]) -> Result<Decoded, DecodeError> {
+        self.is_plain = false;
+        for (chunk_idx, chunk) in records.chunks(CAPACITY).enumerate() {
+            let Self { format, block, fields, .. } = self;
+            let (Format::Lines { tokenizer, .. } | Format::MultiLine { tokenizer, .. }) = format;
+            block.clear();
+            for (idx, range) in chunk.iter().enumerate() {
+                let line = (chunk_idx * CAPACITY + idx) as u64;
+                let Range { start, end } = range.clone().unwrap_or(0..0);
+                let record = Record { start: start as u32, len: (end - start) as u32, line };
+                if range.is_none() {
+                    block.open_row().fill(Span::NULL);
+                    block.end_row(record);
+                } else {
+                    let ended = tokenizer.line(&bytes[start..end], start, fields, &mut block.scratch);
+                    add_row(block, record, fields, ended);
+                }
+            }
+            self.read_block(bytes, 0)?;
+        }
+        self.finish_batch()
+    }
+}
+
 impl RowDecoder for CsvDecoder {
     fn push(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
         self.push_bytes(bytes)
@@ -400,12 +437,7 @@ impl RowDecoder for CsvDecoder {
     }
 
     fn take(&mut self) -> Result<Option<Decoded>, DecodeError> {
-        if self.rows.n_rows == 0 {
-            return Ok(None);
-        }
-        let columns = self.columns.iter_mut().map(|(place, column)| Ok((*place, column.finish()?)));
-        let columns = columns.collect::<Result<Vec<_>, DecodeError>>()?;
-        Ok(Some(self.rows.finish(columns)))
+        if self.rows.n_rows == 0 { Ok(None) } else { self.finish_batch().map(Some) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Bytes of JSON lines in, Arrow columns out.
 
+use std::ops::Range;
+
 use arrow_array::ArrayRef;
 use arrow_schema::{FieldRef, SchemaRef};
 use rustc_hash::FxHashMap;
@@ -7,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::cell::{CellRules, push_cell, push_null};
 use super::options::JsonOptions;
 use super::reader::{NoJson, Reader, Syntax};
-use crate::codec::RowDecoder;
+use crate::codec::{RecordDecoder, RowDecoder};
 use crate::codec::batch::{Layout, Rows};
 use crate::codec::builder::{ColumnBuilder, text_like_java};
 use crate::codec::error::DecodeError;
@@ -211,6 +213,15 @@ impl JsonDecoder {
     }
 }
 
+impl JsonDecoder {
+    /// What has been decoded since the last call.
+    fn finish_batch(&mut self) -> Result<Decoded, DecodeError> {
+        let columns = self.columns.iter_mut().map(|(place, _, builder)| Ok((*place, builder.finish()?)));
+        let columns = columns.collect::<Result<Vec<(usize, ArrayRef)>, DecodeError>>()?;
+        Ok(self.rows.finish(columns))
+    }
+}
+
 impl WindowDecoder for JsonDecoder {
     fn input(&mut self) -> &mut Input {
         &mut self.input
@@ -248,6 +259,50 @@ impl WindowDecoder for JsonDecoder {
     }
 }
 
+impl JsonDecoder {
+    /// Adds the one row of a record that is a message: several objects in one would be rows that nobody can name.
+    fn locate_message(&mut self, bytes: &[u8], record: Record) -> Result<(), NoJson> {
+        let (start, end) = (record.start as usize, (record.start + record.len) as usize);
+        let n_rows = self.block.n_rows();
+        self.locate_record(bytes, start, end, record)?;
+        match self.block.n_rows() - n_rows {
+            1 => Ok(()),
+            0 if bytes[start..end].iter().all(u8::is_ascii_whitespace) => {
+                self.add_nulls(record);
+                Ok(())
+            }
+            _ => Err(NoJson),
+        }
+    }
+
+    fn add_nulls(&mut self, record: Record) {
+        self.block.open_row().fill(Span::NULL);
+        self.block.end_row(record);
+    }
+}
+
+impl RecordDecoder for JsonDecoder {
+    fn decode_records(&mut self, bytes: &[u8], records: &[Option<Range<usize>>]) -> Result<Decoded, DecodeError> {
+        for (chunk_idx, chunk) in records.chunks(CAPACITY).enumerate() {
+            self.block.clear();
+            for (idx, range) in chunk.iter().enumerate() {
+                let line = (chunk_idx * CAPACITY + idx) as u64;
+                let Range { start, end } = range.clone().unwrap_or(0..0);
+                let record = Record { start: start as u32, len: (end - start) as u32, line };
+                let n_rows = self.block.n_rows();
+                if range.is_none() {
+                    self.add_nulls(record);
+                } else if self.locate_message(bytes, record).is_err() {
+                    self.block.truncate(n_rows);
+                    self.block.end_odd_row(record, NoJson);
+                }
+            }
+            self.read_block(bytes, 0)?;
+        }
+        self.finish_batch()
+    }
+}
+
 impl RowDecoder for JsonDecoder {
     fn push(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
         self.push_bytes(bytes)
@@ -267,11 +322,6 @@ impl RowDecoder for JsonDecoder {
     }
 
     fn take(&mut self) -> Result<Option<Decoded>, DecodeError> {
-        if self.rows.n_rows == 0 {
-            return Ok(None);
-        }
-        let columns = self.columns.iter_mut().map(|(place, _, builder)| Ok((*place, builder.finish()?)));
-        let columns = columns.collect::<Result<Vec<(usize, ArrayRef)>, DecodeError>>()?;
-        Ok(Some(self.rows.finish(columns)))
+        if self.rows.n_rows == 0 { Ok(None) } else { self.finish_batch().map(Some) }
     }
 }

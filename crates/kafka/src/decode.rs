@@ -1,0 +1,331 @@
+//! Records in, rows out: the value by its format, the record's own columns beside it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::builder::{BinaryBuilder, ListBuilder, StringBuilder, StructBuilder};
+use arrow_array::{
+    ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_select::filter::filter;
+use ognivo_data::codec::csv::{CsvDecoder, CsvOptions};
+use ognivo_data::codec::json::{JsonDecoder, JsonOptions};
+use ognivo_data::codec::{Malformed as BadRecord, RecordDecoder, RowMode};
+use ognivo_stream::source::{Malformed, Origin, SourceRows};
+
+use crate::error::KafkaError;
+use crate::offsets::TopicPartition;
+use crate::records::{BLOCK_RECORDS, Piece, RecordBlock};
+use crate::schema::{header_fields, header_item, stream_schema};
+
+/// What a record's value holds.
+#[derive(Debug, Clone)]
+pub enum ValueFormat {
+    /// One JSON object.
+    Json(JsonOptions),
+    /// One line of CSV, without a header.
+    Csv(CsvOptions),
+    /// Bytes: one column `value`, binary and nullable, as Spark's source has it.
+    Binary,
+}
+
+impl ValueFormat {
+    fn mode(&self) -> RowMode {
+        match self {
+            ValueFormat::Json(options) => options.mode,
+            ValueFormat::Csv(options) => options.mode,
+            ValueFormat::Binary => RowMode::Permissive,
+        }
+    }
+}
+
+/// The schema of a value that is left as it is.
+pub(crate) fn binary_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("value", DataType::Binary, true)]))
+}
+
+/// Makes rows of records; one for a source, used for one piece after the other.
+pub(crate) struct Decoder {
+    values: Option<Box<dyn RecordDecoder>>,
+    mode: RowMode,
+    schema: SchemaRef,
+    n_value_columns: usize,
+}
+
+impl Decoder {
+    /// A decoder of values with these columns.
+    ///
+    /// # Errors
+    /// A column of a type that the format cannot be read as.
+    pub(crate) fn new(format: &ValueFormat, value: &SchemaRef, headers: bool) -> Result<Decoder, KafkaError> {
+        let mode = format.mode();
+        // What the mode says is done here, where a row is known to be one record.
+        let asked = if mode == RowMode::Permissive { RowMode::Permissive } else { RowMode::Reject };
+        let value = if matches!(format, ValueFormat::Binary) { &binary_schema() } else { value };
+        let (values, decoded): (Option<Box<dyn RecordDecoder>>, SchemaRef) = match format {
+            ValueFormat::Binary => (None, Arc::clone(value)),
+            ValueFormat::Json(options) => {
+                let options = JsonOptions { mode: asked, ..options.clone() };
+                let decoder = JsonDecoder::new(Arc::clone(value), &options, None, BLOCK_RECORDS)?;
+                let schema = Arc::clone(decoder.output_schema());
+                (Some(Box::new(decoder)), schema)
+            }
+            ValueFormat::Csv(options) => {
+                let options = CsvOptions { mode: asked, header: false, ..options.clone() };
+                let decoder = CsvDecoder::new(Arc::clone(value), &options, None, BLOCK_RECORDS)?;
+                let schema = Arc::clone(decoder.output_schema());
+                (Some(Box::new(decoder)), schema)
+            }
+        };
+        let n_value_columns = decoded.fields().len();
+        let schema = stream_schema(&decoded, headers);
+        Ok(Decoder { values, mode, schema, n_value_columns })
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The rows of a piece, and the records of it that are none.
+    ///
+    /// # Errors
+    /// The first malformed record in mode FAILFAST; a block of text above 2 GiB.
+    pub(crate) fn decode(&mut self, at: &TopicPartition, piece: Piece) -> Result<SourceRows, KafkaError> {
+        let block = &piece.block;
+        let records = &block.values.ranges[piece.idx.clone()];
+        let n_records_read = records.len();
+        let mut malformed = Vec::new();
+        let mut columns: Vec<ArrayRef> = match &mut self.values {
+            None => vec![binary(block, &piece)],
+            Some(values) => {
+                let decoded = values.decode_records(&block.values.bytes, records)?;
+                malformed = decoded.malformed;
+                decoded.rows.columns().to_vec()
+            }
+        };
+        let kept = Kept::new(n_records_read, &malformed);
+        let own = self.schema.fields()[self.n_value_columns..].iter();
+        columns.extend(own.map(|field| kept.only(own_column(field.name(), at, block, &piece))));
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .expect("every column has a value for each record that is a row");
+        let origin = Arc::new(Records { at: at.clone(), idx: kept.idx(piece.idx.start), block: Arc::clone(block) });
+        let bad = malformed.into_iter().map(|bad| Decoder::malformed(at, &piece, bad));
+        let malformed = match self.mode {
+            RowMode::FailFast => match bad.into_iter().next() {
+                None => Vec::new(),
+                Some(Malformed { position, message, .. }) => return Err(KafkaError::Malformed { position, message }),
+            },
+            RowMode::DropMalformed => Vec::new(),
+            RowMode::Permissive | RowMode::Reject => bad.collect(),
+        };
+        Ok(SourceRows { rows, origin, malformed, n_records_read })
+    }
+
+    fn malformed(at: &TopicPartition, piece: &Piece, bad: BadRecord) -> Malformed {
+        let offset = piece.block.offsets[piece.idx.start + bad.line as usize];
+        let (code, message) = match bad.column {
+            None => ("malformed_record", bad.message),
+            Some(column) => ("malformed_value", format!("column `{column}`: {}", bad.message)),
+        };
+        Malformed { position: format!("{at}:{offset}"), payload: bad.raw, code: code.to_owned(), message }
+    }
+}
+
+/// Which records of a piece are rows.
+enum Kept {
+    All(usize),
+    Some(BooleanArray),
+}
+
+impl Kept {
+    fn new(n_records: usize, malformed: &[BadRecord]) -> Kept {
+        if malformed.is_empty() {
+            return Kept::All(n_records);
+        }
+        let mut kept = vec![true; n_records];
+        for bad in malformed {
+            kept[bad.line as usize] = false;
+        }
+        Kept::Some(BooleanArray::from(kept))
+    }
+
+    fn only(&self, column: ArrayRef) -> ArrayRef {
+        match self {
+            Kept::All(_) => column,
+            Kept::Some(kept) => filter(&column, kept).expect("the mask is as long as the column"),
+        }
+    }
+
+    /// The place in the block of each row.
+    fn idx(&self, start: usize) -> Vec<u32> {
+        match self {
+            Kept::All(n) => (start..start + n).map(|idx| idx as u32).collect(),
+            Kept::Some(kept) => {
+                let places = kept.values().set_indices();
+                places.map(|idx| (start + idx) as u32).collect()
+            }
+        }
+    }
+}
+
+/// Where rows came from.
+struct Records {
+    at: TopicPartition,
+    block: Arc<RecordBlock>,
+    idx: Vec<u32>,
+}
+
+impl Origin for Records {
+    fn position(&self, row_idx: usize) -> String {
+        format!("{}:{}", self.at, self.block.offsets[self.idx[row_idx] as usize])
+    }
+
+    fn payload(&self, row_idx: usize) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self.block.values.get(self.idx[row_idx] as usize).unwrap_or_default())
+    }
+}
+
+fn binary(block: &RecordBlock, piece: &Piece) -> ArrayRef {
+    let mut column = BinaryBuilder::new();
+    for idx in piece.idx.clone() {
+        column.append_option(block.values.get(idx));
+    }
+    Arc::new(column.finish())
+}
+
+/// One of the record's own columns, for all records of the piece.
+fn own_column(name: &str, at: &TopicPartition, block: &RecordBlock, piece: &Piece) -> ArrayRef {
+    let idx = piece.idx.clone();
+    match name {
+        "key" => {
+            let mut keys = BinaryBuilder::new();
+            idx.for_each(|idx| keys.append_option(block.keys.get(idx)));
+            Arc::new(keys.finish())
+        }
+        "topic" => Arc::new(StringArray::from_iter_values(idx.map(|_| at.topic.as_str()))),
+        "partition" => Arc::new(Int32Array::from_value(at.partition, idx.len())),
+        "offset" => Arc::new(Int64Array::from_iter_values(block.offsets[idx].iter().copied())),
+        "timestamp" => {
+            let micros = block.times_ms[idx].iter().map(|ms| ms.map(|ms| ms.saturating_mul(1000)));
+            Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        }
+        "timestampType" => Arc::new(Int32Array::from_iter_values(block.time_types[idx].iter().copied())),
+        "headers" => headers(&block.headers[idx]),
+        other => unreachable!("{other} is no column of records"),
+    }
+}
+
+/// A record without headers has null, as in Spark.
+fn headers(of_records: &[Vec<crate::records::Header>]) -> ArrayRef {
+    let item = StructBuilder::new(
+        header_fields(),
+        vec![Box::new(StringBuilder::new()), Box::new(BinaryBuilder::new())],
+    );
+    let mut column = ListBuilder::new(item).with_field(header_item());
+    for headers in of_records {
+        for (key, value) in headers {
+            let item = column.values();
+            item.field_builder::<StringBuilder>(0).expect("the first field is a string").append_value(key);
+            let values = item.field_builder::<BinaryBuilder>(1).expect("the second field is binary");
+            values.append_option(value.as_deref());
+            item.append(true);
+        }
+        column.append(!headers.is_empty());
+    }
+    Arc::new(column.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Pieces;
+    use arrow_array::Array as _;
+    use arrow_array::cast::AsArray as _;
+    use arrow_array::types::{Int32Type, Int64Type};
+
+    fn piece(values: &[Option<&str>]) -> Piece {
+        let mut pieces = Pieces::default();
+        let mut keys = Pieces::default();
+        for value in values {
+            pieces.ranges.push(value.map(|value| pieces.bytes.len()..pieces.bytes.len() + value.len()));
+            pieces.bytes.extend(value.unwrap_or_default().as_bytes());
+            keys.ranges.push(None);
+        }
+        let n = values.len();
+        let block = RecordBlock {
+            values: pieces,
+            keys,
+            offsets: (100..100 + n as i64).collect(),
+            times_ms: vec![Some(5); n],
+            time_types: vec![0; n],
+            headers: Vec::new(),
+        };
+        Piece { block: Arc::new(block), idx: 1..n }
+    }
+
+    fn rows(mode: RowMode, values: &[Option<&str>]) -> SourceRows {
+        let schema = Schema::new(vec![Field::new("a", DataType::Int32, true), Field::new("offset", DataType::Utf8, true)]);
+        let format = ValueFormat::Json(JsonOptions { mode, ..JsonOptions::default() });
+        let mut decoder = Decoder::new(&format, &Arc::new(schema), false).unwrap();
+        decoder.decode(&TopicPartition::new("t", 3), piece(values)).unwrap()
+    }
+
+    const RECORDS: [Option<&str>; 6] =
+        [Some("not asked for"), Some("{\"a\":\n1,\"offset\":\"x\"}"), None, Some("{\"a\":"), Some("[{\"a\":1},{\"a\":2}]"), Some("{\"a\":7}")];
+
+    #[test]
+    fn a_message_is_one_row_or_one_malformed_record_wherever_its_line_ends_are() {
+        let block = rows(RowMode::Reject, &RECORDS);
+        assert_eq!(block.n_records_read, 5);
+        assert_eq!(block.rows.column(0).as_primitive::<Int32Type>().iter().collect::<Vec<_>>(), [Some(1), None, Some(7)]);
+        let bad: Vec<_> = block.malformed.iter().map(|bad| (bad.position.as_str(), bad.code.as_str())).collect();
+        assert_eq!(bad, [("t-3:103", "malformed_record"), ("t-3:104", "malformed_record")]);
+        assert_eq!(block.malformed[0].payload, b"{\"a\":");
+        assert_eq!([0, 1, 2].map(|row| block.origin.position(row)), ["t-3:101", "t-3:102", "t-3:105"]);
+        assert_eq!(block.origin.payload(2).as_ref(), b"{\"a\":7}");
+    }
+
+    #[test]
+    fn the_records_own_columns_stand_behind_those_of_the_value_which_win() {
+        let block = rows(RowMode::Reject, &RECORDS);
+        let schema = block.rows.schema();
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names, ["a", "offset", "key", "topic", "partition", "timestamp", "timestampType"]);
+        assert_eq!(block.rows.column(1).as_string::<i32>().value(0), "x");
+        assert_eq!(block.rows.column(4).as_primitive::<Int32Type>().values(), &[3, 3, 3]);
+        assert_eq!(block.rows.column(2).null_count(), 3);
+    }
+
+    #[test]
+    fn a_tombstone_is_a_row_of_nulls_in_every_mode() {
+        for mode in [RowMode::Permissive, RowMode::DropMalformed, RowMode::FailFast, RowMode::Reject] {
+            let block = rows(mode, &[None, None]);
+            assert_eq!((block.rows.num_rows(), block.rows.column(0).null_count()), (1, 1), "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn each_mode_does_with_a_malformed_record_what_spark_does() {
+        let permissive = rows(RowMode::Permissive, &RECORDS);
+        assert_eq!((permissive.rows.num_rows(), permissive.malformed.len()), (5, 0));
+        let dropped = rows(RowMode::DropMalformed, &RECORDS);
+        assert_eq!((dropped.rows.num_rows(), dropped.malformed.len(), dropped.n_records_read), (3, 0, 5));
+        let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, true)]));
+        let format = ValueFormat::Json(JsonOptions { mode: RowMode::FailFast, ..JsonOptions::default() });
+        let error = Decoder::new(&format, &schema, false).unwrap().decode(&TopicPartition::new("t", 0), piece(&RECORDS));
+        assert_eq!(error.unwrap_err().to_string(), "malformed record at t-0:103: no JSON object");
+    }
+
+    #[test]
+    fn a_line_of_csv_is_one_record_even_with_a_line_end_in_quotes() {
+        let schema = Schema::new(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Utf8, true)]);
+        let format = ValueFormat::Csv(CsvOptions { mode: RowMode::Reject, ..CsvOptions::default() });
+        let mut decoder = Decoder::new(&format, &Arc::new(schema), false).unwrap();
+        let piece = piece(&[None, Some("1,\"x\ny\""), Some("2"), Some("3,z")]);
+        let block = decoder.decode(&TopicPartition::new("t", 0), piece).unwrap();
+        assert_eq!(block.rows.column(0).as_primitive::<Int64Type>().values(), &[1, 3]);
+        assert_eq!(block.rows.column(1).as_string::<i32>().value(0), "x\ny");
+        assert_eq!(block.malformed[0].position, "t-0:102");
+    }
+}
