@@ -17,7 +17,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::server::{self, Server};
-use crate::{cache, program};
+use crate::cache;
 
 /// On two busy cores both servers need 20 s.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
@@ -264,17 +264,6 @@ fn jars() -> Result<PathBuf, String> {
     if jars.is_dir() {
         return Ok(jars);
     }
-    resolve(&folder, &jars)?;
+    super::resolve("Hadoop", include_str!("hadoop.xml"), &folder, &jars)?;
     Ok(jars)
-}
-
-fn resolve(folder: &Path, jars: &Path) -> Result<(), String> {
-    println!("== resolving Hadoop's packages into {}", folder.display());
-    let (pom, unfinished) = (folder.join("pom.xml"), folder.join("lib.unfinished"));
-    fs::write(&pom, include_str!("hadoop.xml")).map_err(|e| format!("cannot write {}: {e}", pom.display()))?;
-    let mut maven = Command::new("mvn");
-    maven.args(["--batch-mode", "--quiet", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
-    maven.arg(format!("-DoutputDirectory={}", unfinished.display())).arg("--file").arg(&pom);
-    program::run(&mut maven).map_err(|e| format!("{e}\non Debian: apt-get install maven openjdk-17-jre-headless"))?;
-    fs::rename(&unfinished, jars).map_err(|e| format!("cannot move {}: {e}", unfinished.display()))
 }
