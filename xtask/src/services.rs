@@ -1,14 +1,18 @@
 //! `cargo xtask services`: real servers beside us, started from packages.
 
 pub(crate) mod hdfs;
+pub(crate) mod kafka;
+mod packages;
 mod server;
 
 use hdfs::Cluster;
+use kafka::Broker;
 
-const USAGE: &str = "usage: cargo xtask services up hdfs | down";
+const USAGE: &str = "usage: cargo xtask services up hdfs | up kafka | down";
 
 /// Where a developer's servers keep what they have, below the cache folder.
 const HDFS: &str = "services/hdfs";
+const KAFKA: &str = "services/kafka";
 
 /// Starts or stops servers.
 ///
@@ -25,8 +29,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             println!("export HADOOP_CONF_DIR={}", cluster.conf().display());
             Ok(())
         }
+        ["up", "kafka"] => {
+            let broker = match Broker::running(KAFKA)? {
+                Some(broker) => broker,
+                None => Broker::start_empty(KAFKA)?,
+            };
+            println!("{} is ready", broker.address());
+            Ok(())
+        }
         ["down"] => {
             Cluster::stop_all_in(HDFS)?;
+            Broker::stop_in(KAFKA)?;
             println!("stopped");
             Ok(())
         }

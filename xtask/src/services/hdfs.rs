@@ -10,14 +10,15 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::server::{self, Server};
-use crate::{cache, program};
+use super::packages;
+use super::server::{self, Server, free_ports};
+use crate::cache;
 
 /// On two busy cores both servers need 20 s.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
@@ -245,36 +246,7 @@ fn xml(properties: &[(&str, String)]) -> String {
     format!("<configuration>\n{}</configuration>\n", properties.iter().map(property).collect::<String>())
 }
 
-/// Ports that nobody listens on, all different.
-fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
-    let mut ports = [0; N];
-    let mut held = Vec::new();
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
-}
-
-/// The folder of Hadoop's packages; Maven resolves them at the first call.
+/// The folder of Hadoop's packages.
 fn jars() -> Result<PathBuf, String> {
-    let folder = cache::folder("hadoop")?;
-    let jars = folder.join("lib");
-    if jars.is_dir() {
-        return Ok(jars);
-    }
-    resolve(&folder, &jars)?;
-    Ok(jars)
-}
-
-fn resolve(folder: &Path, jars: &Path) -> Result<(), String> {
-    println!("== resolving Hadoop's packages into {}", folder.display());
-    let (pom, unfinished) = (folder.join("pom.xml"), folder.join("lib.unfinished"));
-    fs::write(&pom, include_str!("hadoop.xml")).map_err(|e| format!("cannot write {}: {e}", pom.display()))?;
-    let mut maven = Command::new("mvn");
-    maven.args(["--batch-mode", "--quiet", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
-    maven.arg(format!("-DoutputDirectory={}", unfinished.display())).arg("--file").arg(&pom);
-    program::run(&mut maven).map_err(|e| format!("{e}\non Debian: apt-get install maven openjdk-17-jre-headless"))?;
-    fs::rename(&unfinished, jars).map_err(|e| format!("cannot move {}: {e}", unfinished.display()))
+    packages::jars("hadoop", include_str!("hadoop.xml"))
 }
