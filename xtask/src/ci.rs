@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::program::{self, cargo};
-use crate::{campaign, hdfs, report, spark};
+use crate::{campaign, hdfs, kafka, report, spark};
 
 /// What a step runs.
 enum Work {
@@ -25,6 +25,7 @@ const STEPS: &[(&str, Work)] = &[
     ("reports in a browser", Work::Ours(report::run, &[])),
     ("fault campaign", Work::Ours(campaign::run, &["--quick"])),
     ("jobs on real HDFS", Work::Ours(hdfs::run, &[])),
+    ("streams on a real Kafka", Work::Ours(kafka::run, &[])),
     ("both ways with real Spark", Work::Ours(spark::run, &[])),
 ];
 

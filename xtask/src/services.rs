@@ -2,6 +2,8 @@
 
 pub(crate) mod cassandra;
 pub(crate) mod hdfs;
+pub(crate) mod kafka;
+mod packages;
 mod server;
 
 use std::fs;
@@ -10,12 +12,21 @@ use std::process::Command;
 
 use crate::program;
 use hdfs::Cluster;
+use kafka::Broker;
 
+<<<<<<< HEAD
 const USAGE: &str = "usage: cargo xtask services up hdfs|cassandra | down";
 
 /// Where a developer's servers keep what they have, below the cache folder.
 const HDFS: &str = "services/hdfs";
 const CASSANDRA: &str = "services/cassandra";
+=======
+const USAGE: &str = "usage: cargo xtask services up hdfs | up kafka | down";
+
+/// Where a developer's servers keep what they have, below the cache folder.
+const HDFS: &str = "services/hdfs";
+const KAFKA: &str = "services/kafka";
+>>>>>>> kafka
 
 /// Starts or stops servers.
 ///
@@ -32,17 +43,30 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             println!("export HADOOP_CONF_DIR={}", cluster.conf().display());
             Ok(())
         }
+<<<<<<< HEAD
         ["up", "cassandra"] => {
             let cluster = match cassandra::Cluster::running(CASSANDRA)? {
                 Some(cluster) => cluster,
                 None => cassandra::Cluster::start_empty(CASSANDRA, cassandra::Setup::default())?,
             };
             println!("Cassandra is ready at {}; role and password: cassandra", cluster.contact_point());
+=======
+        ["up", "kafka"] => {
+            let broker = match Broker::running(KAFKA)? {
+                Some(broker) => broker,
+                None => Broker::start_empty(KAFKA)?,
+            };
+            println!("{} is ready", broker.address());
+>>>>>>> kafka
             Ok(())
         }
         ["down"] => {
             Cluster::stop_all_in(HDFS)?;
+<<<<<<< HEAD
             cassandra::Cluster::stop_all_in(CASSANDRA)?;
+=======
+            Broker::stop_in(KAFKA)?;
+>>>>>>> kafka
             println!("stopped");
             Ok(())
         }

@@ -6,6 +6,7 @@
 pub mod client;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use ognivo_data::fault::{Explain, Fault, nearest};
@@ -47,6 +48,49 @@ pub enum Topics {
     Pattern(String),
     /// These partitions.
     Assign(Vec<TopicPartition>),
+}
+
+impl Topics {
+    /// What a member of a group subscribes to; a pattern matches whole names, and the client knows one by its `^`.
+    pub(crate) fn to_subscribe(&self) -> Vec<String> {
+        match self {
+            Topics::Subscribe(names) => names.clone(),
+            Topics::Pattern(pattern) => vec![format!("^({pattern})$")],
+            Topics::Assign(partitions) => {
+                let mut topics: Vec<String> = partitions.iter().map(|at| at.topic.clone()).collect();
+                topics.dedup();
+                topics
+            }
+        }
+    }
+
+    /// Whether the topic is one of these.
+    pub(crate) fn takes(&self, topic: &str) -> bool {
+        match self {
+            Topics::Subscribe(names) => names.iter().any(|name| name == topic),
+            // Checked when the option was read.
+            Topics::Pattern(pattern) => whole(pattern).is_ok_and(|pattern| pattern.is_match(topic)),
+            Topics::Assign(partitions) => partitions.iter().any(|at| at.topic == topic),
+        }
+    }
+}
+
+fn whole(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    regex::Regex::new(&format!("^(?:{pattern})$"))
+}
+
+impl fmt::Display for Topics {
+    /// As Spark names them: `Subscribe[a, b]`, `SubscribePattern[l.*]`, `Assign[a-0, a-1]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Topics::Subscribe(names) => write!(f, "Subscribe[{}]", names.join(", ")),
+            Topics::Pattern(pattern) => write!(f, "SubscribePattern[{pattern}]"),
+            Topics::Assign(partitions) => {
+                let names: Vec<String> = partitions.iter().map(TopicPartition::to_string).collect();
+                write!(f, "Assign[{}]", names.join(", "))
+            }
+        }
+    }
 }
 
 /// Where a partition begins that nobody has read.
@@ -294,7 +338,7 @@ fn topics<'a>(value_of: impl Fn(&str) -> Option<&'a str>) -> Result<Topics, Conf
             topics.dedup();
             Ok(Topics::Subscribe(topics))
         }
-        "subscribePattern" if value.is_empty() => Err(wrong(name, "a regular expression", value)),
+        "subscribePattern" if value.is_empty() || whole(value).is_err() => Err(wrong(name, "a regular expression", value)),
         "subscribePattern" => Ok(Topics::Pattern(value.to_owned())),
         _ => assigned(value).map(Topics::Assign).ok_or_else(|| wrong(name, r#"JSON like {"topic":[0,1]}"#, value)),
     }

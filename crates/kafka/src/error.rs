@@ -112,6 +112,9 @@ pub enum KafkaError {
         /// What is wrong with it.
         message: String,
     },
+    /// Where the stream began cannot be noted.
+    #[error(transparent)]
+    InitialOffsets(Box<ognivo_stream::checkpoint::CheckpointError>),
     /// A thread of ours ended.
     #[error("the thread that reads from the brokers has ended")]
     FetcherEnded,
@@ -146,6 +149,11 @@ impl KafkaError {
             }
         };
         KafkaError::Client { doing: doing.into(), text, reaction }
+    }
+
+    /// Something that a pause may mend and that no code stands for.
+    pub(crate) fn client_waits(doing: impl Into<String>) -> KafkaError {
+        KafkaError::Client { doing: "cannot read".to_owned(), text: doing.into(), reaction: Reaction::Wait }
     }
 
     pub(crate) fn code(doing: impl Into<String>, code: Code) -> KafkaError {
@@ -201,6 +209,7 @@ impl Explain for KafkaError {
             KafkaError::HeldAlready { .. } | KafkaError::FetcherEnded => Fault::Bug,
             KafkaError::Decode(cause) => cause.fault(),
             KafkaError::Encode(cause) => cause.fault(),
+            KafkaError::InitialOffsets(cause) => cause.fault(),
         }
     }
 
@@ -208,6 +217,7 @@ impl Explain for KafkaError {
         match self {
             KafkaError::Client { reaction: Reaction::Recreate, .. } => Retry::AfterRecreate,
             KafkaError::Client { reaction: Reaction::Wait, .. } | KafkaError::PartitionLost { .. } => Retry::Backoff,
+            KafkaError::InitialOffsets(cause) => cause.retry(),
             _ => Retry::Never,
         }
     }
@@ -231,6 +241,7 @@ impl Explain for KafkaError {
             KafkaError::Malformed { .. } => "with a deadLetter such records are kept and the stream goes on",
             KafkaError::Decode(cause) => return cause.hint(),
             KafkaError::Encode(cause) => return cause.hint(),
+            KafkaError::InitialOffsets(cause) => return cause.hint(),
             _ => return None,
         };
         Some(hint.to_owned())

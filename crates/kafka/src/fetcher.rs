@@ -534,7 +534,6 @@ fn passes_by_itself(code: Code) -> bool {
             | Code::RebalanceInProgress
             | Code::UnknownMemberId
             | Code::IllegalGeneration
-            | Code::Timeout
     )
 }
 

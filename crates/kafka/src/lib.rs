@@ -57,6 +57,7 @@ mod lane;
 mod limit;
 mod offsets;
 mod producer;
+mod progress;
 mod records;
 mod schema;
 mod sink;

@@ -10,13 +10,18 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+<<<<<<< HEAD
 use super::server::{self, Server};
+=======
+use super::packages;
+use super::server::{self, Server, free_ports};
+>>>>>>> kafka
 use crate::cache;
 
 /// On two busy cores both servers need 20 s.
@@ -245,20 +250,9 @@ fn xml(properties: &[(&str, String)]) -> String {
     format!("<configuration>\n{}</configuration>\n", properties.iter().map(property).collect::<String>())
 }
 
-/// Ports that nobody listens on, all different.
-fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
-    let mut ports = [0; N];
-    let mut held = Vec::new();
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
-}
-
-/// The folder of Hadoop's packages; Maven resolves them at the first call.
+/// The folder of Hadoop's packages.
 fn jars() -> Result<PathBuf, String> {
+<<<<<<< HEAD
     let folder = cache::folder("hadoop")?;
     let jars = folder.join("lib");
     if jars.is_dir() {
@@ -266,4 +260,7 @@ fn jars() -> Result<PathBuf, String> {
     }
     super::resolve("Hadoop", include_str!("hadoop.xml"), &folder, &jars)?;
     Ok(jars)
+=======
+    packages::jars("hadoop", include_str!("hadoop.xml"))
+>>>>>>> kafka
 }

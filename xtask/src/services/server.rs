@@ -1,6 +1,7 @@
 //! One server process: its log, the file that holds its id, and signals to it.
 
 use std::fs::{self, File};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -108,6 +109,18 @@ pub(crate) fn last_words(name: &str, folder: &Path) -> String {
     let log = fs::read_to_string(&path).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     format!("{}:\n{}", path.display(), lines[lines.len().saturating_sub(N_LINES)..].join("\n"))
+}
+
+/// Ports of the loopback that nobody listens on, all different.
+pub(crate) fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
 }
 
 #[cfg(test)]

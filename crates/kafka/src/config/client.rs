@@ -104,6 +104,13 @@ impl ClientSettings {
         self.get("bootstrap.servers").unwrap_or_default()
     }
 
+    /// Only what says where the brokers are and who we are: all that producers and consumers share.
+    pub(crate) fn of_connection(&self) -> ClientSettings {
+        let shared = ["bootstrap.", "security.", "sasl.", "ssl.", "socket.", "client.", "broker.", "reconnect.", "enable.ssl"];
+        let is_shared = |name: &String| shared.iter().any(|prefix| name.starts_with(prefix)) || name == "debug";
+        ClientSettings(self.0.iter().filter(|(name, _)| is_shared(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
+    }
+
     /// The client's own form: `defaults` first, then what the job says, then `fixed`.
     pub(crate) fn to_client(&self, defaults: &[(&str, &str)], fixed: &[(&str, &str)]) -> ClientConfig {
         let mut client = ClientConfig::new();

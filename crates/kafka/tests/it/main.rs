@@ -1,1 +1,21 @@
-fn main(){}
+//! Source and sink on a real broker.
+//!
+//! `cargo xtask kafka` starts one and runs these; they are no part of `cargo test`, which has no servers.
+//!
+//! - `laws`: what every source and every sink keeps;
+//! - `exactly_once`: from topic to topic, killed at every point of a batch;
+//! - `instances`: several instances in one group, come and gone, and zombies;
+//! - `routes`: the other ways through: a plan written ahead, a batch number in the transaction, at least once;
+//! - `options`: each option of the source;
+//! - `records`: keys, headers, tombstones, malformed records, partitions;
+//! - `faults`: a broker that is killed and started again.
+
+mod broker;
+mod exactly_once;
+mod faults;
+mod instances;
+mod laws;
+mod options;
+mod records;
+mod routes;
+mod stream;

@@ -14,6 +14,7 @@
 
 mod commit_log;
 mod compactible_log;
+mod initial_offsets;
 mod numbered_files;
 mod offset_log;
 
@@ -27,6 +28,7 @@ use uuid::Uuid;
 
 pub use commit_log::CommitLog;
 pub use compactible_log::{CompactibleLog, CompactibleLogOptions};
+pub use initial_offsets::InitialOffsets;
 pub use offset_log::{Notes, OffsetEntry, OffsetLog};
 
 use crate::kill_point::Killed;
@@ -77,6 +79,11 @@ impl Checkpoint {
     /// Folder of the log of source `source_idx`, for a [`CompactibleLog`].
     pub fn source_folder(&self, source_idx: usize) -> Path {
         self.root.clone().join("sources").join(source_idx.to_string())
+    }
+
+    /// Where a source that begins in the middle notes where.
+    pub fn initial_offsets(&self, source_idx: usize) -> InitialOffsets {
+        InitialOffsets::new(self.store.clone(), self.source_folder(source_idx))
     }
 
     /// The id of the query; None when nobody has used this checkpoint.

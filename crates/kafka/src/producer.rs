@@ -1,0 +1,252 @@
+//! One producer: what it has sent, what has arrived, and its transactions.
+//!
+//! `flush` is never called: it waits in steps of 100 ms. Deliveries are counted, and the count is waited for.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer,
+};
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use crate::error::KafkaError;
+use crate::offsets::Offsets;
+
+/// How long one call about a transaction may go on being repeated.
+const CALL_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long one attempt of it may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// How long the producer may have no room for another record: longer than records may stay undelivered.
+const ROOM_DEADLINE: Duration = Duration::from_secs(330);
+
+/// How long the records of a batch may take to arrive; the client gives each up before.
+const DELIVERY_DEADLINE: Duration = Duration::from_secs(330);
+
+type Client = ThreadedProducer<Deliveries, NoCustomPartitioner>;
+
+/// A producer.
+pub(crate) struct Producer {
+    client: Option<Arc<Client>>,
+    counts: Arc<Counts>,
+    /// A transaction was begun and is neither committed nor aborted.
+    is_open: AtomicBool,
+}
+
+#[derive(Default)]
+struct Counts {
+    n_sent: AtomicU64,
+    n_done: AtomicU64,
+    failure: Mutex<Option<Code>>,
+    changed: Notify,
+}
+
+/// Counts what has arrived.
+pub(crate) struct Deliveries(Arc<Counts>);
+
+impl ClientContext for Deliveries {
+    fn error(&self, _error: ClientError, _reason: &str) {
+        // What matters comes back from the calls and with the deliveries.
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
+        let Deliveries(counts) = self;
+        if let Err((error, _)) = result {
+            let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+            let mut failure = counts.failure.lock().expect("nobody panics while holding this lock");
+            // What was purged failed because of something before it.
+            if failure.is_none_or(|known| matches!(known, Code::PurgeQueue | Code::PurgeInflight)) {
+                *failure = Some(code);
+            }
+        }
+        let n_done = counts.n_done.fetch_add(1, Ordering::SeqCst) + 1;
+        if n_done >= counts.n_sent.load(Ordering::SeqCst) {
+            counts.changed.notify_waiters();
+        }
+    }
+}
+
+/// What one record is made of.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: Option<i32>,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) headers: Option<rdkafka::message::OwnedHeaders>,
+}
+
+impl Producer {
+    pub(crate) fn new(client: &ClientConfig) -> Result<Producer, KafkaError> {
+        let counts = Arc::new(Counts::default());
+        let made = client.create_with_context(Deliveries(Arc::clone(&counts)));
+        let client: Client = made.map_err(|cause| KafkaError::client("cannot make a producer", &cause))?;
+        Ok(Producer { client: Some(Arc::new(client)), counts, is_open: AtomicBool::new(false) })
+    }
+
+    fn client(&self) -> &Arc<Client> {
+        self.client.as_ref().expect("it is taken out only when the producer is dropped")
+    }
+
+    /// Hands a record over; waits while there is no room.
+    pub(crate) async fn send(&self, record: Outgoing<'_>) -> Result<(), KafkaError> {
+        let begin = Instant::now();
+        let topic = record.topic;
+        let mut sent = BaseRecord::<[u8], [u8]>::to(topic);
+        (sent.partition, sent.key, sent.payload) = (record.partition, record.key, record.value);
+        sent.headers = record.headers;
+        // Counted before it is handed over: its delivery may come first.
+        self.counts.n_sent.fetch_add(1, Ordering::SeqCst);
+        loop {
+            let failure = match self.client().send(sent) {
+                Ok(()) => return Ok(()),
+                Err((ClientError::MessageProduction(Code::QueueFull), back)) if begin.elapsed() < ROOM_DEADLINE => {
+                    sent = back;
+                    sleep(Duration::from_millis(1)).await;
+                    continue;
+                }
+                Err((failure, _)) => failure,
+            };
+            self.counts.n_sent.fetch_sub(1, Ordering::SeqCst);
+            // A record that failed before says more than that the transaction is over.
+            let failure = match self.take_failure() {
+                Some(code) => KafkaError::code(format!("cannot write to {topic}"), code),
+                None => KafkaError::client(format!("cannot write to {topic}"), &failure),
+            };
+            return Err(failure);
+        }
+    }
+
+    /// Waits until everything that was sent has arrived.
+    ///
+    /// # Errors
+    /// With the first record that did not.
+    pub(crate) async fn arrived(&self) -> Result<(), KafkaError> {
+        let counts = &self.counts;
+        let waiting = async {
+            loop {
+                let mut changed = std::pin::pin!(counts.changed.notified());
+                changed.as_mut().enable();
+                if counts.n_done.load(Ordering::SeqCst) >= counts.n_sent.load(Ordering::SeqCst) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        if tokio::time::timeout(DELIVERY_DEADLINE, waiting).await.is_err() {
+            return Err(KafkaError::code("cannot write", Code::MessageTimedOut));
+        }
+        self.take_failure().map_or(Ok(()), |code| Err(KafkaError::code("cannot write", code)))
+    }
+
+    fn take_failure(&self) -> Option<Code> {
+        self.counts.failure.lock().expect("nobody panics while holding this lock").take()
+    }
+
+    /// Makes the transactional id ours: what another producer of this id left open is finished or aborted.
+    pub(crate) async fn init_transactions(&self, id: &str) -> Result<(), KafkaError> {
+        self.call(format!("cannot take transactional id {id}"), |client| client.init_transactions(ATTEMPT)).await
+    }
+
+    pub(crate) async fn begin(&self) -> Result<(), KafkaError> {
+        // Local: nothing is asked of a broker.
+        let begun = self.client().begin_transaction();
+        begun.map_err(|cause| KafkaError::client("cannot begin a transaction", &cause))?;
+        self.is_open.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether a transaction was begun and is neither committed nor aborted.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::SeqCst)
+    }
+
+    /// Puts positions of a group into the open transaction.
+    pub(crate) async fn send_offsets(
+        &self,
+        offsets: &Offsets,
+        generation: ConsumerGroupMetadata,
+    ) -> Result<(), KafkaError> {
+        let list = offsets.to_list();
+        let doing = "cannot put the progress into the transaction".to_owned();
+        self.call(doing, move |client| client.send_offsets_to_transaction(&list, &generation, ATTEMPT)).await
+    }
+
+    pub(crate) async fn commit(&self) -> Result<(), KafkaError> {
+        let doing = "cannot commit the transaction".to_owned();
+        let done = self.call(doing, |client| client.commit_transaction(ATTEMPT)).await;
+        if done.is_ok() {
+            self.is_open.store(false, Ordering::SeqCst);
+        }
+        done
+    }
+
+    pub(crate) async fn abort(&self) -> Result<(), KafkaError> {
+        let doing = "cannot abort the transaction".to_owned();
+        self.call(doing, |client| client.abort_transaction(ATTEMPT)).await?;
+        // What was on its way is given up, and each record says so.
+        let _ = self.arrived().await;
+        self.is_open.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Makes a call that blocks, and the same call again as long as the client says that it may be.
+    async fn call(
+        &self,
+        doing: String,
+        call: impl Fn(&Client) -> Result<(), ClientError> + Send + 'static,
+    ) -> Result<(), KafkaError> {
+        let client = Arc::clone(self.client());
+        let called = spawn_blocking(move || {
+            let begin = std::time::Instant::now();
+            loop {
+                match call(&client) {
+                    Err(ClientError::Transaction(cause))
+                        if cause.is_retriable() && !cause.is_fatal() && begin.elapsed() < CALL_DEADLINE => {}
+                    Err(ClientError::Flush(Code::OperationTimedOut)) if begin.elapsed() < CALL_DEADLINE => {}
+                    done => return done.map_err(|cause| KafkaError::client(doing, &cause)),
+                }
+            }
+        });
+        called.await.map_err(|_| KafkaError::FetcherEnded)?
+    }
+
+    /// Whether the topic is there.
+    pub(crate) async fn check_topic(&self, topic: &str) -> Result<(), KafkaError> {
+        let (client, topic) = (Arc::clone(self.client()), topic.to_owned());
+        let asked = spawn_blocking(move || {
+            let failed = |cause| KafkaError::client(format!("cannot ask for topic {topic}"), &cause);
+            let metadata = client.client().fetch_metadata(Some(&topic), ATTEMPT).map_err(failed)?;
+            let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(|found| found.error());
+            match error.map(Code::from) {
+                None => Ok(()),
+                Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Err(KafkaError::NoTopic { topic }),
+                Some(code) => Err(KafkaError::code(format!("cannot ask for topic {topic}"), code)),
+            }
+        });
+        asked.await.map_err(|_| KafkaError::FetcherEnded)?
+    }
+}
+
+impl Drop for Producer {
+    /// Ending the client's threads takes up to 100 ms; nobody waits for it.
+    fn drop(&mut self) {
+        let client = self.client.take();
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(client))),
+            Err(_) => drop(client),
+        }
+    }
+}

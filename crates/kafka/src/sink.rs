@@ -1,0 +1,304 @@
+//! Topics as a sink of a stream.
+//!
+//! | route | progress | what a crash leaves |
+//! |---|---|---|
+//! | Kafka to Kafka, exactly once | the source's offsets, in the transaction of the rows | the transaction, which the next producer of the id ends |
+//! | files to Kafka, exactly once | the batch's number, in the transaction of the rows | the same |
+//! | Kafka to Kafka, at least once | the source's offsets, after the rows have arrived | rows that come again |
+//! | files to Kafka, at least once | none; the plan is replayed | rows that come again |
+//!
+//! **Transactional ids.** `ognivo-<job>` for a sink alone. Instances that share a group each take the name of the first of
+//! their partitions behind it: whoever inherits that partition from a dead instance inherits the id, and thereby ends its
+//! transaction at once instead of after `transaction.timeout.ms`.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use ognivo_stream::offset::SourcePartition;
+use ognivo_stream::plan::{BatchId, BatchPlan};
+use ognivo_stream::sink::{BatchWriter, Committed, Delivery as Promise, Sink, SinkError};
+use rdkafka::ClientConfig;
+
+use crate::config::SinkConfig;
+use crate::decode::ValueFormat;
+use crate::error::KafkaError;
+use crate::group::GroupHandle;
+use crate::offsets::{Offsets, TopicPartition};
+use crate::producer::Producer;
+use crate::progress::BatchProgress;
+use crate::writer::{KafkaWriter, Shape, Store};
+
+/// What a sink is made of.
+#[derive(Debug, Clone)]
+pub struct SinkParts {
+    /// The options.
+    pub config: SinkConfig,
+    /// What a record's value holds: all columns but those that decide about the record. For [`ValueFormat::Binary`] it is
+    /// the column `value`, string or binary, as in Spark.
+    pub value: ValueFormat,
+    /// The columns that decide about a record.
+    pub columns: SinkColumns,
+    /// Where dead letters go, as JSON; None when there are none, or somebody else takes them.
+    pub dead_letter_topic: Option<String>,
+    /// What is promised.
+    pub delivery: Delivery,
+    /// Where progress is kept.
+    pub progress: Progress,
+    /// The job's name, or whatever is its own forever: it names the transactional id.
+    pub job: String,
+}
+
+/// The columns that decide about a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SinkColumns {
+    /// Becomes the record's key: string, binary or a whole number. It stays in the value. None: records have no key.
+    pub key: Option<String>,
+    /// The topic, where the option `topic` names none: string. It is not in the value.
+    pub topic: Option<String>,
+    /// The partition: int. It is not in the value. None, or null: by the key.
+    pub partition: Option<String>,
+    /// The headers: array of struct (key string, value binary). They are not in the value.
+    pub headers: Option<String>,
+}
+
+/// What is promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Rows and progress in one transaction.
+    ExactlyOnce,
+    /// Rows first, progress after.
+    AtLeastOnce,
+}
+
+/// Where progress is kept.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    /// In the group of a source of topics.
+    Group(GroupHandle),
+    /// Behind plans that are written ahead.
+    Plans,
+}
+
+/// A sink into topics.
+pub struct KafkaSink {
+    parts: SinkParts,
+    shape: Option<Arc<Shape>>,
+    /// The producer and its transactional id.
+    producer: Option<(Arc<Producer>, Option<String>)>,
+    batches: Option<Arc<BatchProgress>>,
+    /// How far the target is, as it said or as we made it.
+    held: Arc<Mutex<Held>>,
+}
+
+/// How far the target is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held {
+    pub(crate) offsets: Offsets,
+    pub(crate) batch: Option<BatchId>,
+}
+
+impl KafkaSink {
+    /// A sink at rest: nothing is connected yet.
+    pub fn new(parts: SinkParts) -> KafkaSink {
+        KafkaSink { parts, shape: None, producer: None, batches: None, held: Arc::default() }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().expect("nobody panics while holding this lock")
+    }
+
+    fn is_exactly_once(&self) -> bool {
+        self.parts.delivery == Delivery::ExactlyOnce
+    }
+
+    /// The id of our transactions, given the partitions that are ours.
+    fn transactional_id(&self, partitions: &[TopicPartition]) -> Option<String> {
+        if !self.is_exactly_once() {
+            return None;
+        }
+        let own = self.parts.config.client.get("transactional.id").map(str::to_owned);
+        let prefix = own.unwrap_or_else(|| format!("ognivo-{}", self.parts.job));
+        match &self.parts.progress {
+            Progress::Plans => Some(prefix),
+            Progress::Group(_) => partitions.iter().min().map(|first| format!("{prefix}-{first}")),
+        }
+    }
+
+    /// A producer of this id that nobody else has used meanwhile and that has no transaction open.
+    async fn producer(&mut self, id: Option<String>) -> Result<Arc<Producer>, KafkaError> {
+        if let Some((producer, its)) = &self.producer
+            && *its == id
+            && !producer.is_open()
+        {
+            return Ok(Arc::clone(producer));
+        }
+        self.producer = None;
+        let producer = Arc::new(Producer::new(&self.client_of(id.as_deref()))?);
+        if let Some(id) = &id {
+            producer.init_transactions(id).await?;
+        }
+        self.producer = Some((Arc::clone(&producer), id));
+        Ok(producer)
+    }
+
+    /// Settings of the producer, the job's over our defaults.
+    fn client_of(&self, id: Option<&str>) -> ClientConfig {
+        let defaults = [
+            ("partitioner", "murmur2_random"),
+            // A batch is handed over as a whole; waiting for more of it only adds to the latency.
+            ("linger.ms", "0"),
+            ("socket.keepalive.enable", "true"),
+            ("reconnect.backoff.max.ms", "1000"),
+        ];
+        let of_transactions = [
+            ("transaction.timeout.ms", "30000"),
+            // Right after a commit the broker still writes its markers and says «not now»: with the client's own pause of
+            // 100 ms a transaction would take 100 ms.
+            ("retry.backoff.ms", "1"),
+            ("retry.backoff.max.ms", "5"),
+        ];
+        let fixed = [("acks", "all"), ("enable.idempotence", "true")];
+        let settings = &self.parts.config.client;
+        match id {
+            None => {
+                let mut client = settings.to_client(&defaults, &fixed);
+                client.remove("transactional.id");
+                client
+            }
+            Some(id) => {
+                let defaults = [&defaults[..], &of_transactions].concat();
+                settings.to_client(&defaults, &[&fixed[..], &[("transactional.id", id)]].concat())
+            }
+        }
+    }
+
+    async fn batches(&mut self) -> Result<Arc<BatchProgress>, KafkaError> {
+        if let Some(batches) = &self.batches {
+            return Ok(Arc::clone(batches));
+        }
+        let SinkParts { config, job, dead_letter_topic, .. } = &self.parts;
+        let topic = config.topic.as_ref().or(dead_letter_topic.as_ref());
+        let topic = topic.ok_or(KafkaError::NoTarget("the progress of the batches"))?;
+        let batches = Arc::new(BatchProgress::new(&config.client, &format!("ognivo-{job}"), topic)?);
+        self.batches = Some(Arc::clone(&batches));
+        Ok(batches)
+    }
+
+    async fn prepare_shape(&mut self, scored: &SchemaRef) -> Result<(), KafkaError> {
+        let shape = Shape::new(&self.parts, scored)?;
+        let producer = match &self.producer {
+            Some((producer, _)) => Arc::clone(producer),
+            None => Arc::new(Producer::new(&self.client_of(None))?),
+        };
+        for topic in self.parts.config.topic.iter().chain(&self.parts.dead_letter_topic) {
+            producer.check_topic(topic).await?;
+        }
+        self.shape = Some(Arc::new(shape));
+        Ok(())
+    }
+
+    async fn committed(&mut self, partitions: &[SourcePartition]) -> Result<Committed, KafkaError> {
+        match self.parts.progress.clone() {
+            Progress::Plans if !self.is_exactly_once() => Ok(Committed::Unknown),
+            Progress::Plans => {
+                // The transaction that an earlier process left open is ended first.
+                self.producer(self.transactional_id(&[])).await?;
+                let newest = self.batches().await?.newest().await?;
+                self.held().batch = newest;
+                Ok(newest.map_or(Committed::Nothing, Committed::Batch))
+            }
+            Progress::Group(group) => {
+                let ours: Vec<TopicPartition> = partitions.iter().filter_map(TopicPartition::of).collect();
+                if let Some(id) = self.transactional_id(&ours) {
+                    self.producer(Some(id)).await?;
+                }
+                let offsets = group.committed(ours).await?;
+                let positions = offsets.to_positions();
+                self.held().offsets = offsets;
+                Ok(Committed::Offsets(positions))
+            }
+        }
+    }
+
+    async fn open(&mut self, plan: &BatchPlan) -> Result<KafkaWriter, KafkaError> {
+        let (id, store) = match self.parts.progress.clone() {
+            Progress::Plans if !self.is_exactly_once() => (None, Store::Nowhere),
+            Progress::Plans => {
+                if self.held().batch >= Some(plan.id) {
+                    return Err(KafkaError::HeldAlready { batch: plan.id });
+                }
+                let store = Store::Batch { progress: self.batches().await?, id: plan.id };
+                (self.transactional_id(&[]), store)
+            }
+            Progress::Group(group) => {
+                let moved = self.moved(plan)?;
+                let holding = group.holding(moved.0.keys())?;
+                let id = self.producer.as_ref().and_then(|(_, id)| id.clone());
+                (id, Store::Group { group, offsets: moved, holding })
+            }
+        };
+        let producer = self.producer(id.clone()).await?;
+        if id.is_some() {
+            producer.begin().await?;
+        }
+        let shape = self.shape.clone().expect("a sink is prepared before a batch is begun");
+        Ok(KafkaWriter::new(producer, shape, store, id.is_some(), Arc::clone(&self.held)))
+    }
+
+    /// The positions that the batch moves.
+    fn moved(&self, plan: &BatchPlan) -> Result<Offsets, KafkaError> {
+        let not_ours = || KafkaError::NotAnOffset { offset: format!("{:?}", plan.positions.0) };
+        let mut offsets = Offsets::of_positions(&plan.positions).ok_or_else(not_ours)?;
+        let held = self.held();
+        offsets.0.retain(|at, next| held.offsets.get(at) != Some(*next));
+        match offsets.0.is_empty() {
+            true => Err(KafkaError::HeldAlready { batch: plan.id }),
+            false => Ok(offsets),
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for KafkaSink {
+    fn description(&self) -> String {
+        format!("KafkaSink[{}]", self.parts.config.topic.as_deref().unwrap_or("*"))
+    }
+
+    fn delivery(&self) -> Promise {
+        match (self.parts.delivery, &self.parts.progress) {
+            (Delivery::ExactlyOnce, Progress::Group(group)) => Promise::ExactlyOnce {
+                condition: format!(
+                    "for readers with isolation.level=read_committed, as long as group {} and its offsets are kept",
+                    group.id()
+                ),
+            },
+            (Delivery::ExactlyOnce, Progress::Plans) => Promise::ExactlyOnce {
+                condition: "for readers with isolation.level=read_committed, as long as the broker keeps the batch's number"
+                    .to_owned(),
+            },
+            (Delivery::AtLeastOnce, _) => Promise::AtLeastOnce {
+                condition: "rows of the batch that was open come again after a kill or a broker that failed".to_owned(),
+            },
+        }
+    }
+
+    async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError> {
+        self.prepare_shape(scored).await.map_err(SinkError::new)
+    }
+
+    async fn last_committed(&mut self, partitions: &[SourcePartition]) -> Result<Committed, SinkError> {
+        self.committed(partitions).await.map_err(SinkError::new)
+    }
+
+    async fn begin(&mut self, plan: &BatchPlan) -> Result<Box<dyn BatchWriter>, SinkError> {
+        let writer = self.open(plan).await.map_err(SinkError::new)?;
+        Ok(Box::new(writer))
+    }
+
+    async fn reset(&mut self) -> Result<(), SinkError> {
+        self.producer = None;
+        *self.held() = Held::default();
+        Ok(())
+    }
+}

@@ -1,0 +1,465 @@
+//! Topics as a source of a stream.
+//!
+//! **The end of a batch** is what has been fetched when somebody asks, so that a batch is as small as what has arrived and
+//! latency follows the load. Where a limit or a fixed end counts, the brokers are asked for the ends of the partitions.
+
+mod rows;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use ognivo_stream::checkpoint::InitialOffsets;
+use ognivo_stream::kill_point::{self, KillPoint};
+use ognivo_stream::offset::{Offset, OffsetRange, Positions};
+use ognivo_stream::source::{Assignment, ReadLimit, RowStream, Source, SourceError};
+use tokio::time::Instant;
+
+use crate::config::{SourceConfig, Starting, Topics};
+use crate::decode::{Decoder, ValueFormat};
+use crate::error::KafkaError;
+use crate::fetcher::{Failure, Fetcher, State};
+use crate::group::GroupHandle;
+use crate::limit::{Limits, batch_end};
+use crate::offsets::{Offsets, TopicPartition};
+use crate::starting::{self, ask};
+
+/// How long a source waits for a first record before it says that there is none.
+const FIRST_RECORD_WAIT: Duration = Duration::from_millis(100);
+
+/// How often topics are looked at for partitions that were added, where no group does it.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(5);
+
+/// How long the group may take to say what is ours. A member that died without a word is waited for.
+const JOIN_DEADLINE: Duration = Duration::from_secs(120);
+
+/// Whether partitions are shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Membership {
+    /// All partitions are ours, and positions are kept by somebody else: for sinks behind a plan that is written ahead.
+    Alone,
+    /// Partitions are shared with the other members of the group of this id, which keeps the positions.
+    /// `kafka.group.id` of the job goes before it.
+    Group(String),
+}
+
+/// A source over topics.
+pub struct KafkaSource {
+    config: SourceConfig,
+    value: ValueFormat,
+    value_schema: SchemaRef,
+    schema: SchemaRef,
+    fetcher: Arc<Fetcher>,
+    /// Our group; None when we are alone.
+    group: Option<GroupHandle>,
+    initial: Option<InitialOffsets>,
+    /// Where partitions begin that no batch has taken from yet.
+    begun: Offsets,
+    /// Whether `begun` holds what the job began with; partitions that come later begin at their first record.
+    has_begun: bool,
+    /// The partitions that there are, and when they were looked at.
+    partitions: Option<(Vec<TopicPartition>, Instant)>,
+    fixed_end: Option<Offsets>,
+    last_batch: Instant,
+    warnings: Vec<String>,
+}
+
+impl KafkaSource {
+    /// A source of values with the columns of `schema` (of none for [`ValueFormat::Binary`]).
+    ///
+    /// The client starts now, and a member asks to join its group; the first answer is waited for by
+    /// [`assignment`](Source::assignment).
+    ///
+    /// # Errors
+    /// A column of a type that the format cannot be read as, or a setting that the client refuses.
+    pub fn new(
+        config: SourceConfig,
+        value: ValueFormat,
+        schema: SchemaRef,
+        membership: Membership,
+    ) -> Result<KafkaSource, KafkaError> {
+        let decoder = Decoder::new(&value, &schema, config.include_headers)?;
+        let group = match membership {
+            Membership::Alone => None,
+            Membership::Group(id) => Some(config.client.get("group.id").unwrap_or(&id).to_owned()),
+        };
+        let client = client_of(&config, group.as_deref());
+        let subscribed = config.topics.to_subscribe();
+        let topics: Vec<&str> = subscribed.iter().map(String::as_str).collect();
+        let fetcher = Fetcher::start(&client, group.as_ref().map(|_| &topics[..]), config.include_headers)?;
+        let fetcher = Arc::new(fetcher);
+        Ok(KafkaSource {
+            value,
+            value_schema: schema,
+            schema: Arc::clone(decoder.schema()),
+            group: group.map(|id| GroupHandle::new(Arc::clone(&fetcher), &id)),
+            fetcher,
+            initial: None,
+            begun: Offsets::default(),
+            has_begun: false,
+            partitions: None,
+            fixed_end: None,
+            last_batch: Instant::now(),
+            warnings: Vec::new(),
+            config,
+        })
+    }
+
+    /// Notes where the stream began in this file, for [`Membership::Alone`]: the first plan names no start.
+    pub fn with_initial_offsets(mut self, initial: InitialOffsets) -> KafkaSource {
+        self.initial = Some(initial);
+        self
+    }
+
+    /// What a sink needs to store progress in our group; None when we are alone.
+    pub fn group(&self) -> Option<GroupHandle> {
+        self.group.clone()
+    }
+
+    /// The partitions to read now.
+    async fn our_partitions(&mut self) -> Result<Vec<TopicPartition>, KafkaError> {
+        if self.group.is_some() {
+            return Ok(self.fetcher.state().held.keys().cloned().collect());
+        }
+        if let Some((partitions, looked_at)) = &self.partitions
+            && (looked_at.elapsed() < PARTITIONS_EVERY || matches!(self.config.topics, Topics::Assign(_)))
+        {
+            return Ok(partitions.clone());
+        }
+        let topics = self.config.topics.clone();
+        let partitions = ask(&self.fetcher, move |consumer| starting::partitions(consumer, &topics)).await?;
+        self.partitions = Some((partitions.clone(), Instant::now()));
+        Ok(partitions)
+    }
+
+    /// Where each of our partitions goes on.
+    async fn begin(&mut self, start: Option<&Offset>) -> Result<Offsets, KafkaError> {
+        let partitions = self.our_partitions().await?;
+        let start = start.map(parse).transpose()?.unwrap_or_default();
+        let unknown: Vec<TopicPartition> =
+            partitions.iter().filter(|at| start.get(at).or(self.begun.get(at)).is_none()).cloned().collect();
+        if !unknown.is_empty() {
+            self.begin_new(&start, unknown).await?;
+        }
+        self.check_gone(&start, &partitions)?;
+        let each = partitions.into_iter().filter_map(|at| {
+            let from = start.get(&at).or(self.begun.get(&at))?;
+            Some((at, from))
+        });
+        Ok(Offsets(each.collect()))
+    }
+
+    /// Decides where partitions begin that nobody has read, so that it stays decided.
+    async fn begin_new(&mut self, start: &Offsets, new: Vec<TopicPartition>) -> Result<(), KafkaError> {
+        let config = self.config.clone();
+        let Some(group) = self.group.clone() else {
+            return self.begin_new_alone(start, new).await;
+        };
+        let resolved = ask(&self.fetcher, move |consumer| starting::resolve(consumer, &config, &new)).await?;
+        if self.config.starting != Starting::Earliest {
+            // Else the next process would find another end, and what came in between would be nobody's.
+            group.commit(resolved.clone()).await?;
+        }
+        self.begun.0.extend(resolved.0);
+        Ok(())
+    }
+
+    async fn begin_new_alone(&mut self, start: &Offsets, new: Vec<TopicPartition>) -> Result<(), KafkaError> {
+        if !self.has_begun && start.0.is_empty() {
+            let noted = match &self.initial {
+                None => None,
+                Some(initial) => initial.get().await.map_err(checkpoint)?,
+            };
+            let begun = match &noted {
+                Some(offset) => parse(offset)?,
+                None => {
+                    let (config, new) = (self.config.clone(), new.clone());
+                    ask(&self.fetcher, move |consumer| starting::resolve(consumer, &config, &new)).await?
+                }
+            };
+            if let (None, Some(initial)) = (noted, &self.initial) {
+                initial.add(&begun.to_offset()).await.map_err(checkpoint)?;
+            }
+            self.begun = begun;
+        }
+        self.has_begun = true;
+        let added: Vec<_> = new.into_iter().filter(|at| self.begun.get(at).is_none()).collect();
+        if !added.is_empty() {
+            let first = ask(&self.fetcher, move |consumer| starting::earliest(consumer, &added)).await?;
+            self.begun.0.extend(first.0);
+        }
+        Ok(())
+    }
+
+    /// A partition that was read and is not there any more.
+    fn check_gone(&mut self, start: &Offsets, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+        if self.group.is_some() {
+            return Ok(());
+        }
+        let gone: BTreeSet<_> = start.0.keys().filter(|at| !partitions.contains(at)).cloned().collect();
+        match gone.into_iter().next() {
+            Some(partition) if self.config.fail_on_data_loss => Err(KafkaError::PartitionGone { partition }),
+            Some(partition) => {
+                self.warn(format!("a partition that was read is gone: {partition}"));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Lets the client read from here, where it does not already.
+    async fn position(&mut self, begin: &Offsets) -> Result<(), KafkaError> {
+        let failure = self.fetcher.state().failure.clone();
+        if let Some(error) = failure.as_ref().and_then(Failure::to_error) {
+            return Err(error);
+        }
+        let begin = match failure {
+            Some(Failure::OutOfRange) => &self.within_range(begin).await?,
+            _ => begin,
+        };
+        let moved: Offsets = {
+            let state = self.fetcher.state();
+            let is_there = |at: &TopicPartition, from: i64| state.lanes.iter().any(|lane| lane.at == *at && lane.next == from);
+            Offsets(begin.0.iter().filter(|(at, from)| !is_there(*at, **from)).map(|(at, from)| (at.clone(), *from)).collect())
+        };
+        match moved.0.is_empty() && failure.is_none() {
+            true => Ok(()),
+            false => self.fetcher.start_at(moved).await,
+        }
+    }
+
+    /// Offsets that are there, after the client found that some are not.
+    async fn within_range(&mut self, begin: &Offsets) -> Result<Offsets, KafkaError> {
+        let partitions: Vec<_> = begin.0.keys().cloned().collect();
+        let both = move |consumer: &crate::fetcher::Consumer| {
+            Ok((starting::earliest(consumer, &partitions)?, starting::latest(consumer, &partitions)?))
+        };
+        let (earliest, latest) = ask(&self.fetcher, both).await?;
+        let mut within = begin.clone();
+        for (at, from) in &mut within.0 {
+            let (first, end) = (earliest.get(at).unwrap_or(*from), latest.get(at).unwrap_or(*from));
+            if (first..=end).contains(from) {
+                continue;
+            }
+            if self.config.fail_on_data_loss {
+                return Err(KafkaError::DataLoss { partition: at.clone(), wanted: *from, first, end });
+            }
+            let warning = format!("records of {at} are gone before they were read: from {from} to {first}");
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+            *from = first;
+        }
+        // What was begun further on is begun there from now on.
+        for (at, from) in &within.0 {
+            self.begun.0.insert(at.clone(), *from);
+        }
+        Ok(within)
+    }
+
+    fn limits(&self, limit: ReadLimit) -> Limits {
+        let (max, min) = match limit {
+            ReadLimit::Configured => (self.config.max_offsets_per_trigger, self.config.min_offsets_per_trigger),
+            ReadLimit::Everything => (None, None),
+        };
+        // What is there when the end is fixed is all that comes: nothing more is waited for.
+        let min = min.filter(|_| self.fixed_end.is_none());
+        Limits { max, min, max_delay: self.config.max_trigger_delay }
+    }
+
+    /// The end by what the brokers say that is there.
+    async fn end_by_brokers(&mut self, begin: &Offsets, limit: ReadLimit) -> Result<Option<Offsets>, KafkaError> {
+        let partitions: Vec<_> = begin.0.keys().cloned().collect();
+        let mut newest = ask(&self.fetcher, move |consumer| starting::latest(consumer, &partitions)).await?;
+        if let Some(fixed) = &self.fixed_end {
+            for (at, end) in &mut newest.0 {
+                *end = fixed.get(at).unwrap_or(0).min(*end);
+            }
+        }
+        let end = batch_end(begin, &newest, self.limits(limit), self.last_batch.elapsed());
+        if end.is_none() && self.fixed_end.is_none() {
+            // So that a stream at rest does not ask all the time.
+            self.fetcher.wait(FIRST_RECORD_WAIT, |state| (has_news(state) || has_records(state)).then_some(())).await;
+        }
+        Ok(end)
+    }
+
+    /// The end of what has been fetched; waits a moment for a first record.
+    async fn end_by_lanes(&mut self, begin: &Offsets) -> Option<Offsets> {
+        let found = self.fetcher.wait(FIRST_RECORD_WAIT, |state| (has_news(state) || has_records(state)).then_some(()));
+        found.await?;
+        let state = self.fetcher.state();
+        if !has_records(&state) {
+            return None;
+        }
+        let end = begin.0.iter().map(|(at, from)| {
+            let lane = state.lanes.iter().find(|lane| lane.at == *at);
+            (at.clone(), lane.and_then(crate::lane::Lane::end_of_records).unwrap_or(*from).max(*from))
+        });
+        let end = Offsets(end.collect());
+        (end != *begin).then_some(end)
+    }
+
+    async fn latest_end(&mut self, start: Option<&Offset>, limit: ReadLimit) -> Result<Option<Offsets>, KafkaError> {
+        let begin = self.begin(start).await?;
+        if begin.0.is_empty() {
+            self.fetcher.wait(FIRST_RECORD_WAIT, |state| has_news(state).then_some(())).await;
+            return Ok(None);
+        }
+        self.position(&begin).await?;
+        let Limits { max, min, .. } = self.limits(limit);
+        let asks_brokers = limit == ReadLimit::Everything || max.is_some() || min.is_some() || self.fixed_end.is_some();
+        match asks_brokers {
+            true => self.end_by_brokers(&begin, limit).await,
+            false => Ok(self.end_by_lanes(&begin).await),
+        }
+    }
+}
+
+/// Whether the driver has something to hear before it waits for records.
+fn has_news(state: &State) -> bool {
+    !state.gained.is_empty() || !state.lost.is_empty() || state.failure.is_some()
+}
+
+fn has_records(state: &State) -> bool {
+    state.lanes.iter().any(|lane| !lane.is_empty())
+}
+
+fn parse(offset: &Offset) -> Result<Offsets, KafkaError> {
+    Offsets::of_offset(offset).ok_or_else(|| KafkaError::NotAnOffset { offset: offset.to_string() })
+}
+
+fn checkpoint(cause: ognivo_stream::checkpoint::CheckpointError) -> KafkaError {
+    KafkaError::InitialOffsets(Box::new(cause))
+}
+
+/// Settings of the consumer, the job's over our defaults.
+fn client_of(config: &SourceConfig, group: Option<&str>) -> rdkafka::ClientConfig {
+    let by_broker = config.client.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"));
+    let mut defaults = vec![
+        ("isolation.level", "read_committed"),
+        ("topic.metadata.refresh.interval.ms", "30000"),
+        // A member that died is noticed within seconds.
+        ("session.timeout.ms", "10000"),
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("socket.keepalive.enable", "true"),
+        ("reconnect.backoff.max.ms", "1000"),
+    ];
+    if by_broker {
+        // These belong to the broker then.
+        defaults.retain(|(name, _)| !["session.timeout.ms", "partition.assignment.strategy"].contains(name));
+    }
+    let group = group.or(config.client.get("group.id")).unwrap_or("ognivo-source");
+    let fixed = [
+        ("group.id", group),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("enable.partition.eof", "true"),
+        ("auto.offset.reset", "error"),
+    ];
+    config.client.to_client(&defaults, &fixed)
+}
+
+#[async_trait]
+impl Source for KafkaSource {
+    fn description(&self) -> String {
+        format!("KafkaV2[{}]", self.config.topics)
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    async fn latest(&mut self, start: Option<&Offset>, limit: ReadLimit) -> Result<Option<Offset>, SourceError> {
+        let end = self.latest_end(start, limit).await.map_err(SourceError::new)?;
+        if end.is_some() {
+            kill_point::pass(KillPoint::SourceFound)?;
+            self.fetcher.state().batch_is_open = true;
+            self.last_batch = Instant::now();
+        }
+        Ok(end.map(|end| end.to_offset()))
+    }
+
+    async fn read(&mut self, range: &OffsetRange) -> Result<RowStream, SourceError> {
+        self.read_range(range).await.map_err(SourceError::new)
+    }
+
+    async fn fix_end(&mut self) -> Result<(), SourceError> {
+        let topics = self.config.topics.clone();
+        let question = move |consumer: &crate::fetcher::Consumer| {
+            let partitions = starting::partitions(consumer, &topics)?;
+            starting::latest(consumer, &partitions)
+        };
+        self.fixed_end = Some(ask(&self.fetcher, question).await.map_err(SourceError::new)?);
+        Ok(())
+    }
+
+    async fn reset(&mut self) -> Result<(), SourceError> {
+        let mut state = self.fetcher.state();
+        state.batch_is_open = false;
+        if state.failure.as_ref().is_some_and(Failure::may_pass) {
+            state.failure = None;
+        }
+        // Whatever was read of them: the next reader says where it begins.
+        state.lanes.iter_mut().for_each(|lane| lane.next = -1);
+        drop(state);
+        self.partitions = None;
+        Ok(())
+    }
+
+    async fn assignment(&mut self) -> Result<Option<Assignment>, SourceError> {
+        if self.group.is_none() {
+            return Ok(None);
+        }
+        self.fetcher.state().batch_is_open = false;
+        self.fetcher.release().await.map_err(SourceError::new)?;
+        let joined = self.fetcher.wait(JOIN_DEADLINE, |state| {
+            if let Some(error) = state.failure.as_ref().and_then(Failure::to_error) {
+                return Some(Err(error));
+            }
+            state.has_joined.then(|| Ok((std::mem::take(&mut state.gained), std::mem::take(&mut state.lost))))
+        });
+        let no_answer = || KafkaError::code("cannot join the group", rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
+        let (gained, lost) = joined.await.unwrap_or_else(|| Err(no_answer())).map_err(SourceError::new)?;
+        // Somebody else may have moved what came back.
+        self.begun.0.retain(|at, _| !gained.contains(at) && !lost.contains(at));
+        let names = |partitions: BTreeSet<TopicPartition>| partitions.iter().map(TopicPartition::name).collect();
+        Ok(Some(Assignment { gained: names(gained), lost: names(lost) }))
+    }
+
+    fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    fn positions(&self, offset: &Offset) -> Result<Positions, SourceError> {
+        match self.group {
+            None => Ok(Positions::of_whole(offset)),
+            Some(_) => parse(offset).map(|offsets| offsets.to_positions()).map_err(SourceError::new),
+        }
+    }
+
+    fn offset_at(&self, positions: &Positions) -> Result<Option<Offset>, SourceError> {
+        if self.group.is_none() {
+            return Ok(positions.whole());
+        }
+        let offsets = Offsets::of_positions(positions);
+        let offsets = offsets.ok_or_else(|| KafkaError::NotAnOffset { offset: format!("{:?}", positions.0) });
+        let offsets = offsets.map_err(SourceError::new)?;
+        Ok((!offsets.0.is_empty()).then(|| offsets.to_offset()))
+    }
+}
+
+impl Drop for KafkaSource {
+    /// Leaves the group, so that the others need not wait for us.
+    fn drop(&mut self) {
+        self.fetcher.close();
+    }
+}

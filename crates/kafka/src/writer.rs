@@ -1,0 +1,331 @@
+//! One open batch: rows become records, and the commit stores the progress with them.
+
+use std::sync::{Arc, Mutex};
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema, SchemaRef};
+use async_trait::async_trait;
+use ognivo_data::codec::csv::CsvEncoder;
+use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
+use ognivo_data::schema::type_name;
+use ognivo_stream::kill_point::{self, KillPoint};
+use ognivo_stream::plan::BatchId;
+use ognivo_stream::sink::{BatchWriter, Lane, SinkError, Written};
+use rdkafka::message::{Header, OwnedHeaders};
+
+use crate::decode::ValueFormat;
+use crate::error::KafkaError;
+use crate::group::{GroupHandle, Holding};
+use crate::offsets::Offsets;
+use crate::producer::{Outgoing, Producer};
+use crate::progress::BatchProgress;
+use crate::sink::{Held, SinkParts};
+
+/// How rows become records, decided once for a schema.
+pub(crate) struct Shape {
+    topic: Option<String>,
+    dead_letter_topic: Option<String>,
+    key_idx: Option<usize>,
+    topic_idx: Option<usize>,
+    partition_idx: Option<usize>,
+    headers_idx: Option<usize>,
+    /// The columns of the value.
+    value_idx: Vec<usize>,
+    value: Value,
+    dead_letter: JsonEncoder,
+}
+
+enum Value {
+    Json(JsonEncoder),
+    Csv(CsvEncoder),
+    /// The only column of the value as it is.
+    Bytes,
+}
+
+impl Shape {
+    /// # Errors
+    /// A column that is not there, or of a type that it cannot have where it is used.
+    pub(crate) fn new(parts: &SinkParts, scored: &SchemaRef) -> Result<Shape, KafkaError> {
+        let SinkParts { config, columns, .. } = parts;
+        let find = |name: &Option<String>, role, is_fit: fn(&DataType) -> bool, expected: &str| {
+            let Some(name) = name else { return Ok(None) };
+            let wrong = |why: String| KafkaError::Column { column: name.clone(), role, why };
+            let Some((idx, field)) = scored.column_with_name(name) else {
+                let names: Vec<&str> = scored.fields().iter().map(|field| field.name().as_str()).collect();
+                return Err(wrong(format!("there is none of this name among {}", names.join(", "))));
+            };
+            match is_fit(field.data_type()) {
+                true => Ok(Some(idx)),
+                false => Err(wrong(format!("it must be {expected}: {}", type_name(field.data_type())))),
+            }
+        };
+        let key_idx = find(&columns.key, "key", is_key, "a string, binary or a whole number")?;
+        let topic_idx = find(&columns.topic, "topic", |t| *t == DataType::Utf8, "a string")?;
+        let partition_idx = find(&columns.partition, "partition", |t| *t == DataType::Int32, "an int")?;
+        let headers_idx = find(&columns.headers, "headers", is_headers, "an array of struct<key: string, value: binary>")?;
+        if config.topic.is_none() && topic_idx.is_none() {
+            return Err(KafkaError::NoTarget("scored rows"));
+        }
+        let of_record = [topic_idx, partition_idx, headers_idx];
+        let of_value = |idx: &usize| !of_record.contains(&Some(*idx));
+        let mut value_idx: Vec<usize> = (0..scored.fields().len()).filter(of_value).collect();
+        let value = match &parts.value {
+            ValueFormat::Json(options) => Value::Json(JsonEncoder::new(options)),
+            ValueFormat::Csv(options) => Value::Csv(CsvEncoder::new(options)),
+            ValueFormat::Binary => {
+                let name = Some("value".to_owned());
+                value_idx = find(&name, "value", is_bytes, "a string or binary")?.into_iter().collect();
+                Value::Bytes
+            }
+        };
+        let schema = scored.project(&value_idx).expect("places in the schema");
+        value.check(&schema)?;
+        Ok(Shape {
+            topic: config.topic.clone(),
+            dead_letter_topic: parts.dead_letter_topic.clone(),
+            key_idx,
+            // The option wins, as in Spark.
+            topic_idx: topic_idx.filter(|_| config.topic.is_none()),
+            partition_idx,
+            headers_idx,
+            value_idx,
+            value,
+            dead_letter: JsonEncoder::new(&JsonOptions::default()),
+        })
+    }
+}
+
+fn is_key(data_type: &DataType) -> bool {
+    use DataType::{Int8, Int16, Int32, Int64};
+    is_bytes(data_type) || matches!(data_type, Int8 | Int16 | Int32 | Int64)
+}
+
+fn is_bytes(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::Binary)
+}
+
+fn is_headers(data_type: &DataType) -> bool {
+    let DataType::List(item) = data_type else { return false };
+    let DataType::Struct(fields) = item.data_type() else { return false };
+    let types: Vec<&DataType> = fields.iter().map(|field| field.data_type()).collect();
+    types == [&DataType::Utf8, &DataType::Binary]
+}
+
+impl Value {
+    fn check(&self, schema: &Schema) -> Result<(), KafkaError> {
+        match self {
+            Value::Json(encoder) => Ok(encoder.check(schema)?),
+            Value::Csv(encoder) => Ok(encoder.check(schema)?),
+            Value::Bytes => Ok(()),
+        }
+    }
+
+    /// The value of each row, one behind the other, and where each ends; None for a null.
+    fn encode(&self, rows: &RecordBatch) -> Result<(Vec<u8>, Vec<Option<usize>>), KafkaError> {
+        let mut bytes = Vec::new();
+        let mut ends = Vec::with_capacity(rows.num_rows());
+        match self {
+            Value::Json(encoder) => {
+                let objects = encoder.rows(rows)?;
+                for row_idx in 0..rows.num_rows() {
+                    objects.write(row_idx, &mut bytes);
+                    ends.push(Some(bytes.len()));
+                }
+            }
+            Value::Csv(encoder) => {
+                for row_idx in 0..rows.num_rows() {
+                    encoder.encode_row(rows, row_idx, &mut bytes)?;
+                    ends.push(Some(bytes.len()));
+                }
+            }
+            Value::Bytes => {
+                for row_idx in 0..rows.num_rows() {
+                    let value = bytes_at(rows.column(0), row_idx);
+                    bytes.extend_from_slice(value.as_deref().unwrap_or_default());
+                    ends.push(value.map(|_| bytes.len()));
+                }
+            }
+        }
+        Ok((bytes, ends))
+    }
+}
+
+/// The text or bytes of a cell; None for a null.
+fn bytes_at(column: &ArrayRef, row_idx: usize) -> Option<Vec<u8>> {
+    if column.is_null(row_idx) {
+        return None;
+    }
+    Some(match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().value(row_idx).as_bytes().to_vec(),
+        DataType::Binary => column.as_binary::<i32>().value(row_idx).to_vec(),
+        DataType::Int8 => column.as_primitive::<Int8Type>().value(row_idx).to_string().into_bytes(),
+        DataType::Int16 => column.as_primitive::<Int16Type>().value(row_idx).to_string().into_bytes(),
+        DataType::Int32 => column.as_primitive::<Int32Type>().value(row_idx).to_string().into_bytes(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row_idx).to_string().into_bytes(),
+        other => unreachable!("{other} was refused when the sink was prepared"),
+    })
+}
+
+fn headers_at(column: &ArrayRef, row_idx: usize) -> Option<OwnedHeaders> {
+    let column = column.as_list::<i32>();
+    if column.is_null(row_idx) {
+        return None;
+    }
+    let items = column.value(row_idx);
+    let items = items.as_struct();
+    let (keys, values) = (items.column(0).as_string::<i32>(), items.column(1).as_binary::<i32>());
+    let mut headers = OwnedHeaders::new_with_capacity(items.len());
+    for idx in 0..items.len() {
+        let value = values.is_valid(idx).then(|| values.value(idx));
+        headers = headers.insert(Header { key: keys.value(idx), value });
+    }
+    Some(headers)
+}
+
+/// Where the progress of a batch is stored.
+pub(crate) enum Store {
+    /// In the source's group, as long as the partitions are still ours.
+    Group { group: GroupHandle, offsets: Offsets, holding: Holding },
+    /// In a group of our own.
+    Batch { progress: Arc<BatchProgress>, id: BatchId },
+    /// In the checkpoint, by somebody else.
+    Nowhere,
+}
+
+/// One open batch.
+pub(crate) struct KafkaWriter {
+    producer: Arc<Producer>,
+    shape: Arc<Shape>,
+    store: Store,
+    is_transaction: bool,
+    held: Arc<Mutex<Held>>,
+    written: Written,
+}
+
+impl KafkaWriter {
+    pub(crate) fn new(
+        producer: Arc<Producer>,
+        shape: Arc<Shape>,
+        store: Store,
+        is_transaction: bool,
+        held: Arc<Mutex<Held>>,
+    ) -> KafkaWriter {
+        KafkaWriter { producer, shape, store, is_transaction, held, written: Written::default() }
+    }
+
+    async fn write_scored(&mut self, rows: &RecordBatch) -> Result<(), KafkaError> {
+        let shape = Arc::clone(&self.shape);
+        let (values, ends) = shape.value.encode(&rows.project(&shape.value_idx).expect("places in the schema"))?;
+        let mut from = 0;
+        for (row_idx, end) in ends.into_iter().enumerate() {
+            let cell = |idx: Option<usize>| idx.map(|idx| rows.column(idx));
+            let key = cell(shape.key_idx).and_then(|column| bytes_at(column, row_idx));
+            let by_row = cell(shape.topic_idx).map(|column| column.as_string::<i32>());
+            let topic = match by_row {
+                Some(topics) if topics.is_valid(row_idx) => topics.value(row_idx),
+                Some(_) => return Err(KafkaError::NullTopic),
+                None => shape.topic.as_deref().ok_or(KafkaError::NullTopic)?,
+            };
+            let partition = cell(shape.partition_idx)
+                .filter(|column| column.is_valid(row_idx))
+                .map(|column| column.as_primitive::<Int32Type>().value(row_idx));
+            let headers = cell(shape.headers_idx).and_then(|column| headers_at(column, row_idx));
+            let value = end.map(|end| &values[from..end]);
+            from = end.unwrap_or(from);
+            self.producer.send(Outgoing { topic, partition, key: key.as_deref(), value, headers }).await?;
+        }
+        self.written.n_scored += rows.num_rows();
+        Ok(())
+    }
+
+    async fn write_dead_letters(&mut self, letters: &RecordBatch) -> Result<(), KafkaError> {
+        let shape = Arc::clone(&self.shape);
+        let topic = shape.dead_letter_topic.as_deref().ok_or(KafkaError::NoTarget("dead letters"))?;
+        let objects = shape.dead_letter.rows(letters)?;
+        let mut values: Vec<Vec<u8>> = Vec::with_capacity(letters.num_rows());
+        for row_idx in 0..letters.num_rows() {
+            let mut value = Vec::new();
+            objects.write(row_idx, &mut value);
+            values.push(value);
+        }
+        drop(objects);
+        for value in &values {
+            let outgoing = Outgoing { topic, partition: None, key: None, value: Some(value), headers: None };
+            self.producer.send(outgoing).await?;
+        }
+        self.written.n_dead_letters += letters.num_rows();
+        Ok(())
+    }
+
+    /// Everything up to the moment after which the batch may be visible.
+    async fn store(&self) -> Result<(), KafkaError> {
+        match &self.store {
+            Store::Nowhere => Ok(()),
+            Store::Group { group, offsets, holding } => {
+                let generation = group.generation_of(holding)?;
+                match self.is_transaction {
+                    true => self.producer.send_offsets(offsets, generation).await,
+                    false => group.commit(offsets.clone()).await,
+                }
+            }
+            Store::Batch { progress, id } => {
+                let (offsets, group) = progress.of_batch(*id)?;
+                self.producer.send_offsets(&offsets, group).await
+            }
+        }
+    }
+
+    fn note_held(&self) {
+        let mut held = self.held.lock().expect("nobody panics while holding this lock");
+        match &self.store {
+            Store::Group { offsets, .. } => held.offsets.0.extend(offsets.0.clone()),
+            Store::Batch { id, .. } => held.batch = Some(*id),
+            Store::Nowhere => {}
+        }
+    }
+
+    /// Gives the transaction up after a failure before its commit was sent, so that nobody waits for it to time out.
+    async fn give_up(&self, error: KafkaError) -> SinkError {
+        if self.is_transaction {
+            let _ = self.producer.abort().await;
+        }
+        SinkError::new(error)
+    }
+}
+
+#[async_trait]
+impl BatchWriter for KafkaWriter {
+    async fn write(&mut self, lane: Lane, rows: RecordBatch) -> Result<(), SinkError> {
+        let written = match lane {
+            Lane::Scored => self.write_scored(&rows).await,
+            Lane::DeadLetter => self.write_dead_letters(&rows).await,
+        };
+        written.map_err(SinkError::new)
+    }
+
+    async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
+        if let Err(error) = self.producer.arrived().await {
+            return Err(self.give_up(error).await);
+        }
+        kill_point::pass(KillPoint::SinkStaged)?;
+        if let Err(error) = self.store().await {
+            return Err(self.give_up(error).await);
+        }
+        kill_point::pass(KillPoint::SinkAllVisible)?;
+        if self.is_transaction {
+            // Whether it is committed after an error, the next producer of the id finds out.
+            self.producer.commit().await.map_err(SinkError::new)?;
+        }
+        kill_point::pass(KillPoint::SinkLogged)?;
+        self.note_held();
+        Ok(self.written)
+    }
+
+    async fn abort(self: Box<Self>) {
+        if self.is_transaction {
+            let _ = self.producer.abort().await;
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Topics on the broker that `cargo xtask kafka` started, as a test sees them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use uuid::Uuid;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What `cargo xtask kafka` says of its broker.
+fn told(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests are run by `cargo xtask kafka`"))
+}
+
+pub(crate) fn address() -> String {
+    told("OGNIVO_KAFKA")
+}
+
+/// A name that no other test has.
+pub(crate) fn unique(name: &str) -> String {
+    format!("{name}-{}", &Uuid::new_v4().simple().to_string()[..12])
+}
+
+fn client() -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", address());
+    client
+}
+
+fn admin() -> AdminClient<DefaultClientContext> {
+    client().create().unwrap()
+}
+
+/// A topic of its own.
+pub(crate) struct Topic {
+    pub(crate) name: String,
+    producer: ThreadedProducer<DefaultProducerContext>,
+}
+
+/// One record that a reader of committed records sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) key: Option<String>,
+    pub(crate) value: Option<String>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Topic {
+    pub(crate) async fn new(name: &str, n_partitions: i32) -> Topic {
+        let name = unique(name);
+        let new = NewTopic::new(&name, n_partitions, TopicReplication::Fixed(1));
+        let made = admin().create_topics([&new], &AdminOptions::new().operation_timeout(Some(DEADLINE))).await.unwrap();
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
+        Topic { name, producer: client().set("linger.ms", "1").create().unwrap() }
+    }
+
+    /// Adds records to a partition; returns when the broker has them.
+    pub(crate) fn add<V: AsRef<[u8]>>(&self, partition: i32, values: impl IntoIterator<Item = V>) {
+        for value in values {
+            self.send(BaseRecord::<[u8], [u8]>::to(&self.name).partition(partition).payload(value.as_ref()));
+        }
+        self.producer.flush(DEADLINE).unwrap();
+    }
+
+    pub(crate) fn add_whole(&self, key: Option<&str>, value: Option<&str>, headers: &[(&str, Option<&str>)]) {
+        let mut record = BaseRecord::<[u8], [u8]>::to(&self.name).partition(0);
+        (record.key, record.payload) = (key.map(str::as_bytes), value.map(str::as_bytes));
+        if !headers.is_empty() {
+            let all = headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: *value }));
+            record = record.headers(all);
+        }
+        self.send(record);
+        self.producer.flush(DEADLINE).unwrap();
+    }
+
+    fn send(&self, record: BaseRecord<'_, [u8], [u8]>) {
+        let mut record = Some(record);
+        while let Some(next) = record.take() {
+            if let Err((error, back)) = self.producer.send(next) {
+                assert_eq!(error, KafkaError::MessageProduction(rdkafka::types::RDKafkaErrorCode::QueueFull));
+                record = Some(back);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    pub(crate) async fn add_partitions(&self, n_partitions: usize) {
+        let more = NewPartitions::new(&self.name, n_partitions);
+        let made = admin().create_partitions([&more], &AdminOptions::new()).await.unwrap();
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// Removes the records of a partition before an offset, as retention does.
+    pub(crate) async fn delete_before(&self, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.name, partition, Offset::Offset(offset)).unwrap();
+        admin().delete_records(&list, &AdminOptions::new()).await.unwrap();
+    }
+
+    /// Everything that is committed, partition after partition.
+    pub(crate) fn committed(&self) -> Vec<Seen> {
+        let mut settings = client();
+        settings.set("group.id", "reader").set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+        let consumer: BaseConsumer = settings.set("enable.partition.eof", "true").create().unwrap();
+        let metadata = consumer.fetch_metadata(Some(&self.name), DEADLINE).unwrap();
+        let mut open: BTreeSet<i32> = metadata.topics()[0].partitions().iter().map(|p| p.id()).collect();
+        let mut list = TopicPartitionList::new();
+        for partition in &open {
+            list.add_partition_offset(&self.name, *partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let (mut seen, begin) = (Vec::new(), Instant::now());
+        while !open.is_empty() {
+            assert!(begin.elapsed() < DEADLINE, "the end of {} is not reached", self.name);
+            match consumer.poll(Duration::from_millis(100)) {
+                None => {}
+                Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
+                Some(Err(error)) => panic!("{error}"),
+                Some(Ok(message)) => {
+                    let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+                    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+                    seen.push(Seen {
+                        partition: message.partition(),
+                        offset: message.offset(),
+                        key: text(message.key()),
+                        value: text(message.payload()),
+                        headers: headers.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect(),
+                    });
+                }
+            }
+        }
+        seen.sort_by_key(|seen| (seen.partition, seen.offset));
+        seen
+    }
+
+    /// One field of the JSON of each committed record, sorted.
+    pub(crate) fn fields(&self, name: &str) -> Vec<String> {
+        let of = |seen: Seen| {
+            let json: serde_json::Value = serde_json::from_str(&seen.value.unwrap()).unwrap();
+            json.get(name).map_or_else(|| "absent".to_owned(), |field| field.as_str().map_or_else(|| field.to_string(), str::to_owned))
+        };
+        let mut fields: Vec<String> = self.committed().into_iter().map(of).collect();
+        fields.sort_unstable();
+        fields
+    }
+}
+
+/// The broker's process.
+pub(crate) struct Server {
+    pid_file: PathBuf,
+    command_line: Vec<String>,
+}
+
+impl Server {
+    pub(crate) fn of_broker() -> Server {
+        let pid_file = PathBuf::from(told("OGNIVO_KAFKA_SERVERS")).join("broker.pid");
+        let id = std::fs::read_to_string(&pid_file).unwrap();
+        let command_line = std::fs::read_to_string(format!("/proc/{}/cmdline", id.trim())).unwrap();
+        let command_line: Vec<String> =
+            command_line.split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        assert!(!command_line.is_empty(), "the broker runs");
+        Server { pid_file, command_line }
+    }
+
+    pub(crate) fn kill(&self) {
+        let id = std::fs::read_to_string(&self.pid_file).unwrap();
+        let sent = Command::new("kill").args(["-KILL", id.trim()]).status().unwrap();
+        assert!(sent.success(), "signal to process {id}");
+    }
+
+    /// Starts it again over what it has; returns at once.
+    pub(crate) fn start(&self) {
+        let log = std::fs::File::options().append(true).open(self.pid_file.with_extension("log")).unwrap();
+        let mut command = Command::new(&self.command_line[0]);
+        command.args(&self.command_line[1..]).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let id = command.spawn().unwrap().id();
+        std::fs::write(&self.pid_file, id.to_string()).unwrap();
+    }
+}
