@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! What a developer types: `cargo xtask ci | fixtures | spark | hdfs | cassandra | services | campaign | report | bench | examples`.
-=======
-//! What a developer types: `cargo xtask ci | fixtures | spark | hdfs | kafka | services | campaign | report | bench | examples`.
->>>>>>> kafka
+//! What a developer types: `cargo xtask ci | fixtures | spark | hdfs | kafka | cassandra | services | campaign | report | bench | examples`.
 //!
 //! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
 
@@ -42,16 +38,11 @@ usage: cargo xtask <command>
   bench [--rounds N] [PART …]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
   hdfs                    run whole jobs on a real HDFS, with kills and faults; compare our fs with Hadoop's shell
-<<<<<<< HEAD
   cassandra [alone] [encrypted] [three]
                           write into tables of a real Cassandra, with kills and faults
-  services up hdfs|cassandra | down
-                          start a NameNode and a DataNode, or a Cassandra, from Maven's packages, or stop what runs
-=======
   kafka                   run the tests that need a Kafka broker, with kills and faults
-  services up hdfs | up kafka | down
-                          start HDFS or a Kafka broker from Maven's packages, or stop what was started
->>>>>>> kafka
+  services up hdfs|kafka|cassandra | down
+                          start real servers from Maven's packages, or stop what was started
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
 
@@ -67,11 +58,8 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(rest),
         Some("examples") => examples::run(),
         Some("hdfs") => hdfs::run(rest),
-<<<<<<< HEAD
         Some("cassandra") => cassandra::run(rest),
-=======
         Some("kafka") => kafka::run(rest),
->>>>>>> kafka
         Some("services") => services::run(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

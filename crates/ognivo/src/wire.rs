@@ -175,7 +175,7 @@ fn source(
     clock: Arc<dyn Clock>,
 ) -> Result<AnySource, Failure> {
     match (&stream.read, kept) {
-        (SourceJob::Topics(read), _) => topic_source(job, stream, read).map(AnySource::Topics),
+        (SourceJob::Topics(read), kept) => topic_source(job, stream, read, kept).map(AnySource::Topics),
         (SourceJob::Files(read), Some(kept)) => {
             file_source(job, stream, read, session, kept, clock).map(AnySource::Files)
         }
@@ -183,7 +183,12 @@ fn source(
     }
 }
 
-fn topic_source(job: &Job, stream: &StreamJob, read: &TopicReadJob) -> Result<KafkaSource, Failure> {
+fn topic_source(
+    job: &Job,
+    stream: &StreamJob,
+    read: &TopicReadJob,
+    kept: Option<&KeptProgress>,
+) -> Result<KafkaSource, Failure> {
     let mut format = value_format(&read.value.format, &read.value.options)?;
     if stream.errors.malformed != OnBadRow::Permissive {
         match &mut format {
@@ -197,7 +202,11 @@ fn topic_source(job: &Job, stream: &StreamJob, read: &TopicReadJob) -> Result<Ka
         false => Membership::Alone,
     };
     let config = SourceConfig::parse(&read.options)?;
-    Ok(KafkaSource::new(config, format, read.value.schema.clone(), membership)?)
+    let source = KafkaSource::new(config, format, read.value.schema.clone(), membership)?;
+    Ok(match kept {
+        Some(kept) => source.with_initial_offsets(kept.checkpoint.initial_offsets(0)),
+        None => source,
+    })
 }
 
 fn file_source(
@@ -289,7 +298,7 @@ fn sink(
             apart = apart.filter(|_| topic_beside.is_none());
             Box::new(topic_sink(job, write, topic_beside, group)?)
         }
-        (SinkJob::Table(write), _) => Box::new(table_sink(job, write)?),
+        (SinkJob::Table(write), _) => Box::new(table_sink(job, write, kept, clock.clone())?),
     };
     match apart {
         None => Ok(scored),
@@ -316,7 +325,7 @@ fn letter_sink(
             clock,
         )),
         SinkJob::Topic(write) => Box::new(topic_sink(job, write, None, None)?),
-        SinkJob::Table(write) => Box::new(table_sink(job, write)?),
+        SinkJob::Table(write) => Box::new(table_sink(job, write, kept, clock)?),
     })
 }
 /// A topic, with another of the same cluster for dead letters.
@@ -356,9 +365,15 @@ fn topic_of_the_same_cluster(letters: &SinkJob, write: &TopicWriteJob) -> Option
     SinkConfig::parse(&letters.options).ok()?.topic
 }
 
-fn table_sink(job: &Job, write: &TableWriteJob) -> Result<CassandraSink, Failure> {
+fn table_sink(
+    job: &Job,
+    write: &TableWriteJob,
+    kept: Option<&KeptProgress>,
+    clock: Arc<dyn Clock>,
+) -> Result<CassandraSink, Failure> {
     let config = CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base);
-    Ok(CassandraSink::new(config))
+    let query_id = kept.map(|kept| kept.query_id.clone()).expect("a resolved stream into a table has a checkpoint");
+    Ok(CassandraSink::new(config, query_id, clock))
 }
 
 fn trigger(trigger: TriggerJob) -> Trigger {

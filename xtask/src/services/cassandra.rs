@@ -9,13 +9,14 @@
 //! The role `cassandra` with the password `cassandra` is there from the start.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::server::{self, Server};
+use super::packages;
+use super::server::{self, Server, free_ports};
 use crate::{cache, program};
 
 /// On two busy cores a server needs 35 s.
@@ -53,7 +54,7 @@ impl Cluster {
         let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
         fs::remove_dir_all(&folder).map_err(failed)?;
         fs::create_dir_all(&folder).map_err(failed)?;
-        let [port, storage_port] = free_ports::<2>("127.0.0.1").map_err(failed)?;
+        let [port, storage_port] = free_ports::<2>().map_err(failed)?;
         if setup.is_encrypted {
             make_certificates(&folder.join("tls"))?;
         }
@@ -297,24 +298,7 @@ fn options() -> String {
     format!("{}{}-Xss512k\n{}\n", exported.concat(), opened.concat(), OTHERS.join("\n"))
 }
 
-/// Ports that nobody listens on, all different.
-fn free_ports<const N: usize>(address: &str) -> std::io::Result<[u16; N]> {
-    let mut ports = [0; N];
-    let mut held = Vec::new();
-    for port in &mut ports {
-        let listener = TcpListener::bind((address, 0))?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
-}
-
-/// The folder of Cassandra's packages; Maven resolves them at the first call.
+/// The folder of Cassandra's packages.
 fn jars() -> Result<PathBuf, String> {
-    let folder = cache::folder("cassandra")?;
-    let jars = folder.join("lib");
-    if !jars.is_dir() {
-        super::resolve("Cassandra", include_str!("cassandra.xml"), &folder, &jars)?;
-    }
-    Ok(jars)
+    packages::jars("cassandra", include_str!("cassandra.xml"))
 }

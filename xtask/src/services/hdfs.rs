@@ -16,12 +16,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-<<<<<<< HEAD
-use super::server::{self, Server};
-=======
 use super::packages;
 use super::server::{self, Server, free_ports};
->>>>>>> kafka
 use crate::cache;
 
 /// On two busy cores both servers need 20 s.
@@ -252,15 +248,5 @@ fn xml(properties: &[(&str, String)]) -> String {
 
 /// The folder of Hadoop's packages.
 fn jars() -> Result<PathBuf, String> {
-<<<<<<< HEAD
-    let folder = cache::folder("hadoop")?;
-    let jars = folder.join("lib");
-    if jars.is_dir() {
-        return Ok(jars);
-    }
-    super::resolve("Hadoop", include_str!("hadoop.xml"), &folder, &jars)?;
-    Ok(jars)
-=======
     packages::jars("hadoop", include_str!("hadoop.xml"))
->>>>>>> kafka
 }
