@@ -107,6 +107,14 @@ impl KafkaSource {
         })
     }
 
+    /// The columns of a source of these options, without asking a broker.
+    ///
+    /// # Errors
+    /// A column of a type that the format cannot be read as.
+    pub fn schema_of(config: &SourceConfig, value: &ValueFormat, schema: &SchemaRef) -> Result<SchemaRef, KafkaError> {
+        Ok(Arc::clone(Decoder::new(value, schema, config.include_headers)?.schema()))
+    }
+
     /// Notes where the stream began in this file, for [`Membership::Alone`]: the first plan names no start.
     pub fn with_initial_offsets(mut self, initial: InitialOffsets) -> KafkaSource {
         self.initial = Some(initial);

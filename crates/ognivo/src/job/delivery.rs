@@ -80,7 +80,9 @@ impl Explain for DeliveryError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             DeliveryError::TwoClusters => "say `delivery: atLeastOnce`, and name a checkpointLocation",
-            DeliveryError::LettersElsewhere => "send them to a topic: `deadLetter: {format: kafka, options: {topic: …}}`",
+            DeliveryError::LettersElsewhere => {
+                "send them to a topic: `deadLetter: {format: kafka, options: {topic: …}}`"
+            }
             DeliveryError::ProgressInTheGroup => {
                 "leave checkpointLocation out; or go by it, as Spark does, with `delivery: atLeastOnce`"
             }
@@ -94,12 +96,8 @@ mod tests {
     use super::DeliveryJob::{AtLeastOnce, ExactlyOnce};
     use super::*;
 
-    const WITHIN: Route = Route {
-        from_topics: true,
-        within_a_cluster: true,
-        letters_within_the_cluster: true,
-        has_checkpoint: false,
-    };
+    const WITHIN: Route =
+        Route { from_topics: true, within_a_cluster: true, letters_within_the_cluster: true, has_checkpoint: false };
 
     #[test]
     fn the_strongest_promise_is_the_default_and_an_impossible_one_is_refused() {

@@ -188,14 +188,6 @@ pub(crate) enum SourceJob {
 }
 
 impl SourceJob {
-    /// The columns that are decoded, where the job names them.
-    pub(crate) fn schema(&self) -> Option<&SchemaRef> {
-        match self {
-            SourceJob::Files(read) => read.schema.as_ref(),
-            SourceJob::Topics(read) => Some(&read.value.schema),
-        }
-    }
-
     /// The options of the format of a record, those of files among them.
     pub(crate) fn format_options(&self) -> &[(String, String)] {
         match self {

@@ -177,29 +177,47 @@ pub(super) fn source_schema(read: &SourceJob) -> Option<SchemaRef> {
 
 const CLUSTER: &str = "kafka.bootstrap.servers";
 
-/// Gives a topic the client's options of another end of its job, unless it names a cluster of its own.
+/// What says how a cluster is reached.
+const REACHED_BY: &[&str] = &[CLUSTER, "kafka.security.", "kafka.sasl.", "kafka.ssl."];
+
+/// Gives a topic the cluster of another end of its job, unless it names one of its own.
 pub(super) fn inherit_cluster(options: &mut Options, of_other_end: Option<&Options>) {
     if value_of(options, CLUSTER).is_some() {
         return;
     }
-    let of_client = |(name, _): &&(String, String)| name.to_ascii_lowercase().starts_with("kafka.");
-    for (name, value) in of_other_end.into_iter().flatten().filter(of_client) {
-        // What only one end's client takes is not meant for another.
-        let is_known = ognivo_kafka::is_setting_of_producers(name);
-        if is_known && value_of(options, name).is_none() {
+    let reaches =
+        |(name, _): &&(String, String)| REACHED_BY.iter().any(|begin| name.to_ascii_lowercase().starts_with(begin));
+    for (name, value) in of_other_end.into_iter().flatten().filter(reaches) {
+        if value_of(options, name).is_none() {
             options.push((name.clone(), value.clone()));
         }
     }
 }
 
 /// Whether both ends name the same servers.
-pub(super) fn is_one_cluster(one: Option<&Options>, other: Option<&Options>) -> bool {
+pub(crate) fn is_one_cluster(one: Option<&Options>, other: Option<&Options>) -> bool {
     let servers = |options: Option<&Options>| {
         let mut servers: Vec<String> = value_of(options?, CLUSTER)?.split(',').map(|s| s.trim().to_owned()).collect();
         servers.sort_unstable();
         Some(servers)
     };
     servers(one).is_some_and(|one| servers(other) == Some(one))
+}
+
+/// Refuses a stream that would read the records that it writes.
+pub(super) fn check_topic_overlaps(stream: &StreamJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    let SourceJob::Topics(read) = &stream.read else { return };
+    let Ok(config) = SourceConfig::parse(&read.options) else { return };
+    for (key, sink) in [("writeStream", Some(&stream.write)), ("deadLetter", stream.dead_letter.as_ref())] {
+        let Some(SinkJob::Topic(write)) = sink else { continue };
+        let Some(topic) = value_of(&write.options, "topic") else { continue };
+        if config.topics.takes(topic) && is_one_cluster(Some(&read.options), Some(&write.options)) {
+            let end = node.get(key).unwrap_or(node);
+            let message = format!("the stream would read what it writes: {topic}");
+            let hint = Some("give it a topic that the source does not take".to_owned());
+            complaints.push(Complaint::new(place_of_option(end, Some("topic")), message).with_hint(hint));
+        }
+    }
 }
 
 fn value_of<'a>(options: &'a Options, name: &str) -> Option<&'a str> {

@@ -19,7 +19,8 @@ pub(super) fn resolve_source(node: &Node, complaints: &mut Vec<Complaint>) -> Op
     }
     let read = resolve_read(node, true, complaints)?;
     if node.get("schema").is_none() && read.format != "parquet" {
-        complaints.push(Complaint::new(node.at, format!("a stream of {} files needs a schema: readStream", read.format)));
+        complaints
+            .push(Complaint::new(node.at, format!("a stream of {} files needs a schema: readStream", read.format)));
     }
     Some(SourceJob::Files(read))
 }

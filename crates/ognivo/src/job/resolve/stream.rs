@@ -40,14 +40,17 @@ pub(super) fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mu
             None => None,
         },
     };
-    settle_topics(&mut stream, node, complaints);
-    check_checkpoint(&stream, write, complaints);
+    if settle_topics(&mut stream, node, complaints) {
+        check_checkpoint(&stream, write, complaints);
+    }
+    route::check_topic_overlaps(&stream, node, complaints);
     check_written_columns(&stream, node, complaints);
     Some(stream)
 }
 
-/// Fills in what the topics of a route take from each other: the cluster of the dead letters, and what is promised.
-fn settle_topics(stream: &mut StreamJob, node: &Node, complaints: &mut Vec<Complaint>) {
+/// Fills in what the topics of a route take from each other: the cluster of the dead letters, and what is promised. False when the
+/// route cannot promise what is asked for.
+fn settle_topics(stream: &mut StreamJob, node: &Node, complaints: &mut Vec<Complaint>) -> bool {
     let cluster_of_source = match &stream.read {
         SourceJob::Topics(read) => Some(read.options.clone()),
         SourceJob::Files(_) => None,
@@ -71,7 +74,7 @@ fn settle_topics(stream: &mut StreamJob, node: &Node, complaints: &mut Vec<Compl
         },
         has_checkpoint: stream.checkpoint.is_some(),
     };
-    let SinkJob::Topic(write) = &mut stream.write else { return };
+    let SinkJob::Topic(write) = &mut stream.write else { return true };
     stream.progress_in_group = route.keeps_progress_in_a_group();
     let write_node = node.get("writeStream").unwrap_or(node);
     route::check_topic_write(write, write_node, complaints);
@@ -84,8 +87,10 @@ fn settle_topics(stream: &mut StreamJob, node: &Node, complaints: &mut Vec<Compl
         Err(error) => {
             let at = write_node.get("delivery").map_or(write_node.at, |delivery| delivery.at);
             complaints.push(Complaint::of(at, &error));
+            return false;
         }
     }
+    true
 }
 
 /// Only a consumer group can stand for a checkpoint.

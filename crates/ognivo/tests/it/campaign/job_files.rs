@@ -895,15 +895,17 @@ fn several_complaints_come_at_once_in_the_order_of_the_file() {
             ("path: dead}", "path: incoming}"),
         ],
         expect![[r#"
-        loans.yaml:11:26: `weights` must be two numbers, for training and test rows
-        loans.yaml:15:66: stage `LogisticRegression_UID`: `regParam` must be at least 0: -1.0
-        loans.yaml:15:70: unknown parameter: maxIte
-          hint: did you mean `maxIter`?
-        loans.yaml:24:29: a stream of csv files has no option of this name: maxFilesPerTriger
-          hint: did you mean `maxFilesPerTrigger`?
-        loans.yaml:28:5: `writeStream` lacks the key: checkpointLocation
-          hint: name a folder that stays the same from start to start
-    "#]],
+            loans.yaml:11:26: `weights` must be two numbers, for training and test rows
+            loans.yaml:15:66: stage `LogisticRegression_UID`: `regParam` must be at least 0: -1.0
+            loans.yaml:15:70: unknown parameter: maxIte
+              hint: did you mean `maxIter`?
+            loans.yaml:24:29: a stream of csv files has no option of this name: maxFilesPerTriger
+              hint: did you mean `maxFilesPerTrigger`?
+            loans.yaml:28:5: `writeStream` lacks the key: checkpointLocation
+              hint: name a folder that stays the same from start to start
+            loans.yaml:32:36: `readStream.path` overlaps `deadLetter.path`: FOLDER/incoming and FOLDER/incoming
+              hint: give each its own folder, beside the others
+        "#]],
     );
 }
 
