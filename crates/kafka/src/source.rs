@@ -55,7 +55,7 @@ pub struct KafkaSource {
     /// Our group; None when we are alone.
     group: Option<GroupHandle>,
     initial: Option<InitialOffsets>,
-    /// Where partitions begin that no batch has taken from yet.
+    /// Where partitions begin that no batch has taken from yet, or again after records were gone.
     begun: Offsets,
     /// Whether `begun` holds what the job began with; partitions that come later begin at their first record.
     has_begun: bool,
@@ -139,16 +139,21 @@ impl KafkaSource {
         let partitions = self.our_partitions().await?;
         let start = start.map(parse).transpose()?.unwrap_or_default();
         let unknown: Vec<TopicPartition> =
-            partitions.iter().filter(|at| start.get(at).or(self.begun.get(at)).is_none()).cloned().collect();
+            partitions.iter().filter(|at| self.from(&start, at).is_none()).cloned().collect();
         if !unknown.is_empty() {
             self.begin_new(&start, unknown).await?;
         }
         self.check_gone(&start, &partitions)?;
         let each = partitions.into_iter().filter_map(|at| {
-            let from = start.get(&at).or(self.begun.get(&at))?;
+            let from = self.from(&start, &at)?;
             Some((at, from))
         });
         Ok(Offsets(each.collect()))
+    }
+
+    /// Where a partition goes on: after what is done, and not before what is there.
+    fn from(&self, start: &Offsets, at: &TopicPartition) -> Option<i64> {
+        start.get(at).max(self.begun.get(at))
     }
 
     /// Decides where partitions begin that nobody has read, so that it stays decided.

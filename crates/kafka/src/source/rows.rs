@@ -40,12 +40,12 @@ impl KafkaSource {
         let end = parse(&range.end)?;
         let start = range.start.as_ref().map(parse).transpose()?.unwrap_or_default();
         let unknown: Vec<_> =
-            end.0.keys().filter(|at| start.get(at).or(self.begun.get(at)).is_none()).cloned().collect();
+            end.0.keys().filter(|at| self.from(&start, at).is_none()).cloned().collect();
         if !unknown.is_empty() {
             self.begin_new(&start, unknown).await?;
         }
         let each = end.0.iter().filter_map(|(at, end)| {
-            let from = start.get(at).or(self.begun.get(at)).unwrap_or(*end);
+            let from = self.from(&start, at).unwrap_or(*end);
             (from < *end).then(|| (at.clone(), from))
         });
         let begin = Offsets(each.collect());
