@@ -117,7 +117,8 @@ impl Topic {
         let mut settings = client();
         settings.set("group.id", "reader").set("isolation.level", "read_committed").set("enable.auto.commit", "false");
         let consumer: BaseConsumer = settings.set("enable.partition.eof", "true").create().unwrap();
-        let metadata = consumer.fetch_metadata(Some(&self.name), DEADLINE).unwrap();
+        let metadata = (0..60).find_map(|_| consumer.fetch_metadata(Some(&self.name), Duration::from_secs(1)).ok());
+        let metadata = metadata.expect("the broker is there");
         let mut open: BTreeSet<i32> = metadata.topics()[0].partitions().iter().map(|p| p.id()).collect();
         let mut list = TopicPartitionList::new();
         for partition in &open {
@@ -130,6 +131,8 @@ impl Topic {
             match consumer.poll(Duration::from_millis(100)) {
                 None => {}
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
+                // A broker that is away comes back in time, or the deadline says so.
+                Some(Err(KafkaError::MessageConsumption(Code::BrokerTransportFailure | Code::AllBrokersDown))) => {}
                 Some(Err(error)) => panic!("{error}"),
                 Some(Ok(message)) => {
                     let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
