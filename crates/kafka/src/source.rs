@@ -107,6 +107,14 @@ impl KafkaSource {
         })
     }
 
+    /// The columns of a source of these options, without asking a broker.
+    ///
+    /// # Errors
+    /// A column of a type that the format cannot be read as.
+    pub fn schema_of(config: &SourceConfig, value: &ValueFormat, schema: &SchemaRef) -> Result<SchemaRef, KafkaError> {
+        Ok(Arc::clone(Decoder::new(value, schema, config.include_headers)?.schema()))
+    }
+
     /// Notes where the stream began in this file, for [`Membership::Alone`]: the first plan names no start.
     pub fn with_initial_offsets(mut self, initial: InitialOffsets) -> KafkaSource {
         self.initial = Some(initial);
@@ -232,8 +240,16 @@ impl KafkaSource {
         };
         let moved: Offsets = {
             let state = self.fetcher.state();
-            let is_there = |at: &TopicPartition, from: i64| state.lanes.iter().any(|lane| lane.at == *at && lane.next == from);
-            Offsets(begin.0.iter().filter(|(at, from)| !is_there(*at, **from)).map(|(at, from)| (at.clone(), *from)).collect())
+            let is_there =
+                |at: &TopicPartition, from: i64| state.lanes.iter().any(|lane| lane.at == *at && lane.next == from);
+            Offsets(
+                begin
+                    .0
+                    .iter()
+                    .filter(|(at, from)| !is_there(at, **from))
+                    .map(|(at, from)| (at.clone(), *from))
+                    .collect(),
+            )
         };
         match moved.0.is_empty() && failure.is_none() {
             true => Ok(()),
@@ -348,7 +364,8 @@ fn checkpoint(cause: ognivo_stream::checkpoint::CheckpointError) -> KafkaError {
 
 /// Settings of the consumer, the job's over our defaults.
 fn client_of(config: &SourceConfig, group: Option<&str>) -> rdkafka::ClientConfig {
-    let by_broker = config.client.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"));
+    let by_broker =
+        config.client.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"));
     let mut defaults = vec![
         ("isolation.level", "read_committed"),
         ("topic.metadata.refresh.interval.ms", "30000"),
@@ -432,7 +449,8 @@ impl Source for KafkaSource {
             }
             state.has_joined.then(|| Ok((std::mem::take(&mut state.gained), std::mem::take(&mut state.lost))))
         });
-        let no_answer = || KafkaError::code("cannot join the group", rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
+        let no_answer =
+            || KafkaError::code("cannot join the group", rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
         let (gained, lost) = joined.await.unwrap_or_else(|| Err(no_answer())).map_err(SourceError::new)?;
         // Somebody else may have moved what came back.
         self.begun.0.retain(|at, _| !gained.contains(at) && !lost.contains(at));

@@ -111,7 +111,11 @@ impl Broker {
                 return Err(format!("the broker ended; {}", server.last_words()));
             }
             if begin.elapsed() > READY_DEADLINE {
-                return Err(format!("Kafka is not ready after {} s: {}", begin.elapsed().as_secs(), self.path("server.log").display()));
+                return Err(format!(
+                    "Kafka is not ready after {} s: {}",
+                    begin.elapsed().as_secs(),
+                    self.path("server.log").display()
+                ));
             }
             sleep(Duration::from_millis(100));
         }

@@ -11,8 +11,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode as Code;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use uuid::Uuid;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -78,7 +78,8 @@ impl Topic {
         let mut record = BaseRecord::<[u8], [u8]>::to(&self.name).partition(0);
         (record.key, record.payload) = (key.map(str::as_bytes), value.map(str::as_bytes));
         if !headers.is_empty() {
-            let all = headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: *value }));
+            let all =
+                headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: *value }));
             record = record.headers(all);
         }
         self.send(record);
@@ -155,7 +156,10 @@ impl Topic {
     pub(crate) fn fields(&self, name: &str) -> Vec<String> {
         let of = |seen: Seen| {
             let json: serde_json::Value = serde_json::from_str(&seen.value.unwrap()).unwrap();
-            json.get(name).map_or_else(|| "absent".to_owned(), |field| field.as_str().map_or_else(|| field.to_string(), str::to_owned))
+            json.get(name).map_or_else(
+                || "absent".to_owned(),
+                |field| field.as_str().map_or_else(|| field.to_string(), str::to_owned),
+            )
         };
         let mut fields: Vec<String> = self.committed().into_iter().map(of).collect();
         fields.sort_unstable();

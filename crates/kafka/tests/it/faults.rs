@@ -15,7 +15,8 @@ async fn a_broker_that_dies_and_comes_back_under_a_stream_loses_and_repeats_noth
     let (handle, stop) = stop_pair();
     let mut query = trial.start(&[("maxOffsetsPerTrigger", "20")], Trigger::AsRowsArrive);
     let runtime = tokio::runtime::Handle::current();
-    let running = tokio::task::spawn_blocking(move || runtime.block_on(query.run(&stop)).map(|summary| summary.rows.read));
+    let running =
+        tokio::task::spawn_blocking(move || runtime.block_on(query.run(&stop)).map(|summary| summary.rows.read));
     for round in 0..4 {
         trial.add(400);
         // In the middle of the batches of these records, later and later.

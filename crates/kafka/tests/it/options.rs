@@ -151,7 +151,8 @@ async fn records_that_are_gone_end_the_stream_unless_told_otherwise() {
         if fails == "true" {
             let error = found.unwrap_err();
             assert_eq!(error.retry(), Retry::Never);
-            let expect = format!("records of {}-0 are gone before they were read: offset 2 is outside of 6..10", topic.name);
+            let expect =
+                format!("records of {}-0 are gone before they were read: offset 2 is outside of 6..10", topic.name);
             assert_eq!(error.to_string(), expect);
         } else {
             assert_eq!(found.unwrap().0, [6, 7, 8, 9]);

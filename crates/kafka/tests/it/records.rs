@@ -9,7 +9,10 @@ use arrow_schema::{DataType, Field, Schema};
 use futures::TryStreamExt as _;
 use ognivo_data::codec::csv::CsvOptions;
 use ognivo_data::fault::{Explain as _, Fault};
-use ognivo_kafka::{Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkColumns, SinkConfig, SinkParts, SourceConfig, ValueFormat};
+use ognivo_kafka::{
+    Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkColumns, SinkConfig, SinkParts, SourceConfig,
+    ValueFormat,
+};
 use ognivo_stream::offset::{Offset, OffsetRange};
 use ognivo_stream::plan::{BatchId, BatchPlan};
 use ognivo_stream::sink::{Lane, Sink as _};
@@ -34,7 +37,11 @@ async fn a_record_has_its_own_columns_beside_those_of_its_value() {
     let blocks = read_all(&mut source).await;
     let SourceRows { rows, malformed, origin, .. } = &blocks[0];
     let column = |name: &str| rows.column_by_name(name).unwrap();
-    assert_eq!(column("id").as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [Some(1), None], "a tombstone is a row of nulls");
+    assert_eq!(
+        column("id").as_primitive::<Int64Type>().iter().collect::<Vec<_>>(),
+        [Some(1), None],
+        "a tombstone is a row of nulls"
+    );
     assert_eq!(column("key").as_binary::<i32>().iter().collect::<Vec<_>>(), [Some(&b"k"[..]), None]);
     assert_eq!(column("topic").as_string::<i32>().value(1), topic.name);
     assert_eq!(column("partition").as_primitive::<Int32Type>().values(), &[0, 0]);
@@ -52,14 +59,16 @@ async fn a_record_has_its_own_columns_beside_those_of_its_value() {
 async fn values_are_read_as_csv_and_as_bytes_too() {
     let topic = Topic::new("values", 1).await;
     topic.add(0, ["1,x", "2,\"y\nz\""]);
-    let config = || SourceConfig::parse(&given(&[("subscribe", &topic.name), ("startingOffsets", "earliest")])).unwrap();
+    let config =
+        || SourceConfig::parse(&given(&[("subscribe", &topic.name), ("startingOffsets", "earliest")])).unwrap();
     let schema = Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("text", DataType::Utf8, true)]);
     let csv = ValueFormat::Csv(CsvOptions::default());
     let mut source = KafkaSource::new(config(), csv, Arc::new(schema), Membership::Alone).unwrap();
     let rows = read_all(&mut source).await.remove(0).rows;
     assert_eq!(rows.column(1).as_string::<i32>().iter().collect::<Vec<_>>(), [Some("x"), Some("y\nz")]);
 
-    let mut source = KafkaSource::new(config(), ValueFormat::Binary, Arc::new(Schema::empty()), Membership::Alone).unwrap();
+    let mut source =
+        KafkaSource::new(config(), ValueFormat::Binary, Arc::new(Schema::empty()), Membership::Alone).unwrap();
     let rows = read_all(&mut source).await.remove(0).rows;
     assert_eq!(rows.column_by_name("value").unwrap().as_binary::<i32>().value(0), b"1,x");
 }

@@ -9,7 +9,6 @@ use super::options::CsvOptions;
 use super::plain::{Borders, PlainScanner, Task};
 use super::scan::{Records, Scanner};
 use super::tokenizer::{Ended, Oddity, Tokenizer};
-use crate::codec::{RecordDecoder, RowDecoder};
 use crate::codec::batch::{Layout, Rows};
 use crate::codec::cpu::Avx2;
 use crate::codec::error::DecodeError;
@@ -17,6 +16,7 @@ use crate::codec::field::{BadCell, Block, CAPACITY, Record, Span};
 use crate::codec::lines::{detect_line_end, find_line, line_ends_in};
 use crate::codec::mode::{Decoded, RowMode};
 use crate::codec::window::{Input, State, Stop, WindowDecoder};
+use crate::codec::{RecordDecoder, RowDecoder};
 use crate::schema::type_name;
 
 /// How much of a bad field a message shows.

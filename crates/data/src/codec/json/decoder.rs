@@ -9,7 +9,6 @@ use rustc_hash::FxHashMap;
 use super::cell::{CellRules, push_cell, push_null};
 use super::options::JsonOptions;
 use super::reader::{NoJson, Reader, Syntax};
-use crate::codec::{RecordDecoder, RowDecoder};
 use crate::codec::batch::{Layout, Rows};
 use crate::codec::builder::{ColumnBuilder, text_like_java};
 use crate::codec::error::DecodeError;
@@ -17,6 +16,7 @@ use crate::codec::field::{BadCell, Block, CAPACITY, Record, Span};
 use crate::codec::lines::find_line;
 use crate::codec::mode::Decoded;
 use crate::codec::window::{Input, State, Stop, WindowDecoder};
+use crate::codec::{RecordDecoder, RowDecoder};
 use crate::schema::type_name;
 
 /// How much of a bad value a message shows.
