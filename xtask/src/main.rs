@@ -1,4 +1,4 @@
-//! What a developer types: `cargo xtask ci | fixtures | spark | hdfs | kafka | services | campaign | report | bench | examples`.
+//! What a developer types: `cargo xtask ci | fixtures | spark | hdfs | kafka | cassandra | services | campaign | report | bench | examples`.
 //!
 //! No dependency, so that it builds in a second; the checks of the house's rules are its tests (`cargo test -p xtask`).
 
@@ -7,6 +7,7 @@
 mod bench;
 mod cache;
 mod campaign;
+mod cassandra;
 mod ci;
 mod examples;
 mod fixtures;
@@ -37,9 +38,11 @@ usage: cargo xtask <command>
   bench [--rounds N] [PART …]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
   hdfs                    run whole jobs on a real HDFS, with kills and faults; compare our fs with Hadoop's shell
+  cassandra [alone] [encrypted] [three]
+                          write into tables of a real Cassandra, with kills and faults
   kafka                   run the tests that need a Kafka broker, with kills and faults
-  services up hdfs | up kafka | down
-                          start HDFS or a Kafka broker from Maven's packages, or stop what was started
+  services up hdfs|kafka|cassandra | down
+                          start real servers from Maven's packages, or stop what was started
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
 
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(rest),
         Some("examples") => examples::run(),
         Some("hdfs") => hdfs::run(rest),
+        Some("cassandra") => cassandra::run(rest),
         Some("kafka") => kafka::run(rest),
         Some("services") => services::run(rest),
         Some("help" | "--help" | "-h") => {

@@ -1,5 +1,6 @@
 //! `cargo xtask services`: real servers beside us, started from packages.
 
+pub(crate) mod cassandra;
 pub(crate) mod hdfs;
 pub(crate) mod kafka;
 mod packages;
@@ -8,11 +9,12 @@ mod server;
 use hdfs::Cluster;
 use kafka::Broker;
 
-const USAGE: &str = "usage: cargo xtask services up hdfs | up kafka | down";
+const USAGE: &str = "usage: cargo xtask services up hdfs|kafka|cassandra | down";
 
 /// Where a developer's servers keep what they have, below the cache folder.
 const HDFS: &str = "services/hdfs";
 const KAFKA: &str = "services/kafka";
+const CASSANDRA: &str = "services/cassandra";
 
 /// Starts or stops servers.
 ///
@@ -29,6 +31,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             println!("export HADOOP_CONF_DIR={}", cluster.conf().display());
             Ok(())
         }
+        ["up", "cassandra"] => {
+            let cluster = match cassandra::Cluster::running(CASSANDRA)? {
+                Some(cluster) => cluster,
+                None => cassandra::Cluster::start_empty(CASSANDRA, cassandra::Setup::default())?,
+            };
+            println!("Cassandra is ready at {}; role and password: cassandra", cluster.contact_point());
+            Ok(())
+        }
         ["up", "kafka"] => {
             let broker = match Broker::running(KAFKA)? {
                 Some(broker) => broker,
@@ -39,6 +49,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         }
         ["down"] => {
             Cluster::stop_all_in(HDFS)?;
+            cassandra::Cluster::stop_all_in(CASSANDRA)?;
             Broker::stop_in(KAFKA)?;
             println!("stopped");
             Ok(())

@@ -79,8 +79,7 @@ impl ConfigError {
         match self {
             ConfigError::Unknown { name, .. } => Some(name),
             ConfigError::Value { name, .. } => Some(name),
-            ConfigError::Format(OptionError::Unknown { name, .. }) => Some(name),
-            ConfigError::Format(OptionError::Value { name, .. }) => Some(name),
+            ConfigError::Format(cause) => Some(cause.option()),
             ConfigError::Archive(_) => Some("sourceArchiveDir"),
             _ => None,
         }

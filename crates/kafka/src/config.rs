@@ -65,7 +65,7 @@ impl Topics {
     }
 
     /// Whether the topic is one of these.
-    pub(crate) fn takes(&self, topic: &str) -> bool {
+    pub fn takes(&self, topic: &str) -> bool {
         match self {
             Topics::Subscribe(names) => names.iter().any(|name| name == topic),
             // Checked when the option was read.

@@ -81,6 +81,9 @@ pub(crate) enum Verb {
         /// How to show each batch: as JSON with Spark's field names, as a line, or not at all; a line on a terminal, else JSON.
         #[arg(long, value_enum)]
         progress: Option<ProgressForm>,
+        /// Print the CREATE TABLE that fits what the job writes into Cassandra, and run nothing.
+        #[arg(long)]
+        create_table: bool,
     },
     /// Shows what a Spark model directory holds, and whether we can load it.
     Inspect {

@@ -12,6 +12,7 @@ use ognivo_stream::stop::{StopHandle, stop_pair};
 
 use crate::cli::{Cli, JobArgs, ProgressForm};
 use crate::failure::{Failure, Refusal};
+use crate::job::job::{Job, StreamJob};
 use crate::job::resolve::read_job;
 use crate::stop_signals::asked_to_stop;
 use crate::{exit, print, wire};
@@ -19,10 +20,7 @@ use crate::{exit, print, wire};
 /// Runs the stream until its trigger or a signal ends it.
 pub(crate) fn run(args: &JobArgs, progress: Option<ProgressForm>, cli: &Cli) -> Result<ExitCode, Failure> {
     let job = read_job(&args.file, &args.overrides())?;
-    let Some(stream) = &job.stream else {
-        let hint = Some("`ognivo train` is for the part `train:`".to_owned());
-        return Err(Refusal::of_job("the job has no part `stream:`", hint).into());
-    };
+    let stream = stream_of(&job)?;
     let session = Session::start(job.threads)?;
     let form = progress.unwrap_or_else(|| default_form(cli));
     let observer = Arc::new(move |event: &QueryEvent<'_>| tell(event, form));
@@ -46,6 +44,24 @@ pub(crate) fn run(args: &JobArgs, progress: Option<ProgressForm>, cli: &Cli) -> 
         }
         Err(error) => Ok(exit::report(&error, code_of(&error))),
     }
+}
+
+/// Prints the CQL that makes the tables of the stream.
+pub(crate) fn print_tables(args: &JobArgs) -> Result<(), Failure> {
+    let job = read_job(&args.file, &args.overrides())?;
+    let session = Session::start(job.threads)?;
+    let tables = session.runtime().block_on(wire::create_tables(&job, stream_of(&job)?, &session))?;
+    for table in tables {
+        print::line(&table)?;
+    }
+    Ok(())
+}
+
+fn stream_of(job: &Job) -> Result<&StreamJob, Failure> {
+    job.stream.as_ref().ok_or_else(|| {
+        let hint = Some("`ognivo train` is for the part `train:`".to_owned());
+        Refusal::of_job("the job has no part `stream:`", hint).into()
+    })
 }
 
 fn default_form(cli: &Cli) -> ProgressForm {

@@ -1,5 +1,8 @@
 //! From a resolved job to the concrete parts that run it: the only file of the binary that names sources, sinks and stores.
 
+mod sink;
+mod source;
+
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -7,28 +10,27 @@ use arrow_schema::SchemaRef;
 use ognivo::input::Input;
 use ognivo::models::load_model;
 use ognivo::session::Session;
-use ognivo_data::codec::RowMode;
+use ognivo_cassandra::{CassandraConfig, create_progress_table, create_table};
 use ognivo_data::outcome::Outcome;
 use ognivo_data::prepare::{Prepare, bind};
 use ognivo_files::checkpoint_lock::{CheckpointLock, lock_checkpoint};
-use ognivo_files::config::stream_read_options;
-use ognivo_files::encode::Encoding;
 use ognivo_files::open::{Location, open};
-use ognivo_files::read::{FileFormat, ReadRequest, read};
-use ognivo_files::sink::{FileSink, FileSinkConfig, LaneTarget};
-use ognivo_files::source::{FileSource, FileSourceConfig};
+use ognivo_files::sink::{FileSinkConfig, LaneTarget};
 use ognivo_ml::stage::BoundStage;
 use ognivo_stream::checkpoint::Checkpoint;
 use ognivo_stream::clock::{Clock, SystemClock};
+use ognivo_stream::output_shape::written_schema;
 use ognivo_stream::plan::ModelId;
 use ognivo_stream::query::{QueryOptions, QueryParts};
 use ognivo_stream::score::{ScoreError, Scorer};
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
-use crate::failure::{Failure, StoreFailure};
-use crate::job::job::{ErrorsJob, Job, OnBadRow, ReadJob, StreamJob, TriggerJob, WriteJob};
-use crate::job::route::{batch_time, commit_log};
+use crate::failure::{Failure, Refusal, StoreFailure};
+use crate::job::job::{ErrorsJob, Job, OnBadRow, ReadJob, SinkJob, StreamJob, TriggerJob};
+use crate::job::route::batch_time;
+use sink::{file_sink_config, sink};
+use source::{source, source_schema};
 
 /// The files that a job reads at once.
 pub(crate) fn input(read: &ReadJob, job: &Job) -> Input {
@@ -54,25 +56,21 @@ pub(crate) struct Wired {
 /// Opens what the stream is made of; the model is loaded and bound, no row is read.
 pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> Result<Wired, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let place = open(&stream.checkpoint, &job.base)?;
-    let lock = lock_checkpoint(&place)?;
-    // What a killed process left half-written; the sink sweeps its own folders.
-    let swept = place.folders().sweep(place.path()).await;
-    swept.map_err(StoreFailure::of("sweep the checkpoint", place.to_string()))?;
-    let mut checkpoint = Checkpoint::new(place.store().clone(), place.path().clone());
-    let query_id = checkpoint.open().await?;
-    let schema = source_schema(job, stream, session)?;
-    let mut sink = sink_config(job, stream, query_id)?;
-    let mut log_place = place;
-    if let Some(ordered) = ordered(&log_place, &sink) {
-        (log_place, sink) = ordered;
-        checkpoint = checkpoint.with_plans_through(log_place.store().clone());
-    }
+    let mut kept = match &stream.checkpoint {
+        Some(path) => Some(KeptProgress::open(path, job).await?),
+        None => None,
+    };
+    let files = file_sink_config(job, stream, kept.as_ref())?;
+    let files = match (files, &mut kept) {
+        (Some(config), Some(kept)) => Some(kept.in_order(config)),
+        (config, _) => config,
+    };
+    let source = source(job, stream, session, kept.as_ref(), clock.clone())?;
     let parts = QueryParts {
-        source: Box::new(source(job, stream, schema.clone(), &checkpoint, &log_place, clock.clone())?),
-        scorer: Arc::new(scorer(job, stream, &schema).await?),
-        sink: Box::new(FileSink::new(sink, clock.clone())),
-        checkpoint: Some(checkpoint),
+        scorer: Arc::new(scorer(job, stream, &source.schema()).await?),
+        sink: sink(job, stream, files, kept.as_ref(), source.group(), clock.clone())?,
+        source: source.boxed(),
+        checkpoint: kept.as_ref().map(|kept| kept.checkpoint.clone()),
     };
     let options = QueryOptions {
         name: Some(job.name.clone()),
@@ -84,11 +82,57 @@ pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> 
         clock,
         ..QueryOptions::default()
     };
-    Ok(Wired { parts, options, lock })
+    Ok(Wired { parts, options, lock: kept.and_then(|kept| kept.lock) })
 }
 
-/// Checkpoint and sink with files whose names become durable in order, which costs a batch half the waiting; None unless all of
-/// them lie where such an order is kept. `commits/<n>`, written at once, ends each batch.
+/// The CQL that makes the tables of a stream: where its scored rows go, and where its progress is noted when that is wanted.
+///
+/// # Errors
+/// When the stream does not write into a table, or its columns cannot be known.
+pub(crate) async fn create_tables(job: &Job, stream: &StreamJob, session: &Session) -> Result<Vec<String>, Failure> {
+    let SinkJob::Table(write) = &stream.write else {
+        return Err(Refusal::of_job("the stream does not write into a table: writeStream", None).into());
+    };
+    let config = CassandraConfig::parse(&write.options, &write.columns)?;
+    let scorer = scorer(job, stream, &source_schema(job, stream, session)?).await?;
+    let time = stream.batch_time.as_ref().map(batch_time).transpose()?;
+    let schema = written_schema(&scorer.output_schema(), time, stream.select.as_deref())?;
+    let mut tables = vec![create_table(&config, &schema)?];
+    tables.extend(create_progress_table(&config));
+    Ok(tables)
+}
+
+/// A checkpoint that is ours while the process runs.
+struct KeptProgress {
+    checkpoint: Checkpoint,
+    /// Where its logs are written.
+    place: Location,
+    lock: Option<CheckpointLock>,
+    query_id: String,
+}
+
+impl KeptProgress {
+    async fn open(path: &str, job: &Job) -> Result<KeptProgress, Failure> {
+        let place = open(path, &job.base)?;
+        let lock = lock_checkpoint(&place)?;
+        // What a killed process left half-written; the sink sweeps its own folders.
+        let swept = place.folders().sweep(place.path()).await;
+        swept.map_err(StoreFailure::of("sweep the checkpoint", place.to_string()))?;
+        let checkpoint = Checkpoint::new(place.store().clone(), place.path().clone());
+        let query_id = checkpoint.open().await?;
+        Ok(KeptProgress { checkpoint, place, lock, query_id })
+    }
+
+    /// The sink with files whose names become durable in order, as those of our logs then do, which costs a batch half the
+    /// waiting; as it is unless all of them lie where such an order is kept. `commits/<n>`, written at once, ends each batch.
+    fn in_order(&mut self, sink: FileSinkConfig) -> FileSinkConfig {
+        let Some((place, sink)) = ordered(&self.place, &sink) else { return sink };
+        self.checkpoint = self.checkpoint.clone().with_plans_through(place.store().clone());
+        self.place = place;
+        sink
+    }
+}
+
 fn ordered(checkpoint: &Location, sink: &FileSinkConfig) -> Option<(Location, FileSinkConfig)> {
     let lane = |lane: &LaneTarget| Some(LaneTarget { location: lane.location.with_ordered_names()?, ..lane.clone() });
     let dead_letters = match &sink.dead_letters {
@@ -99,69 +143,6 @@ fn ordered(checkpoint: &Location, sink: &FileSinkConfig) -> Option<(Location, Fi
         checkpoint.with_ordered_names()?,
         FileSinkConfig { scored: lane(&sink.scored)?, dead_letters, ..sink.clone() },
     ))
-}
-
-/// The columns of the stream: those of the job, else those of the Parquet files that are there.
-fn source_schema(job: &Job, stream: &StreamJob, session: &Session) -> Result<SchemaRef, Failure> {
-    if let Some(schema) = &stream.read.schema {
-        return Ok(schema.clone());
-    }
-    let location = source_location(job, stream)?;
-    let request = ReadRequest::new(location, FileFormat::Parquet);
-    let found = tokio::task::block_in_place(|| read(&request, session.executor().clone()))?;
-    Ok(found.dataset.schema().clone())
-}
-
-fn source_location(job: &Job, stream: &StreamJob) -> Result<Location, Failure> {
-    let path = stream.read.paths.first().expect("a resolved stream of files has a path");
-    Ok(open(path, &job.base)?)
-}
-
-fn source(
-    job: &Job,
-    stream: &StreamJob,
-    schema: SchemaRef,
-    checkpoint: &Checkpoint,
-    log_place: &Location,
-    clock: Arc<dyn Clock>,
-) -> Result<FileSource, Failure> {
-    let options = stream_read_options(&stream.read.format, &stream.read.options, |path| open(path, &job.base))?;
-    let config = FileSourceConfig {
-        location: source_location(job, stream)?,
-        format: in_mode(options.format, stream.errors.malformed),
-        schema,
-        options: options.source,
-        log_store: log_place.store().clone(),
-        log_folder: checkpoint.source_folder(0),
-    };
-    Ok(FileSource::new(config, clock)?)
-}
-
-/// Malformed records come out as such, unless the job wants Spark's nulls: then the mode of the options holds.
-fn in_mode(mut format: FileFormat, malformed: OnBadRow) -> FileFormat {
-    if malformed != OnBadRow::Permissive {
-        match &mut format {
-            FileFormat::Csv(options) => options.mode = RowMode::Reject,
-            FileFormat::Json(options) => options.mode = RowMode::Reject,
-            FileFormat::Parquet => {}
-        }
-    }
-    format
-}
-
-fn sink_config(job: &Job, stream: &StreamJob, query_id: String) -> Result<FileSinkConfig, Failure> {
-    let (commit_log, options) = commit_log(&stream.write)?;
-    Ok(FileSinkConfig {
-        scored: lane(&stream.write, &options, job)?,
-        partition_by: stream.write.partition_by.clone(),
-        commit_log,
-        dead_letters: stream.dead_letter.as_ref().map(|write| lane(write, &write.options, job)).transpose()?,
-        query_id,
-    })
-}
-
-fn lane(write: &WriteJob, options: &[(String, String)], job: &Job) -> Result<LaneTarget, Failure> {
-    Ok(LaneTarget { location: open(&write.path, &job.base)?, encoding: Encoding::parse(&write.format, options)? })
 }
 
 fn trigger(trigger: TriggerJob) -> Trigger {

@@ -22,7 +22,7 @@ use crate::output_shape::OutputShape;
 use crate::plan::BatchPlan;
 use crate::query_error::QueryError;
 use crate::score::Scorer;
-use crate::sink::{BatchWriter, Lane};
+use crate::sink::{BatchWriter, Lane, RefusedRow};
 use crate::source::{Malformed, RowStream, SourceRows};
 use crate::tally::{BadRow, BadRowPolicy, Tally};
 
@@ -86,29 +86,41 @@ impl Batch<'_> {
         assert_eq!(fates.n_rows(), block.rows.num_rows(), "the scorer speaks of each row of the block");
 
         let n_decoded = block.rows.num_rows() + block.malformed.len();
-        let n_rejected = fates.n_rejected();
-        let letters = self.letters(&block, &outcome)?;
-        let n_bad = block.malformed.len() + n_rejected;
+        let mut letters = self.letters(&block, &outcome)?;
+        let refused = self.write_scored(&outcome, writer).await?;
+        letters.extend(self.by_policy(self.policy.invalid, of_refused(&block, &outcome, &refused).into_iter())?);
+
+        let n_bad = block.malformed.len() + fates.n_rejected() + refused.len();
         let tally = Tally {
             read: block.n_records_read as u64,
-            written: outcome.rows.num_rows() as u64,
+            written: (outcome.rows.num_rows() - refused.len()) as u64,
             skipped: (block.n_records_read - n_decoded + fates.n_skipped() + n_bad - letters.len()) as u64,
             dead_letters: letters.len() as u64,
             bad: n_bad as u64,
         };
         debug_assert_eq!(invariants::rows_add_up(&tally), Ok(()));
 
-        if outcome.rows.num_rows() > 0 {
-            let rows: RecordBatch = self.shape.apply(&outcome.rows, self.plan.time_ms);
-            writer.write(Lane::Scored, rows).await?;
-        }
         if !letters.is_empty() {
             writer.write(Lane::DeadLetter, dead_letter::to_rows(&letters, self.plan)).await?;
         }
         Ok(tally)
     }
 
-    /// The dead letters of a block, as far as the policy wants any.
+    /// Hands the scored rows of a block to the writer; those come back that the target does not take.
+    async fn write_scored(
+        &self,
+        outcome: &Outcome,
+        writer: &mut dyn BatchWriter,
+    ) -> Result<Vec<RefusedRow>, QueryError> {
+        if outcome.rows.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let rows: RecordBatch = self.shape.apply(&outcome.rows, self.plan.time_ms);
+        writer.write(Lane::Scored, rows).await?;
+        Ok(writer.take_refused())
+    }
+
+    /// The dead letters of a block, as far as the policy wants any, before the target was asked.
     fn letters(&self, block: &SourceRows, outcome: &Outcome) -> Result<Vec<DeadLetter>, QueryError> {
         let malformed = block.malformed.iter().map(of_malformed);
         let rejected = outcome.fates.rejections().map(|(row_idx, rejection)| of_rejected(block, row_idx, rejection));
@@ -168,4 +180,26 @@ fn of_rejected(block: &SourceRows, row_idx: usize, rejection: &Rejection) -> Dea
         code: rejection.code.as_str().to_owned(),
         message: rejection.message.clone(),
     }
+}
+
+/// The code of dead letters of rows that the target did not take.
+const REFUSED: &str = "refused_by_target";
+
+fn of_refused(block: &SourceRows, outcome: &Outcome, refused: &[RefusedRow]) -> Vec<DeadLetter> {
+    if refused.is_empty() {
+        return Vec::new();
+    }
+    let input_rows = outcome.fates.kept_rows();
+    let letter = |refused: &RefusedRow| {
+        let row_idx = input_rows[refused.row_idx];
+        DeadLetter {
+            payload: block.origin.payload(row_idx).into_owned(),
+            position: block.origin.position(row_idx),
+            stage: None,
+            column: refused.column.clone(),
+            code: REFUSED.to_owned(),
+            message: refused.message.clone(),
+        }
+    };
+    refused.iter().map(letter).collect()
 }

@@ -24,7 +24,7 @@ use crate::plan::BatchPlan;
 /// | `payload` | string | the record as it was read |
 /// | `encoding` | string | `utf8`, or `base64` when the record is not UTF-8 |
 /// | `position` | string | where the record stands in the source |
-/// | `stage` | string, nullable | uid of the stage that rejected the row; null when the record could not be decoded |
+/// | `stage` | string, nullable | uid of the stage that rejected the row; null when the record could not be decoded, or the target refused the row |
 /// | `column` | string, nullable | the column whose value was refused |
 /// | `code` | string | a word that programs can match |
 /// | `message` | string | a sentence |
@@ -57,7 +57,7 @@ pub struct DeadLetter {
     pub payload: Vec<u8>,
     /// Where it stands in the source.
     pub position: String,
-    /// Uid of the stage that rejected it; None when it could not be decoded.
+    /// Uid of the stage that rejected it; None when it could not be decoded, or the target refused it.
     pub stage: Option<String>,
     /// The column whose value was refused.
     pub column: Option<String>,

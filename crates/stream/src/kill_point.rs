@@ -48,9 +48,9 @@ kill_points! {
     BeforeCommit = "before_commit",
     /// Sink: everything is on disk under temporary names.
     SinkStaged = "sink_staged",
-    /// Sink: some of the batch's files have their final names.
+    /// Sink: some of the batch's files have their final names, or some of a block's rows are in the table.
     SinkPartVisible = "sink_part_visible",
-    /// Sink: all files have their final names, the sink's log does not name them yet.
+    /// Sink: all files have their final names, or all rows are in the table; the sink's log does not name the batch yet.
     SinkAllVisible = "sink_all_visible",
     /// Sink: its log names the batch.
     SinkLogged = "sink_logged",

@@ -168,6 +168,65 @@ pub async fn sink_laws(bench: &mut dyn SinkBench) {
     assert_eq!(texts.len(), 6 + 22 * 3, "every row is there once");
 }
 
+/// A sink of upserts shows each row of a batch once, however often the batch came and however far it got before.
+///
+/// It shows rows before their batch is committed, and a batch that was given up may have left some: its plan is written ahead,
+/// so the same batch comes again. Where it remembers batches, it keeps what [`sink_laws`] say of that.
+///
+/// # Panics
+/// When a law is broken.
+pub async fn upsert_sink_laws(bench: &mut dyn SinkBench) {
+    let mut sink = open(bench).await;
+    let nothing = sink.last_committed(&[SourcePartition::all()]).await.expect("the target answers");
+    assert!(matches!(nothing, Committed::Unknown | Committed::Nothing), "an empty target holds no batch: {nothing:?}");
+    let remembers = nothing != Committed::Unknown;
+
+    let first = plan(0);
+    write(bench, &mut sink, &first, End::Commit).await;
+    let after_first = (bench.visible(Lane::Scored).await, bench.visible(Lane::DeadLetter).await);
+    assert_eq!((after_first.0.len(), after_first.1.len()), (3, 1), "what was committed is visible, both lanes");
+
+    let second = plan(1);
+    for end in [End::Abort, End::Kill] {
+        write(bench, &mut sink, &second, end).await;
+        let visible = bench.visible(Lane::Scored).await;
+        assert!(after_first.0.iter().all(|row| visible.contains(row)), "a batch that ended early changes no other one");
+        assert!(visible.len() <= 6, "a batch that ended early left no row twice: {visible:?}");
+        let mut fresh = open(bench).await;
+        let committed = fresh.last_committed(&[SourcePartition::all()]).await.expect("the target answers");
+        let expect = if remembers { Committed::Batch(first.id) } else { Committed::Unknown };
+        assert_eq!(committed, expect, "a batch that ended early does not count");
+        sink = fresh;
+    }
+    write(bench, &mut sink, &second, End::Commit).await;
+    assert_eq!(counts(bench).await, (6, 2), "a batch that came again ends as if it had come once");
+
+    if remembers {
+        assert!(sink.begin(&second).await.is_err(), "a batch that the target is known to hold cannot be begun again");
+    } else {
+        write(bench, &mut sink, &second, End::Commit).await;
+        assert_eq!(counts(bench).await, (6, 2), "the same batch twice is there once");
+    }
+    sink.reset().await.expect("the sink can be reset");
+
+    let empty = plan(2);
+    let writer = sink.begin(&empty).await.expect("the next batch can be begun");
+    writer.commit().await.expect("a batch without rows can be committed");
+    assert_eq!(counts(bench).await, (6, 2), "a batch without rows shows no row");
+    for id in 3..25 {
+        write(bench, &mut sink, &plan(id), End::Commit).await;
+    }
+    let mut sink = open(bench).await;
+    let committed = sink.last_committed(&[SourcePartition::all()]).await.expect("the target answers");
+    let expect = if remembers { Committed::Batch(BatchId(24)) } else { Committed::Unknown };
+    assert_eq!(committed, expect, "a new process finds the newest batch");
+    let mut texts = bench.visible(Lane::Scored).await;
+    assert_eq!(texts.len(), 6 + 22 * 3, "the twenty-fifth batch is like the second");
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(texts.len(), 6 + 22 * 3, "every row is there once");
+}
+
 async fn open(bench: &mut dyn SinkBench) -> Box<dyn Sink> {
     let mut sink = bench.open().await;
     let schema = bench.rows(0, 0).schema();

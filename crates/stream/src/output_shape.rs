@@ -29,6 +29,18 @@ impl BatchTimeColumn {
     }
 }
 
+/// The columns of written rows: those of `scored`, the batch's time behind them, then what `select` takes of all.
+///
+/// # Errors
+/// When `select` names a column that is not there, or the batch's time has the name of one that is.
+pub fn written_schema(
+    scored: &SchemaRef,
+    batch_time: Option<BatchTimeColumn>,
+    select: Option<&[String]>,
+) -> Result<SchemaRef, ShapeError> {
+    Ok(OutputShape::new(scored, batch_time, select)?.schema)
+}
+
 /// The columns that are written, worked out once from the schema of scored rows.
 #[derive(Debug)]
 pub(crate) struct OutputShape {

@@ -51,7 +51,7 @@ pub struct BatchPlan {
     pub range: OffsetRange,
     /// The end of the range, per source partition; stored by a target that holds the progress itself.
     pub positions: Positions,
-    /// The batch's time in milliseconds since 1970; what `batchTimeColumn` writes.
+    /// The batch's time in milliseconds since 1970, later than that of the batch before; what `batchTimeColumn` writes.
     pub time_ms: i64,
     /// The model it is scored with; None in a plan that Spark wrote.
     pub model: Option<ModelId>,
@@ -226,10 +226,17 @@ fn new_batch(facts: &Facts<'_>) -> Step {
             id: next_id(facts.logs),
             range: range.clone(),
             positions: positions.clone(),
-            time_ms: facts.now_ms,
+            time_ms: next_time_ms(facts),
             model: Some(facts.model.clone()),
         }),
     }
+}
+
+/// Now, and in any case later than the batch before: targets that tell newer from older by the batch's time must not meet the
+/// same time twice, nor go back when the clock was set back.
+fn next_time_ms(facts: &Facts<'_>) -> i64 {
+    let after_last = facts.logs.planned.as_ref().map_or(i64::MIN, |plan| plan.time_ms.saturating_add(1));
+    facts.now_ms.max(after_last)
 }
 
 fn next_id(logs: &Logs) -> BatchId {

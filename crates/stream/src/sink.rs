@@ -63,6 +63,16 @@ pub trait BatchWriter: Send {
     /// Takes rows of one lane. The order of the calls is the order of the rows.
     async fn write(&mut self, lane: Lane, rows: RecordBatch) -> Result<(), SinkError>;
 
+    /// The rows of the last [`write`](BatchWriter::write) that the target does not take for what is in them, in ascending order;
+    /// each is told once, and none of them counts as [`Written`].
+    ///
+    /// Asked after every write of scored rows: the driver makes dead letters of them, or what else the job says of invalid rows.
+    /// A dead letter that is refused is an error, since there is no other place for it. For a target that takes every row of
+    /// the schema that it was told, which is the rule, there is nothing to do.
+    fn take_refused(&mut self) -> Vec<RefusedRow> {
+        Vec::new()
+    }
+
     /// Makes the batch durable and visible, both lanes together. When this returns, neither a kill nor a power cut undoes it.
     ///
     /// After an error the batch may be visible or not; [`Sink::last_committed`] tells which.
@@ -70,6 +80,17 @@ pub trait BatchWriter: Send {
 
     /// Gives the batch up; nothing of it stays. Called only when `commit` was not.
     async fn abort(self: Box<Self>);
+}
+
+/// A row that a target does not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// Its position among the rows of the write.
+    pub row_idx: usize,
+    /// The column whose value was refused, where that is known.
+    pub column: Option<String>,
+    /// What the target says, as a sentence.
+    pub message: String,
 }
 
 /// Which of a batch's two kinds of rows.

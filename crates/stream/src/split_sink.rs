@@ -14,7 +14,7 @@ use crate::dead_letter;
 use crate::kill_point::{self, KillPoint};
 use crate::offset::SourcePartition;
 use crate::plan::BatchPlan;
-use crate::sink::{BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
+use crate::sink::{BatchWriter, Committed, Delivery, Lane, RefusedRow, Sink, SinkError, Written};
 
 /// A sink made of two: one takes the scored rows, the other takes the dead letters as if they were scored.
 pub struct SplitSink {
@@ -108,12 +108,22 @@ impl BatchWriter for SplitWriter {
     async fn write(&mut self, lane: Lane, rows: RecordBatch) -> Result<(), SinkError> {
         match (lane, &mut self.dead_letters) {
             (Lane::Scored, _) => self.scored.write(Lane::Scored, rows).await,
-            (Lane::DeadLetter, Some(writer)) => writer.write(Lane::Scored, rows).await,
+            (Lane::DeadLetter, Some(writer)) => {
+                writer.write(Lane::Scored, rows).await?;
+                match writer.take_refused().into_iter().next() {
+                    Some(refused) => Err(SinkError::new(RefusedLetter { message: refused.message })),
+                    None => Ok(()),
+                }
+            }
             (Lane::DeadLetter, None) => {
                 self.n_held += rows.num_rows();
                 Ok(())
             }
         }
+    }
+
+    fn take_refused(&mut self) -> Vec<RefusedRow> {
+        self.scored.take_refused()
     }
 
     async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
@@ -144,5 +154,21 @@ struct HoldsProgress {
 impl Explain for HoldsProgress {
     fn fault(&self) -> Fault {
         Fault::Bug
+    }
+}
+
+/// The target of the dead letters does not take one of them.
+#[derive(Debug, thiserror::Error)]
+#[error("a dead letter was refused: {message}")]
+struct RefusedLetter {
+    message: String,
+}
+
+impl Explain for RefusedLetter {
+    fn fault(&self) -> Fault {
+        Fault::Job
+    }
+    fn hint(&self) -> Option<String> {
+        Some("send the dead letters to files".to_owned())
     }
 }

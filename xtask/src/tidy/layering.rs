@@ -5,24 +5,36 @@ use crate::json::{self, Json};
 use crate::program::{cargo, output};
 
 /// A room, and the rooms that it may know.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("ognivo-data", &[]),
     ("ognivo-ml", &["ognivo-data"]),
     ("ognivo-model", &["ognivo-ml", "ognivo-data"]),
     ("ognivo-stream", &["ognivo-data"]),
     ("ognivo-files", &["ognivo-stream", "ognivo-data"]),
+    ("ognivo-cassandra", &["ognivo-stream", "ognivo-data"]),
     ("ognivo-report", &["ognivo-ml", "ognivo-data"]),
-    ("ognivo", &["ognivo-files", "ognivo-report", "ognivo-model", "ognivo-stream", "ognivo-ml", "ognivo-data"]),
+    (
+        "ognivo",
+        &[
+            "ognivo-files",
+            "ognivo-cassandra",
+            "ognivo-report",
+            "ognivo-model",
+            "ognivo-stream",
+            "ognivo-ml",
+            "ognivo-data",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
 /// A heavy part from outside, and the only rooms that may know it (tests of other rooms too may not).
-const GUESTS: [(&str, &[&str]); 15] = [
+const GUESTS: [(&str, &[&str]); 16] = [
     ("parquet", &["ognivo-model", "ognivo-files"]),
     ("object_store", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo"]),
-    ("tokio", &["ognivo-stream", "ognivo-files", "ognivo"]),
-    ("futures", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo"]),
-    ("async-trait", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo"]),
+    ("tokio", &["ognivo-stream", "ognivo-files", "ognivo-cassandra", "ognivo"]),
+    ("futures", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo-cassandra", "ognivo"]),
+    ("async-trait", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo-cassandra", "ognivo"]),
     ("rayon", &["ognivo-data", "ognivo"]),
     ("clap", &["ognivo"]),
     ("saphyr", &["ognivo"]),
@@ -31,7 +43,8 @@ const GUESTS: [(&str, &[&str]); 15] = [
     ("anyhow", &["ognivo"]),
     ("datafusion", &[]),
     ("rdkafka", &[]),
-    ("scylla", &[]),
+    ("scylla", &["ognivo-cassandra"]),
+    ("openssl", &["ognivo-cassandra"]),
     ("rand", &[]),
 ];
 

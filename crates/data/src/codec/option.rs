@@ -30,6 +30,16 @@ pub enum OptionError {
     },
 }
 
+impl OptionError {
+    /// The option that is wrong.
+    pub fn option(&self) -> &str {
+        match self {
+            OptionError::Unknown { name, .. } => name,
+            OptionError::Value { name, .. } => name,
+        }
+    }
+}
+
 impl Explain for OptionError {
     fn fault(&self) -> Fault {
         Fault::Job

@@ -143,7 +143,13 @@ const READ_STREAM: &[Field] = &[
     optional("path", Shape::Path, "a folder or a glob"),
     optional("schema", Shape::Schema, "columns of the rows"),
     optional("options", Shape::Options, "Spark's options of the source"),
-    optional("value", Shape::Open, "how a Kafka record's value is decoded"),
+    optional("value", Shape::Record(DECODED_VALUE), "how a Kafka record's value is decoded"),
+];
+
+const DECODED_VALUE: &[Field] = &[
+    required("format", Shape::Word(&["json", "csv", "avro"]), "format of the value"),
+    required("schema", Shape::Schema, "columns of the value"),
+    optional("options", Shape::Options, "Spark's options of the format"),
 ];
 
 const BATCH_TIME: &[Field] = &[
@@ -158,11 +164,16 @@ const WRITE_STREAM: &[Field] = &[
     optional("partitionBy", Shape::Texts, "columns that become folders"),
     optional("options", Shape::Options, "Spark's options of the sink"),
     optional("key", Shape::Text, "column that becomes the Kafka record's key"),
-    optional("value", Shape::Open, "how a Kafka record's value is encoded"),
+    optional("value", Shape::Record(ENCODED_VALUE), "how a Kafka record's value is encoded; default JSON"),
     optional("columns", Shape::Options, "Cassandra column: our column"),
     optional("delivery", Shape::Word(&["exactlyOnce", "atLeastOnce"]), "what the route must promise"),
     optional("checkpointLocation", Shape::Path, "folder that holds the progress of this stream"),
     optional("trigger", Shape::OneKey(TRIGGER), "when a batch starts; as rows arrive when absent"),
+];
+
+const ENCODED_VALUE: &[Field] = &[
+    required("format", Shape::Word(&["json", "csv", "avro"]), "format of the value"),
+    optional("options", Shape::Options, "Spark's options of the format"),
 ];
 
 const TRIGGER: &[Field] = &[
@@ -172,9 +183,14 @@ const TRIGGER: &[Field] = &[
 ];
 
 const DEAD_LETTER: &[Field] = &[
-    required("format", Shape::Word(&["json", "kafka"]), "format of the dead letters"),
+    required("format", Shape::Word(&["json", "kafka", "cassandra"]), "format of the dead letters"),
     optional("path", Shape::Path, "folder of the dead letters"),
-    optional("options", Shape::Options, "options of the target"),
+    optional(
+        "options",
+        Shape::Options,
+        "options of the target; a topic on the cluster of `writeStream` needs its `topic` only",
+    ),
+    optional("columns", Shape::Options, "Cassandra column: column of a dead letter"),
 ];
 
 const ERRORS: &[Field] = &[

@@ -144,7 +144,7 @@ pub(crate) struct IntoJob {
 #[derive(Debug)]
 pub(crate) struct StreamJob {
     /// The rows to score.
-    pub(crate) read: ReadJob,
+    pub(crate) read: SourceJob,
     /// Steps that change them.
     pub(crate) prepare: PrepareJob,
     /// Model directory.
@@ -154,13 +154,15 @@ pub(crate) struct StreamJob {
     /// Columns to write; all when absent.
     pub(crate) select: Option<Vec<String>>,
     /// Where rows go.
-    pub(crate) write: WriteJob,
+    pub(crate) write: SinkJob,
     /// Folder that holds the progress.
-    pub(crate) checkpoint: String,
+    pub(crate) checkpoint: Option<String>,
+    /// Whether a consumer group holds the progress; else there is a checkpoint.
+    pub(crate) progress_in_group: bool,
     /// When a batch starts.
     pub(crate) trigger: TriggerJob,
     /// Where bad rows go.
-    pub(crate) dead_letter: Option<WriteJob>,
+    pub(crate) dead_letter: Option<SinkJob>,
     /// What happens to bad rows.
     pub(crate) errors: ErrorsJob,
 }
@@ -176,7 +178,97 @@ pub(crate) struct BatchTimeJob {
     pub(crate) time_zone: String,
 }
 
-/// A target of rows.
+/// `readStream`.
+#[derive(Debug, Clone)]
+pub(crate) enum SourceJob {
+    /// `csv`, `json`, `parquet`.
+    Files(ReadJob),
+    /// `kafka`.
+    Topics(TopicReadJob),
+}
+
+impl SourceJob {
+    /// The options of the format of a record, those of files among them.
+    pub(crate) fn format_options(&self) -> &[(String, String)] {
+        match self {
+            SourceJob::Files(read) => &read.options,
+            SourceJob::Topics(read) => &read.value.options,
+        }
+    }
+}
+
+/// Topics to read.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicReadJob {
+    /// Spark's options of the source, `kafka.*` among them.
+    pub(crate) options: Vec<(String, String)>,
+    /// How a record's value is decoded.
+    pub(crate) value: DecodedValueJob,
+}
+
+/// `readStream.value`.
+#[derive(Debug, Clone)]
+pub(crate) struct DecodedValueJob {
+    /// `json` or `csv`.
+    pub(crate) format: String,
+    /// The columns of the value.
+    pub(crate) schema: SchemaRef,
+    /// The format's options.
+    pub(crate) options: Vec<(String, String)>,
+}
+
+/// `writeStream` and `deadLetter`.
+#[derive(Debug, Clone)]
+pub(crate) enum SinkJob {
+    /// `parquet`, `csv`, `json`.
+    Files(WriteJob),
+    /// `kafka`.
+    Topic(TopicWriteJob),
+    /// `cassandra`.
+    Table(TableWriteJob),
+}
+
+/// A topic to write to.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicWriteJob {
+    /// Spark's options of the sink, `kafka.*` among them.
+    pub(crate) options: Vec<(String, String)>,
+    /// The column that becomes the record's key.
+    pub(crate) key: Option<String>,
+    /// How a record's value is encoded.
+    pub(crate) value: EncodedValueJob,
+    /// What the route promises.
+    pub(crate) delivery: DeliveryJob,
+}
+
+/// `writeStream.value`.
+#[derive(Debug, Clone)]
+pub(crate) struct EncodedValueJob {
+    /// `json` or `csv`.
+    pub(crate) format: String,
+    /// The format's options.
+    pub(crate) options: Vec<(String, String)>,
+}
+
+/// `delivery`, with its default filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeliveryJob {
+    /// `exactlyOnce`
+    ExactlyOnce,
+    /// `atLeastOnce`
+    AtLeastOnce,
+}
+
+/// A table to write to.
+#[derive(Debug, Clone)]
+pub(crate) struct TableWriteJob {
+    /// The options of Spark's connector.
+    pub(crate) options: Vec<(String, String)>,
+    /// Table column and our column; by name when empty.
+    pub(crate) columns: Vec<(String, String)>,
+}
+
+/// A folder to write to.
 #[derive(Debug, Clone)]
 pub(crate) struct WriteJob {
     /// `parquet`, `csv`, `json`.

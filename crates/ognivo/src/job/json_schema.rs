@@ -55,7 +55,6 @@ fn of_shape(shape: Shape) -> Value {
         Shape::OneKey(fields) => one_key(fields),
         Shape::OneKeyEach(fields) => json!({"type": "array", "items": one_key(fields)}),
         Shape::Options => json!({"type": "object", "additionalProperties": {"type": scalar}}),
-        Shape::Open => json!({"type": "object"}),
         Shape::Pipeline => {
             let stages = stages::STAGES.iter().map(|kind| (kind.name, kind.specs()));
             json!({"anyOf": [record(LOAD), {"type": "array", "items": named(stages)}]})

@@ -3,6 +3,7 @@
 //! Code outside this folder sees only the resolved [`Job`](job::Job).
 
 pub(crate) mod complaint;
+mod delivery;
 pub(crate) mod file;
 #[allow(clippy::module_inception, reason = "the job as meant is what this folder makes")]
 pub(crate) mod job;

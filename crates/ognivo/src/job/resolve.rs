@@ -6,6 +6,7 @@ mod read;
 mod search;
 mod stream;
 mod train;
+mod write;
 
 use std::path::{Path, PathBuf};
 

@@ -1,16 +1,24 @@
 //! What only the connectors can say about a job, asked without touching a file: options, overlapping paths, date patterns.
 
+use arrow_schema::SchemaRef;
+use ognivo_cassandra::CassandraConfig;
+use ognivo_data::codec::OptionError;
+use ognivo_data::codec::csv::CsvOptions;
 use ognivo_data::codec::datetime::{Pattern, Zone};
+use ognivo_data::codec::json::JsonOptions;
 use ognivo_data::fault::{Explain, Fault};
 use ognivo_files::config::{ConfigError, batch_read_options, stream_read_options};
 use ognivo_files::encode::{Encoding, EncodingError};
 use ognivo_files::open::{Location, open};
 use ognivo_files::overlap::{NamedLocation, find_overlaps};
 use ognivo_files::sink::CommitLog;
+use ognivo_kafka::{KafkaSource, SinkConfig, SourceConfig, ValueFormat};
 use ognivo_stream::output_shape::BatchTimeColumn;
 
 use super::complaint::Complaint;
-use super::job::{BatchTimeJob, Job, ReadJob, StreamJob, WriteJob};
+use super::job::{
+    BatchTimeJob, Job, ReadJob, SinkJob, SourceJob, StreamJob, TableWriteJob, TopicReadJob, TopicWriteJob, WriteJob,
+};
 use super::node::{Node, Position};
 
 /// `batchTimeColumn` has a pattern or a time zone that we cannot read.
@@ -113,6 +121,110 @@ pub(super) fn check_write_options(write: &WriteJob, node: &Node, complaints: &mu
     }
 }
 
+/// Checks the options of a source of topics and of its records' values.
+pub(super) fn check_topic_read_options(read: &TopicReadJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    if let Err(error) = SourceConfig::parse(&read.options) {
+        complaints.push(Complaint::of(place_of_option(node, error.option()), &error));
+    }
+    check_value_format(&read.value.format, &read.value.options, node, complaints);
+}
+
+/// Checks the options of a topic that is written to, once it has those of its cluster.
+pub(super) fn check_topic_write(write: &TopicWriteJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    if let Err(error) = SinkConfig::parse(&write.options) {
+        complaints.push(Complaint::of(place_of_option(node, error.option()), &error));
+    }
+    check_value_format(&write.value.format, &write.value.options, node, complaints);
+}
+
+/// Checks the options of a table.
+pub(super) fn check_table_options(write: &TableWriteJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    if let Err(error) = CassandraConfig::parse(&write.options, &write.columns) {
+        complaints.push(Complaint::of(place_of_option(node, error.option()), &error));
+    }
+}
+
+fn check_value_format(format: &str, options: &Options, node: &Node, complaints: &mut Vec<Complaint>) {
+    let Some(value) = node.get("value") else { return };
+    if let Err(error) = value_format(format, options) {
+        complaints.push(Complaint::of(place_of_option(value, Some(error.option())), &error));
+    }
+}
+
+/// How the values of records are written, in both directions.
+///
+/// # Errors
+/// For an option that the format does not have, or its value.
+pub(crate) fn value_format(format: &str, options: &Options) -> Result<ValueFormat, OptionError> {
+    let given = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    match format {
+        "csv" => CsvOptions::parse(given).map(ValueFormat::Csv),
+        _ => JsonOptions::parse(given).map(ValueFormat::Json),
+    }
+}
+
+/// The columns of the stream, as far as they are known without a look at its files.
+pub(super) fn source_schema(read: &SourceJob) -> Option<SchemaRef> {
+    match read {
+        SourceJob::Files(read) => read.schema.clone(),
+        SourceJob::Topics(read) => {
+            let config = SourceConfig::parse(&read.options).ok()?;
+            let format = value_format(&read.value.format, &read.value.options).ok()?;
+            KafkaSource::schema_of(&config, &format, &read.value.schema).ok()
+        }
+    }
+}
+
+const CLUSTER: &str = "kafka.bootstrap.servers";
+
+/// What says how a cluster is reached.
+const REACHED_BY: &[&str] = &[CLUSTER, "kafka.security.", "kafka.sasl.", "kafka.ssl."];
+
+/// Gives a topic the cluster of another end of its job, unless it names one of its own.
+pub(super) fn inherit_cluster(options: &mut Options, of_other_end: Option<&Options>) {
+    if value_of(options, CLUSTER).is_some() {
+        return;
+    }
+    let reaches =
+        |(name, _): &&(String, String)| REACHED_BY.iter().any(|begin| name.to_ascii_lowercase().starts_with(begin));
+    for (name, value) in of_other_end.into_iter().flatten().filter(reaches) {
+        if value_of(options, name).is_none() {
+            options.push((name.clone(), value.clone()));
+        }
+    }
+}
+
+/// Whether both ends name the same servers.
+pub(crate) fn is_one_cluster(one: Option<&Options>, other: Option<&Options>) -> bool {
+    let servers = |options: Option<&Options>| {
+        let mut servers: Vec<String> = value_of(options?, CLUSTER)?.split(',').map(|s| s.trim().to_owned()).collect();
+        servers.sort_unstable();
+        Some(servers)
+    };
+    servers(one).is_some_and(|one| servers(other) == Some(one))
+}
+
+/// Refuses a stream that would read the records that it writes.
+pub(super) fn check_topic_overlaps(stream: &StreamJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    let SourceJob::Topics(read) = &stream.read else { return };
+    let Ok(config) = SourceConfig::parse(&read.options) else { return };
+    for (key, sink) in [("writeStream", Some(&stream.write)), ("deadLetter", stream.dead_letter.as_ref())] {
+        let Some(SinkJob::Topic(write)) = sink else { continue };
+        let Some(topic) = value_of(&write.options, "topic") else { continue };
+        if config.topics.takes(topic) && is_one_cluster(Some(&read.options), Some(&write.options)) {
+            let end = node.get(key).unwrap_or(node);
+            let message = format!("the stream would read what it writes: {topic}");
+            let hint = Some("give it a topic that the source does not take".to_owned());
+            complaints.push(Complaint::new(place_of_option(end, Some("topic")), message).with_hint(hint));
+        }
+    }
+}
+
+fn value_of<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
+    let named = options.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    named.map(|(_, value)| value.as_str())
+}
+
 fn place_of(node: &Node, key: &str) -> Position {
     node.get(key).map_or(node.at, |value| value.at)
 }
@@ -149,18 +261,28 @@ fn places(job: &Job, stream: &StreamJob) -> Result<Places, ognivo_files::open::O
         let location: Location = open(path, &job.base)?;
         Ok(NamedLocation { name: name.to_owned(), location })
     };
-    let inputs = stream.read.paths.iter().map(|path| named("readStream.path", path)).collect::<Result<_, _>>()?;
-    let mut others = vec![
-        named("writeStream.path", &stream.write.path)?,
-        named("writeStream.checkpointLocation", &stream.checkpoint)?,
-        named("model", &stream.model)?,
+    let mut inputs = Vec::new();
+    let mut archive = None;
+    if let SourceJob::Files(read) = &stream.read {
+        for path in &read.paths {
+            inputs.push(named("readStream.path", path)?);
+        }
+        archive = value_of(&read.options, "sourceArchiveDir");
+    }
+    let others = [
+        ("writeStream.path", folder_of(Some(&stream.write))),
+        ("writeStream.checkpointLocation", stream.checkpoint.as_deref()),
+        ("model", Some(stream.model.as_str())),
+        ("deadLetter.path", folder_of(stream.dead_letter.as_ref())),
+        ("readStream.options.sourceArchiveDir", archive),
     ];
-    if let Some(dead_letter) = &stream.dead_letter {
-        others.push(named("deadLetter.path", &dead_letter.path)?);
+    let others = others.into_iter().filter_map(|(name, path)| Some(named(name, path?)));
+    Ok((inputs, others.collect::<Result<_, _>>()?))
+}
+
+fn folder_of(sink: Option<&SinkJob>) -> Option<&str> {
+    match sink {
+        Some(SinkJob::Files(write)) => Some(&write.path),
+        _ => None,
     }
-    let archive = stream.read.options.iter().find(|(name, _)| name.eq_ignore_ascii_case("sourceArchiveDir"));
-    if let Some((_, path)) = archive {
-        others.push(named("readStream.options.sourceArchiveDir", path)?);
-    }
-    Ok((inputs, others))
 }

@@ -45,8 +45,6 @@ pub(crate) enum Shape {
     OneKey(&'static [Field]),
     /// A mapping of any names to scalars; who reads it checks the names.
     Options,
-    /// A mapping of any names to any values; who reads it checks both.
-    Open,
     /// The stages of a pipeline, or `{load: path}`.
     Pipeline,
     /// A list of evaluators.
@@ -124,7 +122,6 @@ pub(crate) fn check(node: &Node, shape: Shape, name: &str, complaints: &mut Vec<
                 }
             }
         }
-        Shape::Open if !is_map(node) => wrong("a mapping"),
         Shape::Pipeline if is_map(node) => check_record(node, LOAD, name, complaints),
         Shape::Pipeline | Shape::Evaluators if !is_list(node) => wrong("a list, each item `- Name: {parameters}`"),
         Shape::Pipeline | Shape::Evaluators => node.items().iter().for_each(|item| check_named(item, name, complaints)),

@@ -25,6 +25,7 @@ mod campaign {
     #[cfg(debug_assertions)]
     mod damaged_progress; // the newest record of a log is gone, cut or there twice
 
+    mod connector_jobs; // the same about jobs from topics, into topics and tables
     mod damaged_models; // a model directory is damaged in every single file
     mod full_disk; // a disk that is full while a stream writes
     mod job_files; // what is said about job files that are wrong

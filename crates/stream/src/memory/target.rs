@@ -13,7 +13,7 @@ use super::MemoryFaults;
 use crate::kill_point::{self, KillPoint};
 use crate::offset::{Positions, SourcePartition};
 use crate::plan::{BatchId, BatchPlan};
-use crate::sink::{BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
+use crate::sink::{BatchWriter, Committed, Delivery, Lane, RefusedRow, Sink, SinkError, Written};
 
 /// What a target can remember.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +36,18 @@ struct State {
     dead_letters: Vec<String>,
     newest: Option<BatchId>,
     positions: Positions,
+    refused: Vec<i64>,
 }
 
 impl MemoryTarget {
     /// An empty target.
     pub fn new(kind: TargetKind) -> MemoryTarget {
         MemoryTarget(Arc::default(), kind)
+    }
+
+    /// From now on it does not take scored rows of this id.
+    pub fn refuse(&self, id: i64) {
+        self.state().refused.push(id);
     }
 
     /// What a reader sees in this lane, row by row: ids of scored rows, payloads of dead letters.
@@ -133,7 +139,7 @@ impl Sink for MemorySink {
             return Err(SinkError::new(HeldAlready { batch: plan.id }));
         }
         let (target, faults) = (self.target.clone(), self.faults.clone());
-        Ok(Box::new(MemoryWriter { target, faults, plan: plan.clone(), staged: Vec::new() }))
+        Ok(Box::new(MemoryWriter { target, faults, plan: plan.clone(), staged: Vec::new(), refused: Vec::new() }))
     }
 }
 
@@ -155,6 +161,7 @@ struct MemoryWriter {
     faults: MemoryFaults,
     plan: BatchPlan,
     staged: Vec<(Lane, String)>,
+    refused: Vec<RefusedRow>,
 }
 
 impl MemoryWriter {
@@ -189,13 +196,27 @@ impl BatchWriter for MemoryWriter {
         self.faults.call("sink.write").map_err(SinkError::new)?;
         let names = rows.column(0);
         match names.as_primitive_opt::<Int64Type>() {
-            Some(ids) => self.staged.extend(ids.values().iter().map(|id| (lane, id.to_string()))),
+            Some(ids) => {
+                let unwanted = self.target.state().refused.clone();
+                for (row_idx, id) in ids.values().iter().enumerate() {
+                    if unwanted.contains(id) {
+                        let message = format!("the target does not take: {id}");
+                        self.refused.push(RefusedRow { row_idx, column: Some("id".to_owned()), message });
+                    } else {
+                        self.staged.push((lane, id.to_string()));
+                    }
+                }
+            }
             None => {
                 let payloads = names.as_string::<i32>();
                 self.staged.extend(payloads.iter().flatten().map(|payload| (lane, payload.to_owned())));
             }
         }
         Ok(())
+    }
+
+    fn take_refused(&mut self) -> Vec<RefusedRow> {
+        std::mem::take(&mut self.refused)
     }
 
     async fn commit(self: Box<Self>) -> Result<Written, SinkError> {

@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field, Schema};
 use async_trait::async_trait;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use ognivo_stream::laws::{SinkBench, SourceBench, checkpoint_laws, sink_laws, source_laws};
+use ognivo_stream::laws::{SinkBench, SourceBench, checkpoint_laws, sink_laws, source_laws, upsert_sink_laws};
 use ognivo_stream::memory::{
     MemoryFaults, MemoryLoggedSource, MemorySink, MemorySource, MemoryStore, MemoryTarget, MemoryTopic, TargetKind,
 };
@@ -131,4 +131,14 @@ fn object_stores_in_memory_keep_the_laws_of_checkpoints() {
         checkpoint_laws(Arc::new(InMemory::new()), Path::from("a/b")).await;
         checkpoint_laws(Arc::new(MemoryStore::default()), Path::default()).await;
     });
+}
+
+#[test]
+fn an_upserting_sink_keeps_the_laws_of_upserts() {
+    run(async { upsert_sink_laws(&mut Target(MemoryTarget::new(TargetKind::Upserting))).await });
+}
+
+#[test]
+fn a_sink_that_counts_keeps_the_laws_of_upserts_too() {
+    run(async { upsert_sink_laws(&mut Target(MemoryTarget::new(TargetKind::Counting))).await });
 }

@@ -267,10 +267,10 @@ fn a_new_batch_waits_for_its_turn_and_for_rows() {
         Never, rows: finish
         Now { finish_when_empty: false }, unknown: ask
         Now { finish_when_empty: false }, nothing: wait
-        Now { finish_when_empty: false }, rows: run 4 ({"logOffset":3}..{"logOffset":4}] at 77
+        Now { finish_when_empty: false }, rows: run 4 ({"logOffset":3}..{"logOffset":4}] at 1004
         Now { finish_when_empty: true }, unknown: ask
         Now { finish_when_empty: true }, nothing: finish
-        Now { finish_when_empty: true }, rows: run 4 ({"logOffset":3}..{"logOffset":4}] at 77
+        Now { finish_when_empty: true }, rows: run 4 ({"logOffset":3}..{"logOffset":4}] at 1004
         Later, unknown: wait
         Later, nothing: wait
         Later, rows: wait

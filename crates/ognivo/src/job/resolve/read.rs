@@ -5,18 +5,55 @@ use ognivo_data::schema::{parse_ddl, parse_type};
 
 use super::{options, text};
 use crate::job::complaint::Complaint;
-use crate::job::job::ReadJob;
+use crate::job::job::{DecodedValueJob, ReadJob, SourceJob, TopicReadJob};
 use crate::job::node::Node;
 use crate::job::route;
 
-/// Reads `train.read` or `stream.readStream`; `None` after complaints.
-pub(super) fn resolve_read(node: &Node, is_stream: bool, complaints: &mut Vec<Complaint>) -> Option<ReadJob> {
-    let format = text(node, "format")?;
-    if format == "kafka" {
-        let at = node.get("format").map_or(node.at, |format| format.at);
-        complaints.push(Complaint::new(at, "this version of ognivo cannot read: kafka"));
+/// Reads `stream.readStream`; `None` after complaints.
+pub(super) fn resolve_source(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SourceJob> {
+    if text(node, "format")? == "kafka" {
+        return resolve_topics(node, complaints).map(SourceJob::Topics);
+    }
+    if let Some(entry) = node.entries().iter().find(|entry| entry.key == "value") {
+        complaints.push(Complaint::new(entry.at, "a source of files does not take the key: value"));
+    }
+    let read = resolve_read(node, true, complaints)?;
+    if node.get("schema").is_none() && read.format != "parquet" {
+        complaints
+            .push(Complaint::new(node.at, format!("a stream of {} files needs a schema: readStream", read.format)));
+    }
+    Some(SourceJob::Files(read))
+}
+
+fn resolve_topics(node: &Node, complaints: &mut Vec<Complaint>) -> Option<TopicReadJob> {
+    for key in ["path", "schema"] {
+        if let Some(entry) = node.entries().iter().find(|entry| entry.key == key) {
+            let hint = (key == "schema").then(|| "the columns of a record's value stand in `value.schema`".to_owned());
+            let message = format!("a source of kafka does not take the key: {key}");
+            complaints.push(Complaint::new(entry.at, message).with_hint(hint));
+        }
+    }
+    let Some(value) = node.get("value") else {
+        let hint = Some("add `value: {format: json, schema: …}`".to_owned());
+        complaints.push(Complaint::new(node.at, "a source of kafka lacks the key: value").with_hint(hint));
+        return None;
+    };
+    let format = text(value, "format")?;
+    if format == "avro" {
+        let at = value.get("format").map_or(value.at, |format| format.at);
+        complaints.push(Complaint::new(at, "this version of ognivo cannot read values of: avro"));
         return None;
     }
+    let schema = read_schema(value.get("schema")?, complaints)?;
+    let value = DecodedValueJob { format, schema, options: options(value) };
+    let read = TopicReadJob { options: options(node), value };
+    route::check_topic_read_options(&read, node, complaints);
+    Some(read)
+}
+
+/// Reads `train.read`, or the files of `stream.readStream`; `None` after complaints.
+pub(super) fn resolve_read(node: &Node, is_stream: bool, complaints: &mut Vec<Complaint>) -> Option<ReadJob> {
+    let format = text(node, "format")?;
     let paths = node.get("path").map(Node::texts).unwrap_or_default();
     if paths.is_empty() {
         complaints.push(Complaint::new(node.at, format!("a source of {format} files lacks the key: path")));

@@ -3,10 +3,12 @@
 use ognivo_data::quantity::parse_duration;
 use ognivo_data::version::SparkVersion;
 
-use super::read::resolve_read;
-use super::{options, text};
+use super::read::resolve_source;
+use super::text;
+use super::write::resolve_sink;
 use crate::job::complaint::Complaint;
-use crate::job::job::{BatchTimeJob, ErrorsJob, OnBadRow, ReadJob, StreamJob, TriggerJob, WriteJob};
+use crate::job::delivery::{Route, decide};
+use crate::job::job::{BatchTimeJob, DeliveryJob, ErrorsJob, OnBadRow, SinkJob, SourceJob, StreamJob, TriggerJob};
 use crate::job::node::Node;
 use crate::job::prepare::PrepareJob;
 use crate::job::route;
@@ -15,24 +17,14 @@ use crate::job::route;
 pub(super) fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mut Vec<Complaint>) -> Option<StreamJob> {
     let write = node.get("writeStream")?;
     let dead_letter = node.get("deadLetter");
-    let checkpoint = text(write, "checkpointLocation");
-    if checkpoint.is_none() {
-        let hint = Some("name a folder that stays the same from start to start".to_owned());
-        complaints.push(Complaint::new(write.at, "`writeStream` lacks the key: checkpointLocation").with_hint(hint));
-    }
     let prepare = PrepareJob::read(node.get("prepare"), complaints);
-    let read = resolve_read(node.get("readStream")?, true, complaints);
-    let has_schema = node.at_path(&["readStream", "schema"]).is_some();
-    if let Some(read) = read.as_ref().filter(|read| !has_schema && read.format != "parquet") {
-        let at = node.get("readStream")?.at;
-        complaints.push(Complaint::new(at, format!("a stream of {} files needs a schema: readStream", read.format)));
+    let read = resolve_source(node.get("readStream")?, complaints);
+    if let Some(schema) = read.as_ref().and_then(route::source_schema) {
+        complaints.extend(prepare.check(&schema, version).err());
     }
-    if let Some(schema) = read.as_ref().and_then(|read| read.schema.as_ref()) {
-        complaints.extend(prepare.check(schema, version).err());
-    }
-    let write_job = resolve_write(write, complaints);
-    let dead_letter_job = dead_letter.map(|dead_letter| resolve_write(dead_letter, complaints));
-    let stream = StreamJob {
+    let write_job = resolve_sink(write, complaints);
+    let dead_letter_job = dead_letter.map(|dead_letter| resolve_sink(dead_letter, complaints));
+    let mut stream = StreamJob {
         prepare,
         model: text(node, "model")?,
         batch_time: node.get("batchTimeColumn").and_then(|column| resolve_batch_time(column, complaints)),
@@ -41,36 +33,72 @@ pub(super) fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mu
         errors: resolve_errors(node.get("errors"), read.as_ref(), dead_letter.is_some(), complaints),
         read: read?,
         write: write_job?,
-        checkpoint: checkpoint?,
+        checkpoint: text(write, "checkpointLocation"),
+        progress_in_group: false,
         dead_letter: match dead_letter_job {
             Some(job) => Some(job?),
             None => None,
         },
     };
+    if settle_topics(&mut stream, node, complaints) {
+        check_checkpoint(&stream, write, complaints);
+    }
+    route::check_topic_overlaps(&stream, node, complaints);
     check_written_columns(&stream, node, complaints);
     Some(stream)
 }
 
-fn resolve_write(node: &Node, complaints: &mut Vec<Complaint>) -> Option<WriteJob> {
-    let format = text(node, "format")?;
-    let at = node.get("format").map_or(node.at, |format| format.at);
-    if matches!(format.as_str(), "kafka" | "cassandra") {
-        complaints.push(Complaint::new(at, format!("this version of ognivo cannot write: {format}")));
-        return None;
+/// Fills in what the topics of a route take from each other: the cluster of the dead letters, and what is promised. False when the
+/// route cannot promise what is asked for.
+fn settle_topics(stream: &mut StreamJob, node: &Node, complaints: &mut Vec<Complaint>) -> bool {
+    let cluster_of_source = match &stream.read {
+        SourceJob::Topics(read) => Some(read.options.clone()),
+        SourceJob::Files(_) => None,
+    };
+    let cluster_of_sink = match &stream.write {
+        SinkJob::Topic(write) => Some(write.options.clone()),
+        _ => None,
+    };
+    if let Some(SinkJob::Topic(letters)) = &mut stream.dead_letter {
+        route::inherit_cluster(&mut letters.options, cluster_of_sink.as_ref().or(cluster_of_source.as_ref()));
+        letters.delivery = DeliveryJob::ExactlyOnce;
+        route::check_topic_write(letters, node.get("deadLetter").unwrap_or(node), complaints);
     }
-    for key in ["key", "value", "columns", "delivery"] {
-        if let Some(entry) = node.entries().iter().find(|entry| entry.key == key) {
-            complaints.push(Complaint::new(entry.at, format!("a sink of {format} files does not take the key: {key}")));
+    let route = Route {
+        from_topics: cluster_of_source.is_some(),
+        within_a_cluster: route::is_one_cluster(cluster_of_source.as_ref(), cluster_of_sink.as_ref()),
+        letters_within_the_cluster: match &stream.dead_letter {
+            Some(SinkJob::Topic(letters)) => route::is_one_cluster(Some(&letters.options), cluster_of_sink.as_ref()),
+            Some(_) => false,
+            None => true,
+        },
+        has_checkpoint: stream.checkpoint.is_some(),
+    };
+    let SinkJob::Topic(write) = &mut stream.write else { return true };
+    stream.progress_in_group = route.keeps_progress_in_a_group();
+    let write_node = node.get("writeStream").unwrap_or(node);
+    route::check_topic_write(write, write_node, complaints);
+    let asked = text(write_node, "delivery").map(|asked| match asked.as_str() {
+        "exactlyOnce" => DeliveryJob::ExactlyOnce,
+        _ => DeliveryJob::AtLeastOnce,
+    });
+    match decide(route, asked) {
+        Ok(delivery) => write.delivery = delivery,
+        Err(error) => {
+            let at = write_node.get("delivery").map_or(write_node.at, |delivery| delivery.at);
+            complaints.push(Complaint::of(at, &error));
+            return false;
         }
     }
-    let Some(path) = text(node, "path") else {
-        complaints.push(Complaint::new(node.at, format!("a sink of {format} files lacks the key: path")));
-        return None;
-    };
-    let partition_by = node.get("partitionBy").map(Node::texts).unwrap_or_default();
-    let write = WriteJob { options: options(node), format, path, partition_by };
-    route::check_write_options(&write, node, complaints);
-    Some(write)
+    true
+}
+
+/// Only a consumer group can stand for a checkpoint.
+fn check_checkpoint(stream: &StreamJob, write: &Node, complaints: &mut Vec<Complaint>) {
+    if stream.checkpoint.is_none() && !stream.progress_in_group {
+        let hint = Some("name a folder that stays the same from start to start".to_owned());
+        complaints.push(Complaint::new(write.at, "`writeStream` lacks the key: checkpointLocation").with_hint(hint));
+    }
 }
 
 fn resolve_trigger(node: Option<&Node>, complaints: &mut Vec<Complaint>) -> TriggerJob {
@@ -105,7 +133,7 @@ fn resolve_batch_time(node: &Node, complaints: &mut Vec<Complaint>) -> Option<Ba
 /// What becomes of bad rows: as `errors` says; for malformed records else as Spark's option `mode` of the source says.
 fn resolve_errors(
     node: Option<&Node>,
-    read: Option<&ReadJob>,
+    read: Option<&SourceJob>,
     has_dead_letter: bool,
     complaints: &mut Vec<Complaint>,
 ) -> ErrorsJob {
@@ -126,7 +154,7 @@ fn resolve_errors(
             }
         }
     };
-    let of_mode = read.and_then(|read| on_malformed_of_mode(&read.options));
+    let of_mode = read.and_then(|read| on_malformed_of_mode(read.format_options()));
     let (malformed, invalid) = (policy("malformed", of_mode.unwrap_or(default)), policy("invalid", default));
     let max_bad_fraction = node.and_then(|node| text(node, "maxBadFraction")?.parse().ok());
     ErrorsJob { malformed, invalid, max_bad_fraction }
@@ -144,7 +172,7 @@ fn on_malformed_of_mode(options: &[(String, String)]) -> Option<OnBadRow> {
 
 /// Checks what the names of written columns tell without the model.
 fn check_written_columns(stream: &StreamJob, node: &Node, complaints: &mut Vec<Complaint>) {
-    if let (Some(time), Some(schema)) = (&stream.batch_time, &stream.read.schema)
+    if let (Some(time), Some(schema)) = (&stream.batch_time, route::source_schema(&stream.read))
         && schema.column_with_name(&time.name).is_some()
     {
         let at = node.at_path(&["batchTimeColumn", "name"]).map_or(node.at, |name| name.at);
@@ -158,11 +186,14 @@ fn check_written_columns(stream: &StreamJob, node: &Node, complaints: &mut Vec<C
             complaints.push(Complaint::new(at, format!("`select` names a column twice: {name}")));
         }
     }
-    for name in stream.write.partition_by.iter().filter(|name| !select.contains(name)) {
-        let at = node.at_path(&["writeStream", "partitionBy"]).map_or(node.at, |names| names.at);
-        let hint = Some("add it to `select`".to_owned());
-        complaints.push(
-            Complaint::new(at, format!("`partitionBy` names a column that is not selected: {name}")).with_hint(hint),
-        );
+    let (key, needed) = match &stream.write {
+        SinkJob::Files(write) => ("partitionBy", write.partition_by.clone()),
+        SinkJob::Topic(write) => ("key", write.key.iter().cloned().collect()),
+        SinkJob::Table(write) => ("columns", write.columns.iter().map(|(_, ours)| ours.clone()).collect()),
+    };
+    let at = node.at_path(&["writeStream", key]).map_or(node.at, |names| names.at);
+    for name in needed.iter().filter(|name| !select.contains(name)) {
+        let message = format!("`{key}` names a column that is not selected: {name}");
+        complaints.push(Complaint::new(at, message).with_hint(Some("add it to `select`".to_owned())));
     }
 }

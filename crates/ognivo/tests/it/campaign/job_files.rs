@@ -74,7 +74,7 @@ fn steady(printed: &str, place: &Workplace) -> String {
 }
 
 #[track_caller]
-fn check_text(job: &str, expected: Expect) {
+pub(super) fn check_text(job: &str, expected: Expect) {
     let place = Workplace::new();
     place.write("loans.yaml", job);
     let ran = place.run(&["validate", "loans.yaml"]);
@@ -682,16 +682,6 @@ fn a_stream_that_would_read_what_it_writes_is_refused() {
     );
 }
 
-#[test]
-fn what_this_version_cannot_do_is_told() {
-    check(
-        &[("    format: parquet\n    path: output\n", "    format: kafka\n")],
-        expect![[r#"
-        loans.yaml:28:13: this version of ognivo cannot write: kafka
-    "#]],
-    );
-}
-
 /// The job with a grid; the last words are the tuner, the grid and the evaluator.
 #[track_caller]
 fn check_tune(tuner: &str, grid: &str, evaluator: &str, expected: Expect) {
@@ -905,15 +895,17 @@ fn several_complaints_come_at_once_in_the_order_of_the_file() {
             ("path: dead}", "path: incoming}"),
         ],
         expect![[r#"
-        loans.yaml:11:26: `weights` must be two numbers, for training and test rows
-        loans.yaml:15:66: stage `LogisticRegression_UID`: `regParam` must be at least 0: -1.0
-        loans.yaml:15:70: unknown parameter: maxIte
-          hint: did you mean `maxIter`?
-        loans.yaml:24:29: a stream of csv files has no option of this name: maxFilesPerTriger
-          hint: did you mean `maxFilesPerTrigger`?
-        loans.yaml:28:5: `writeStream` lacks the key: checkpointLocation
-          hint: name a folder that stays the same from start to start
-    "#]],
+            loans.yaml:11:26: `weights` must be two numbers, for training and test rows
+            loans.yaml:15:66: stage `LogisticRegression_UID`: `regParam` must be at least 0: -1.0
+            loans.yaml:15:70: unknown parameter: maxIte
+              hint: did you mean `maxIter`?
+            loans.yaml:24:29: a stream of csv files has no option of this name: maxFilesPerTriger
+              hint: did you mean `maxFilesPerTrigger`?
+            loans.yaml:28:5: `writeStream` lacks the key: checkpointLocation
+              hint: name a folder that stays the same from start to start
+            loans.yaml:32:36: `readStream.path` overlaps `deadLetter.path`: FOLDER/incoming and FOLDER/incoming
+              hint: give each its own folder, beside the others
+        "#]],
     );
 }
 

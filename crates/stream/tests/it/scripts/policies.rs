@@ -105,3 +105,30 @@ fn plan() -> ognivo_stream::plan::BatchPlan {
     let range = ognivo_stream::offset::OffsetRange { start: None, end };
     ognivo_stream::plan::BatchPlan::new(ognivo_stream::plan::BatchId(0), range, 0, None)
 }
+
+#[test]
+fn a_row_that_the_target_refuses_is_an_invalid_row_and_no_row_is_lost() {
+    run(async {
+        for (invalid, written, skipped, dead_letters) in [(BadRow::DeadLetter, 5, 2, 3), (BadRow::Drop, 5, 5, 0)] {
+            let world = world(10);
+            world.target.refuse(1);
+            world.target.refuse(8);
+            let summary = process(&world, policy(BadRow::Drop, invalid, None)).await.unwrap();
+            assert_eq!(summary.rows, Tally { read: 10, written, skipped, dead_letters, bad: 4 });
+            assert!(!world.target.visible(Lane::Scored).contains(&"8".to_owned()));
+            let expect: &[&str] = if dead_letters > 0 { &["1", "7", "8"] } else { &[] };
+            assert_eq!(world.target.visible(Lane::DeadLetter), expect);
+        }
+    });
+}
+
+#[test]
+fn a_row_that_the_target_refuses_stops_the_job_when_told_so() {
+    run(async {
+        let world = world(5);
+        world.target.refuse(3);
+        let error = process(&world, policy(BadRow::Drop, BadRow::Fail, None)).await.unwrap_err();
+        assert_eq!(error.to_string(), "batch 0: memory-0:3: the target does not take: 3");
+        assert!(world.target.visible(Lane::Scored).is_empty());
+    });
+}

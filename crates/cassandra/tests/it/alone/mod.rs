@@ -1,0 +1,5 @@
+mod faults;
+mod laws;
+mod refusals;
+pub(crate) mod stream;
+mod types;

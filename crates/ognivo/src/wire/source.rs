@@ -1,0 +1,156 @@
+//! The source of a stream: files or topics.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use ognivo::session::Session;
+use ognivo_data::codec::RowMode;
+use ognivo_files::config::stream_read_options;
+use ognivo_files::open::{Location, open};
+use ognivo_files::read::{FileFormat, ReadRequest};
+use ognivo_files::source::{FileSource, FileSourceConfig};
+use ognivo_kafka::{GroupHandle, KafkaSource, Membership, SourceConfig, ValueFormat};
+use ognivo_stream::clock::Clock;
+use ognivo_stream::source::Source;
+
+use super::KeptProgress;
+use crate::failure::Failure;
+use crate::job::job::{Job, OnBadRow, ReadJob, SourceJob, StreamJob, TopicReadJob};
+use crate::job::route::value_format;
+
+/// A source, with what is asked of its kind alone.
+pub(super) enum AnySource {
+    Files(FileSource),
+    Topics(KafkaSource),
+}
+
+impl AnySource {
+    pub(super) fn schema(&self) -> SchemaRef {
+        match self {
+            AnySource::Files(source) => source.schema(),
+            AnySource::Topics(source) => source.schema(),
+        }
+    }
+
+    /// The consumer group that it reads as.
+    pub(super) fn group(&self) -> Option<GroupHandle> {
+        match self {
+            AnySource::Files(_) => None,
+            AnySource::Topics(source) => source.group(),
+        }
+    }
+
+    pub(super) fn boxed(self) -> Box<dyn Source> {
+        match self {
+            AnySource::Files(source) => Box::new(source),
+            AnySource::Topics(source) => Box::new(source),
+        }
+    }
+}
+
+/// The source of a stream; topics are asked nothing yet.
+pub(super) fn source(
+    job: &Job,
+    stream: &StreamJob,
+    session: &Session,
+    kept: Option<&KeptProgress>,
+    clock: Arc<dyn Clock>,
+) -> Result<AnySource, Failure> {
+    match (&stream.read, kept) {
+        (SourceJob::Topics(read), kept) => topic_source(job, stream, read, kept).map(AnySource::Topics),
+        (SourceJob::Files(read), Some(kept)) => {
+            file_source(job, stream, read, session, kept, clock).map(AnySource::Files)
+        }
+        (SourceJob::Files(_), None) => unreachable!("a resolved stream of files has a checkpoint"),
+    }
+}
+
+fn topic_source(
+    job: &Job,
+    stream: &StreamJob,
+    read: &TopicReadJob,
+    kept: Option<&KeptProgress>,
+) -> Result<KafkaSource, Failure> {
+    let format = value_format_of(stream, read)?;
+    let membership = match stream.progress_in_group {
+        true => Membership::Group(job.name.clone()),
+        false => Membership::Alone,
+    };
+    let config = SourceConfig::parse(&read.options)?;
+    let source = KafkaSource::new(config, format, read.value.schema.clone(), membership)?;
+    Ok(match kept {
+        Some(kept) => source.with_initial_offsets(kept.checkpoint.initial_offsets(0)),
+        None => source,
+    })
+}
+
+/// How values are decoded; malformed ones come out as such, unless the job wants Spark's nulls.
+fn value_format_of(stream: &StreamJob, read: &TopicReadJob) -> Result<ValueFormat, Failure> {
+    let mut format = value_format(&read.value.format, &read.value.options)?;
+    if stream.errors.malformed != OnBadRow::Permissive {
+        match &mut format {
+            ValueFormat::Json(options) => options.mode = RowMode::Reject,
+            ValueFormat::Csv(options) => options.mode = RowMode::Reject,
+            ValueFormat::Binary => {}
+        }
+    }
+    Ok(format)
+}
+
+/// The columns of the source, without opening it for reading.
+pub(super) fn source_schema(job: &Job, stream: &StreamJob, session: &Session) -> Result<SchemaRef, Failure> {
+    match &stream.read {
+        SourceJob::Topics(read) => {
+            let config = SourceConfig::parse(&read.options)?;
+            Ok(KafkaSource::schema_of(&config, &value_format_of(stream, read)?, &read.value.schema)?)
+        }
+        SourceJob::Files(read) => schema_of_files(job, read, session),
+    }
+}
+
+fn file_source(
+    job: &Job,
+    stream: &StreamJob,
+    read: &ReadJob,
+    session: &Session,
+    kept: &KeptProgress,
+    clock: Arc<dyn Clock>,
+) -> Result<FileSource, Failure> {
+    let options = stream_read_options(&read.format, &read.options, |path| open(path, &job.base))?;
+    let config = FileSourceConfig {
+        schema: schema_of_files(job, read, session)?,
+        location: location_of(job, read)?,
+        format: in_mode(options.format, stream.errors.malformed),
+        options: options.source,
+        log_store: kept.place.store().clone(),
+        log_folder: kept.checkpoint.source_folder(0),
+    };
+    Ok(FileSource::new(config, clock)?)
+}
+
+fn location_of(job: &Job, read: &ReadJob) -> Result<Location, Failure> {
+    let path = read.paths.first().expect("a resolved stream of files has a path");
+    Ok(open(path, &job.base)?)
+}
+
+/// The columns that the job names, else those of the Parquet files that are there.
+fn schema_of_files(job: &Job, read: &ReadJob, session: &Session) -> Result<SchemaRef, Failure> {
+    if let Some(schema) = &read.schema {
+        return Ok(schema.clone());
+    }
+    let request = ReadRequest::new(location_of(job, read)?, FileFormat::Parquet);
+    let found = tokio::task::block_in_place(|| ognivo_files::read::read(&request, session.executor().clone()))?;
+    Ok(found.dataset.schema().clone())
+}
+
+/// Malformed records come out as such, unless the job wants Spark's nulls: then the mode of the options holds.
+fn in_mode(mut format: FileFormat, malformed: OnBadRow) -> FileFormat {
+    if malformed != OnBadRow::Permissive {
+        match &mut format {
+            FileFormat::Csv(options) => options.mode = RowMode::Reject,
+            FileFormat::Json(options) => options.mode = RowMode::Reject,
+            FileFormat::Parquet => {}
+        }
+    }
+    format
+}

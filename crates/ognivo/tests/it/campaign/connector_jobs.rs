@@ -1,0 +1,219 @@
+//! Jobs from topics and into topics and tables: what is right, and what is wrong with one that is not.
+
+use expect_test::{Expect, expect};
+
+use super::job_files::check_text;
+
+const JOB: &str = r#"version: 1
+name: loans
+stream:
+  readStream:
+    format: kafka
+    options: {kafka.bootstrap.servers: "127.0.0.1:9092", subscribe: loans, startingOffsets: earliest}
+    value: {format: json, schema: "id BIGINT, amount DOUBLE, term STRING"}
+  model: models/loans
+  select: [id, prediction]
+  writeStream:
+    format: kafka
+    options: {kafka.bootstrap.servers: "127.0.0.1:9092", topic: loans.scored}
+    key: id
+    value: {format: json}
+    delivery: exactlyOnce
+  deadLetter: {format: kafka, options: {topic: loans.bad}}
+"#;
+
+const TABLE: &str = r#"  writeStream:
+    format: cassandra
+    options: {spark.cassandra.connection.host: 127.0.0.1, keyspace: loans, table: scored}
+    columns: {loan_id: id, prediction: prediction}
+    checkpointLocation: checkpoints/loans
+"#;
+
+/// The job with `from` changed to `to`, once each.
+#[track_caller]
+fn check(changes: &[(&str, &str)], expected: Expect) {
+    let mut job = JOB.to_owned();
+    for (from, to) in changes {
+        assert_eq!(job.matches(from).count(), 1, "{from}");
+        job = job.replace(from, to);
+    }
+    check_text(&job, expected);
+}
+
+/// The job that writes into a table.
+fn into_table(changes: &[(&str, &str)]) -> String {
+    let begin = JOB.find("  writeStream:").unwrap();
+    let end = JOB.find("  deadLetter:").unwrap();
+    let mut job = format!("{}{TABLE}{}", &JOB[..begin], &JOB[end..]);
+    for (from, to) in changes {
+        assert_eq!(job.matches(from).count(), 1, "{from}");
+        job = job.replace(from, to);
+    }
+    job
+}
+
+#[test]
+fn a_job_between_topics_or_into_a_table_that_is_right_has_no_complaint() {
+    let ok = || {
+        expect![[r#"
+            ok
+        "#]]
+    };
+    check(&[], ok());
+    check(&[("    delivery: exactlyOnce\n", "")], ok());
+    check(&[("  deadLetter: {format: kafka, options: {topic: loans.bad}}\n", "")], ok());
+    check(&[("delivery: exactlyOnce", "delivery: atLeastOnce\n    checkpointLocation: checkpoints/loans")], ok());
+    check_text(&into_table(&[]), ok());
+    check_text(&into_table(&[("{format: kafka, options: {topic: loans.bad}}", "{format: json, path: dead}")]), ok());
+}
+
+#[test]
+fn a_promise_that_the_route_cannot_keep_is_refused() {
+    check(
+        &[("delivery: exactlyOnce", "delivery: exactlyOnce\n    checkpointLocation: checkpoints/loans")],
+        expect![[r#"
+            loans.yaml:15:15: from topic to topic the progress is committed in the consumer group with the rows: checkpointLocation
+              hint: leave checkpointLocation out; or go by it, as Spark does, with `delivery: atLeastOnce`
+        "#]],
+    );
+    check(
+        &[("{format: kafka, options: {topic: loans.bad}}", "{format: json, path: dead}")],
+        expect![[r#"
+        loans.yaml:11:5: `writeStream` lacks the key: checkpointLocation
+          hint: name a folder that stays the same from start to start
+        loans.yaml:15:15: dead letters outside the cluster are not in the transaction of the rows: exactlyOnce
+          hint: send them to a topic: `deadLetter: {format: kafka, options: {topic: …}}`
+    "#]],
+    );
+    check(
+        &[(r#"servers: "127.0.0.1:9092", topic"#, r#"servers: "127.0.0.1:9093", topic"#)],
+        expect![[r#"
+        loans.yaml:11:5: `writeStream` lacks the key: checkpointLocation
+          hint: name a folder that stays the same from start to start
+        loans.yaml:15:15: a transaction spans one cluster, and this stream reads from another: exactlyOnce
+          hint: say `delivery: atLeastOnce`, and name a checkpointLocation
+    "#]],
+    );
+    check(
+        &[("delivery: exactlyOnce", "delivery: atLeastOnce")],
+        expect![[r#"
+        ok
+    "#]],
+    );
+}
+
+#[test]
+fn a_key_that_the_other_end_does_not_take_is_told() {
+    check(
+        &[("    key: id\n", "    path: output\n    partitionBy: [id]\n    columns: {a: id}\n")],
+        expect![[r#"
+        loans.yaml:13:5: a sink of kafka does not take the key: path
+        loans.yaml:14:5: a sink of kafka does not take the key: partitionBy
+        loans.yaml:15:5: a sink of kafka does not take the key: columns
+    "#]],
+    );
+    check(
+        &[(
+            "    value: {format: json, schema: \"id BIGINT, amount DOUBLE, term STRING\"}\n",
+            "    path: in\n    schema: id INT\n",
+        )],
+        expect![[r#"
+            loans.yaml:5:5: a source of kafka lacks the key: value
+              hint: add `value: {format: json, schema: …}`
+            loans.yaml:7:5: a source of kafka does not take the key: path
+            loans.yaml:8:5: a source of kafka does not take the key: schema
+              hint: the columns of a record's value stand in `value.schema`
+        "#]],
+    );
+    check_text(
+        &into_table(&[("    columns:", "    key: id\n    delivery: exactlyOnce\n    columns:")]),
+        expect![[r#"
+        loans.yaml:13:5: a sink of cassandra does not take the key: key
+        loans.yaml:14:5: a sink of cassandra does not take the key: delivery
+    "#]],
+    );
+}
+
+#[test]
+fn options_of_topics_and_tables_are_checked_by_their_own_names() {
+    check(
+        &[("startingOffsets", "startingOffset")],
+        expect![[r#"
+        loans.yaml:6:76: a stream of kafka has no option of this name: startingOffset
+          hint: did you mean `startingOffsets`?
+    "#]],
+    );
+    check(
+        &[("subscribe: loans", "subscribe: loans, kafka.group.id: mine")],
+        expect![[r#"
+        ok
+    "#]],
+    );
+    check(
+        &[("subscribe: loans, ", "")],
+        expect![[r#"
+        loans.yaml:6:14: option `subscribe` is missing: it, subscribePattern or assign says what is read
+    "#]],
+    );
+    check(
+        &[("value: {format: json}", "value: {format: json, options: {dateFromat: yyyy}}")],
+        expect![[r#"
+        loans.yaml:14:37: json has no option of this name: dateFromat
+          hint: did you mean `dateFormat`?
+    "#]],
+    );
+    check_text(
+        &into_table(&[("keyspace: loans, ", "")]),
+        expect![[r#"
+        loans.yaml:12:14: option `keyspace` is missing
+          hint: give the keyspace of the table
+    "#]],
+    );
+    check_text(
+        &into_table(&[("table: scored", "table: scored, output.consistency.levl: ONE")]),
+        expect![[r#"
+        loans.yaml:12:91: cassandra has no option of this name: output.consistency.levl
+          hint: did you mean `spark.cassandra.output.consistency.level`?
+    "#]],
+    );
+}
+
+#[test]
+fn a_stream_that_would_read_what_it_writes_is_refused() {
+    check(&[("topic: loans.scored", "topic: loans")], expect![""]);
+    check(&[("subscribe: loans,", "subscribePattern: 'loans.*',")], expect![""]);
+}
+
+#[test]
+fn columns_that_are_written_must_be_selected() {
+    check(
+        &[("key: id", "key: amount")],
+        expect![[r#"
+        loans.yaml:13:10: `key` names a column that is not selected: amount
+          hint: add it to `select`
+    "#]],
+    );
+    check_text(
+        &into_table(&[("loan_id: id", "loan_id: amount")]),
+        expect![[r#"
+        loans.yaml:13:14: `columns` names a column that is not selected: amount
+          hint: add it to `select`
+    "#]],
+    );
+}
+
+#[test]
+fn what_this_version_cannot_do_is_told() {
+    check(
+        &[("value: {format: json, schema", "value: {format: avro, schema")],
+        expect![[r#"
+        loans.yaml:7:21: this version of ognivo cannot read values of: avro
+    "#]],
+    );
+    check(
+        &[("    value: {format: json}\n", "    value: {format: avro}\n")],
+        expect![[r#"
+        loans.yaml:14:21: this version of ognivo cannot write values of: avro
+    "#]],
+    );
+}
