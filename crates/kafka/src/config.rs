@@ -211,8 +211,7 @@ const OF_SPARK_ALONE: &[&str] = &[
     "groupIdPrefix",
 ];
 
-const OF_BATCHES: &[&str] =
-    &["endingOffsets", "endingTimestamp", "endingOffsetsByTimestamp"];
+const OF_BATCHES: &[&str] = &["endingOffsets", "endingTimestamp", "endingOffsetsByTimestamp"];
 
 const SINK: &[&str] = &["topic", "includeHeaders"];
 
@@ -323,7 +322,10 @@ fn topics<'a>(value_of: impl Fn(&str) -> Option<&'a str>) -> Result<Topics, Conf
     let given = ["subscribe", "subscribePattern", "assign"].map(|name| value_of(name).map(|value| (name, value)));
     let mut given = given.into_iter().flatten();
     let Some((name, value)) = given.next() else {
-        return Err(ConfigError::Missing { name: "subscribe", why: "it, subscribePattern or assign says what is read" });
+        return Err(ConfigError::Missing {
+            name: "subscribe",
+            why: "it, subscribePattern or assign says what is read",
+        });
     };
     if given.next().is_some() {
         return Err(ConfigError::Conflict("give one of subscribe, subscribePattern and assign"));
@@ -338,7 +340,9 @@ fn topics<'a>(value_of: impl Fn(&str) -> Option<&'a str>) -> Result<Topics, Conf
             topics.dedup();
             Ok(Topics::Subscribe(topics))
         }
-        "subscribePattern" if value.is_empty() || whole(value).is_err() => Err(wrong(name, "a regular expression", value)),
+        "subscribePattern" if value.is_empty() || whole(value).is_err() => {
+            Err(wrong(name, "a regular expression", value))
+        }
         "subscribePattern" => Ok(Topics::Pattern(value.to_owned())),
         _ => assigned(value).map(Topics::Assign).ok_or_else(|| wrong(name, r#"JSON like {"topic":[0,1]}"#, value)),
     }
@@ -420,7 +424,8 @@ mod tests {
 
     #[test]
     fn a_timestamp_counts_before_offsets() {
-        let options = given(&[SERVER, ("assign", r#"{"a":[1,0]}"#), ("startingOffsets", "earliest"), ("startingTimestamp", "5")]);
+        let options =
+            given(&[SERVER, ("assign", r#"{"a":[1,0]}"#), ("startingOffsets", "earliest"), ("startingTimestamp", "5")]);
         let config = SourceConfig::parse(&options).unwrap();
         assert_eq!(config.starting, Starting::Timestamp(5));
         assert_eq!(config.topics, Topics::Assign(vec![TopicPartition::new("a", 0), TopicPartition::new("a", 1)]));
@@ -456,8 +461,12 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_the_nearest() {
-        let error = SourceConfig::parse(&given(&[SERVER, ("subscribe", "a"), ("startingOffset", "earliest")])).unwrap_err();
-        assert_eq!((error.option(), error.hint().as_deref()), (Some("startingOffset"), Some("did you mean `startingOffsets`?")));
+        let error =
+            SourceConfig::parse(&given(&[SERVER, ("subscribe", "a"), ("startingOffset", "earliest")])).unwrap_err();
+        assert_eq!(
+            (error.option(), error.hint().as_deref()),
+            (Some("startingOffset"), Some("did you mean `startingOffsets`?"))
+        );
         let error = SinkConfig::parse(&given(&[SERVER, ("topics", "a")])).unwrap_err();
         assert_eq!(error.hint().as_deref(), Some("did you mean `topic`?"));
     }

@@ -218,10 +218,8 @@ fn own_column(name: &str, at: &TopicPartition, block: &RecordBlock, piece: &Piec
 
 /// A record without headers has null, as in Spark.
 fn headers(of_records: &[Vec<crate::records::Header>]) -> ArrayRef {
-    let item = StructBuilder::new(
-        header_fields(),
-        vec![Box::new(StringBuilder::new()), Box::new(BinaryBuilder::new())],
-    );
+    let item =
+        StructBuilder::new(header_fields(), vec![Box::new(StringBuilder::new()), Box::new(BinaryBuilder::new())]);
     let mut column = ListBuilder::new(item).with_field(header_item());
     for headers in of_records {
         for (key, value) in headers {
@@ -265,20 +263,30 @@ mod tests {
     }
 
     fn rows(mode: RowMode, values: &[Option<&str>]) -> SourceRows {
-        let schema = Schema::new(vec![Field::new("a", DataType::Int32, true), Field::new("offset", DataType::Utf8, true)]);
+        let schema =
+            Schema::new(vec![Field::new("a", DataType::Int32, true), Field::new("offset", DataType::Utf8, true)]);
         let format = ValueFormat::Json(JsonOptions { mode, ..JsonOptions::default() });
         let mut decoder = Decoder::new(&format, &Arc::new(schema), false).unwrap();
         decoder.decode(&TopicPartition::new("t", 3), piece(values)).unwrap()
     }
 
-    const RECORDS: [Option<&str>; 6] =
-        [Some("not asked for"), Some("{\"a\":\n1,\"offset\":\"x\"}"), None, Some("{\"a\":"), Some("[{\"a\":1},{\"a\":2}]"), Some("{\"a\":7}")];
+    const RECORDS: [Option<&str>; 6] = [
+        Some("not asked for"),
+        Some("{\"a\":\n1,\"offset\":\"x\"}"),
+        None,
+        Some("{\"a\":"),
+        Some("[{\"a\":1},{\"a\":2}]"),
+        Some("{\"a\":7}"),
+    ];
 
     #[test]
     fn a_message_is_one_row_or_one_malformed_record_wherever_its_line_ends_are() {
         let block = rows(RowMode::Reject, &RECORDS);
         assert_eq!(block.n_records_read, 5);
-        assert_eq!(block.rows.column(0).as_primitive::<Int32Type>().iter().collect::<Vec<_>>(), [Some(1), None, Some(7)]);
+        assert_eq!(
+            block.rows.column(0).as_primitive::<Int32Type>().iter().collect::<Vec<_>>(),
+            [Some(1), None, Some(7)]
+        );
         let bad: Vec<_> = block.malformed.iter().map(|bad| (bad.position.as_str(), bad.code.as_str())).collect();
         assert_eq!(bad, [("t-3:103", "malformed_record"), ("t-3:104", "malformed_record")]);
         assert_eq!(block.malformed[0].payload, b"{\"a\":");
@@ -313,7 +321,8 @@ mod tests {
         assert_eq!((dropped.rows.num_rows(), dropped.malformed.len(), dropped.n_records_read), (3, 0, 5));
         let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, true)]));
         let format = ValueFormat::Json(JsonOptions { mode: RowMode::FailFast, ..JsonOptions::default() });
-        let error = Decoder::new(&format, &schema, false).unwrap().decode(&TopicPartition::new("t", 0), piece(&RECORDS));
+        let error =
+            Decoder::new(&format, &schema, false).unwrap().decode(&TopicPartition::new("t", 0), piece(&RECORDS));
         assert_eq!(error.unwrap_err().to_string(), "malformed record at t-0:103: no JSON object");
     }
 

@@ -29,6 +29,8 @@ pub enum KafkaError {
         doing: String,
         /// What the client says.
         text: String,
+        /// The client's own code, where there is one.
+        code: Option<Code>,
         /// How it is met.
         reaction: Reaction,
     },
@@ -135,30 +137,31 @@ pub enum Reaction {
 
 impl KafkaError {
     pub(crate) fn client(doing: impl Into<String>, cause: &ClientError) -> KafkaError {
-        let (text, reaction) = match cause {
-            ClientError::Transaction(cause) if cause.is_fatal() => {
-                (cause.string(), of_code(cause.code()).unwrap_or(Reaction::Recreate))
+        let (text, code, otherwise) = match cause {
+            ClientError::Transaction(cause) => {
+                let otherwise = if cause.is_fatal() { Reaction::Recreate } else { Reaction::Wait };
+                (cause.string(), Some(cause.code()), otherwise)
             }
-            ClientError::Transaction(cause) => (cause.string(), of_code(cause.code()).unwrap_or(Reaction::Wait)),
-            ClientError::ClientCreation(text) => (text.clone(), Reaction::Refused),
-            ClientError::ClientConfig(_, text, _, _) => (text.clone(), Reaction::Refused),
-            other => {
-                let code = other.rdkafka_error_code();
-                let text = code.map_or_else(|| other.to_string(), |code| code.to_string());
-                (text, code.and_then(of_code).unwrap_or(Reaction::Wait))
+            ClientError::ClientCreation(text) | ClientError::ClientConfig(_, text, _, _) => {
+                (text.clone(), None, Reaction::Refused)
             }
+            other => match other.rdkafka_error_code() {
+                Some(code) => (code.to_string(), Some(code), Reaction::Wait),
+                None => (other.to_string(), None, Reaction::Wait),
+            },
         };
-        KafkaError::Client { doing: doing.into(), text, reaction }
+        let reaction = code.and_then(of_code).unwrap_or(otherwise);
+        KafkaError::Client { doing: doing.into(), text, code, reaction }
     }
 
     /// Something that a pause may mend and that no code stands for.
-    pub(crate) fn client_waits(doing: impl Into<String>) -> KafkaError {
-        KafkaError::Client { doing: "cannot read".to_owned(), text: doing.into(), reaction: Reaction::Wait }
+    pub(crate) fn cannot_read(why: impl Into<String>) -> KafkaError {
+        KafkaError::Client { doing: "cannot read".to_owned(), text: why.into(), code: None, reaction: Reaction::Wait }
     }
 
     pub(crate) fn code(doing: impl Into<String>, code: Code) -> KafkaError {
         let reaction = of_code(code).unwrap_or(Reaction::Wait);
-        KafkaError::Client { doing: doing.into(), text: code.to_string(), reaction }
+        KafkaError::Client { doing: doing.into(), text: code.to_string(), code: Some(code), reaction }
     }
 }
 
@@ -227,7 +230,7 @@ impl Explain for KafkaError {
             KafkaError::Client { reaction: Reaction::Rights, .. } => {
                 "`ognivo doctor` says which right on which topic, group or transactional id is missing"
             }
-            KafkaError::Client { text, .. } if text.contains("message size") || text.contains("too large") => {
+            KafkaError::Client { code: Some(Code::MessageSizeTooLarge), .. } => {
                 "raise `max.message.bytes` of the topic and `kafka.message.max.bytes` of the sink"
             }
             KafkaError::DataLoss { .. } | KafkaError::PartitionGone { .. } => {

@@ -427,7 +427,10 @@ impl Poller {
                 let _ = self.consumer.poll(Duration::from_millis(10));
             }
         }
-        self.shared.state().lanes.clear();
+        let mut state = self.shared.state();
+        state.lanes.clear();
+        state.held.clear();
+        drop(state);
         self.shared.changed.notify_waiters();
     }
 }
@@ -545,11 +548,9 @@ impl Failure {
         }
     }
 
-    /// Whether it may be forgotten when everybody starts anew.
+    /// Whether it may be forgotten when everybody starts anew. That records are gone may not: who starts next finds out
+    /// which.
     pub(crate) fn may_pass(&self) -> bool {
-        match self.to_error() {
-            Some(KafkaError::Client { reaction, .. }) => reaction == Reaction::Wait,
-            _ => true,
-        }
+        matches!(self.to_error(), Some(KafkaError::Client { reaction: Reaction::Wait, .. }))
     }
 }

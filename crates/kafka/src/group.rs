@@ -66,11 +66,11 @@ impl GroupHandle {
     /// # Errors
     /// When a partition was taken from us since.
     pub(crate) fn generation_of(&self, holding: &Holding) -> Result<ConsumerGroupMetadata, KafkaError> {
-        let metadata = self.fetcher.consumer.group_metadata().ok_or(KafkaError::FetcherEnded)?;
+        let metadata = self.fetcher.consumer.group_metadata();
         let now = self.holding(holding.keys())?;
         match now.iter().find(|(at, number)| holding.get(*at) != Some(number)) {
             Some((at, _)) => Err(KafkaError::PartitionLost { partition: at.to_string() }),
-            None => Ok(metadata),
+            None => metadata.ok_or(KafkaError::FetcherEnded),
         }
     }
 

@@ -56,6 +56,7 @@ mod group;
 mod lane;
 mod limit;
 mod offsets;
+pub mod probe;
 mod producer;
 mod progress;
 mod records;

@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn what_is_no_position_is_none() {
-        for json in [json!(7), json!({"a": 7}), json!({"a": {"x": 7}}), json!({"a": {"-1": 7}}), json!({"a": {"0": "7"}})] {
+        for json in
+            [json!(7), json!({"a": 7}), json!({"a": {"x": 7}}), json!({"a": {"-1": 7}}), json!({"a": {"0": "7"}})]
+        {
             assert_eq!(Offsets::of_json(&json), None, "{json}");
         }
     }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::Timestamp;
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 /// No block holds more records.
 pub(crate) const BLOCK_RECORDS: usize = 4096;

@@ -274,8 +274,9 @@ impl Sink for KafkaSink {
                 ),
             },
             (Delivery::ExactlyOnce, Progress::Plans) => Promise::ExactlyOnce {
-                condition: "for readers with isolation.level=read_committed, as long as the broker keeps the batch's number"
-                    .to_owned(),
+                condition:
+                    "for readers with isolation.level=read_committed, as long as the broker keeps the batch's number"
+                        .to_owned(),
             },
             (Delivery::AtLeastOnce, _) => Promise::AtLeastOnce {
                 condition: "rows of the batch that was open come again after a kill or a broker that failed".to_owned(),

@@ -55,7 +55,7 @@ pub struct KafkaSource {
     /// Our group; None when we are alone.
     group: Option<GroupHandle>,
     initial: Option<InitialOffsets>,
-    /// Where partitions begin that no batch has taken from yet.
+    /// Where partitions begin that no batch has taken from yet, or again after records were gone.
     begun: Offsets,
     /// Whether `begun` holds what the job began with; partitions that come later begin at their first record.
     has_begun: bool,
@@ -147,16 +147,21 @@ impl KafkaSource {
         let partitions = self.our_partitions().await?;
         let start = start.map(parse).transpose()?.unwrap_or_default();
         let unknown: Vec<TopicPartition> =
-            partitions.iter().filter(|at| start.get(at).or(self.begun.get(at)).is_none()).cloned().collect();
+            partitions.iter().filter(|at| self.from(&start, at).is_none()).cloned().collect();
         if !unknown.is_empty() {
             self.begin_new(&start, unknown).await?;
         }
         self.check_gone(&start, &partitions)?;
         let each = partitions.into_iter().filter_map(|at| {
-            let from = start.get(&at).or(self.begun.get(&at))?;
+            let from = self.from(&start, &at)?;
             Some((at, from))
         });
         Ok(Offsets(each.collect()))
+    }
+
+    /// Where a partition goes on: after what is done, and not before what is there.
+    fn from(&self, start: &Offsets, at: &TopicPartition) -> Option<i64> {
+        start.get(at).max(self.begun.get(at))
     }
 
     /// Decides where partitions begin that nobody has read, so that it stays decided.
@@ -235,8 +240,16 @@ impl KafkaSource {
         };
         let moved: Offsets = {
             let state = self.fetcher.state();
-            let is_there = |at: &TopicPartition, from: i64| state.lanes.iter().any(|lane| lane.at == *at && lane.next == from);
-            Offsets(begin.0.iter().filter(|(at, from)| !is_there(*at, **from)).map(|(at, from)| (at.clone(), *from)).collect())
+            let is_there =
+                |at: &TopicPartition, from: i64| state.lanes.iter().any(|lane| lane.at == *at && lane.next == from);
+            Offsets(
+                begin
+                    .0
+                    .iter()
+                    .filter(|(at, from)| !is_there(at, **from))
+                    .map(|(at, from)| (at.clone(), *from))
+                    .collect(),
+            )
         };
         match moved.0.is_empty() && failure.is_none() {
             true => Ok(()),
@@ -351,7 +364,8 @@ fn checkpoint(cause: ognivo_stream::checkpoint::CheckpointError) -> KafkaError {
 
 /// Settings of the consumer, the job's over our defaults.
 fn client_of(config: &SourceConfig, group: Option<&str>) -> rdkafka::ClientConfig {
-    let by_broker = config.client.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"));
+    let by_broker =
+        config.client.get("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"));
     let mut defaults = vec![
         ("isolation.level", "read_committed"),
         ("topic.metadata.refresh.interval.ms", "30000"),
@@ -435,7 +449,8 @@ impl Source for KafkaSource {
             }
             state.has_joined.then(|| Ok((std::mem::take(&mut state.gained), std::mem::take(&mut state.lost))))
         });
-        let no_answer = || KafkaError::code("cannot join the group", rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
+        let no_answer =
+            || KafkaError::code("cannot join the group", rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
         let (gained, lost) = joined.await.unwrap_or_else(|| Err(no_answer())).map_err(SourceError::new)?;
         // Somebody else may have moved what came back.
         self.begun.0.retain(|at, _| !gained.contains(at) && !lost.contains(at));

@@ -64,7 +64,8 @@ impl Shape {
         let key_idx = find(&columns.key, "key", is_key, "a string, binary or a whole number")?;
         let topic_idx = find(&columns.topic, "topic", |t| *t == DataType::Utf8, "a string")?;
         let partition_idx = find(&columns.partition, "partition", |t| *t == DataType::Int32, "an int")?;
-        let headers_idx = find(&columns.headers, "headers", is_headers, "an array of struct<key: string, value: binary>")?;
+        let headers_idx =
+            find(&columns.headers, "headers", is_headers, "an array of struct<key: string, value: binary>")?;
         if config.topic.is_none() && topic_idx.is_none() {
             return Err(KafkaError::NoTarget("scored rows"));
         }

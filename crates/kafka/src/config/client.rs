@@ -56,7 +56,8 @@ const FORBIDDEN_IN_SINK: &[(&str, &str)] = &[
 ];
 
 /// Kafka's Java client has these and ours does not; they change no row, so a job that Spark runs may have them.
-const OF_JAVA_ALONE: &[&str] = &["max.poll.records", "ssl.truststore.type", "ssl.keystore.type", "auto.include.jmx.reporter"];
+const OF_JAVA_ALONE: &[&str] =
+    &["max.poll.records", "ssl.truststore.type", "ssl.keystore.type", "auto.include.jmx.reporter"];
 
 impl ClientSettings {
     pub(crate) fn of_consumer(given: &[(&str, &str)]) -> Result<ClientSettings, ConfigError> {
@@ -106,7 +107,8 @@ impl ClientSettings {
 
     /// Only what says where the brokers are and who we are: all that producers and consumers share.
     pub(crate) fn of_connection(&self) -> ClientSettings {
-        let shared = ["bootstrap.", "security.", "sasl.", "ssl.", "socket.", "client.", "broker.", "reconnect.", "enable.ssl"];
+        let shared =
+            ["bootstrap.", "security.", "sasl.", "ssl.", "socket.", "client.", "broker.", "reconnect.", "enable.ssl"];
         let is_shared = |name: &String| shared.iter().any(|prefix| name.starts_with(prefix)) || name == "debug";
         ClientSettings(self.0.iter().filter(|(name, _)| is_shared(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
     }
@@ -130,7 +132,9 @@ impl ClientSettings {
     fn check(&self) -> Result<(), ConfigError> {
         for (name, value) in &self.0 {
             let mut one = ClientConfig::new();
-            let Err(KafkaError::ClientConfig(_, why, _, _)) = one.set(name, value).create_native_config() else { continue };
+            let Err(KafkaError::ClientConfig(_, why, _, _)) = one.set(name, value).create_native_config() else {
+                continue;
+            };
             let option = format!("kafka.{name}");
             if why.starts_with("No such configuration property") {
                 let nearest = nearest(name, KNOWN.iter().copied()).map(|name| format!("kafka.{name}"));

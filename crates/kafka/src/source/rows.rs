@@ -39,13 +39,12 @@ impl KafkaSource {
     pub(super) async fn read_range(&mut self, range: &OffsetRange) -> Result<RowStream, KafkaError> {
         let end = parse(&range.end)?;
         let start = range.start.as_ref().map(parse).transpose()?.unwrap_or_default();
-        let unknown: Vec<_> =
-            end.0.keys().filter(|at| start.get(at).or(self.begun.get(at)).is_none()).cloned().collect();
+        let unknown: Vec<_> = end.0.keys().filter(|at| self.from(&start, at).is_none()).cloned().collect();
         if !unknown.is_empty() {
             self.begin_new(&start, unknown).await?;
         }
         let each = end.0.iter().filter_map(|(at, end)| {
-            let from = start.get(at).or(self.begun.get(at)).unwrap_or(*end);
+            let from = self.from(&start, at).unwrap_or(*end);
             (from < *end).then(|| (at.clone(), from))
         });
         let begin = Offsets(each.collect());
@@ -95,7 +94,7 @@ impl Part {
             let (at, end, was_restarted) = (part.at.clone(), part.end, part.was_restarted);
             move |state: &mut crate::fetcher::State| {
                 match state.failure.as_ref() {
-                    Some(Failure::OutOfRange) => return Some(Err(KafkaError::client_waits("records are gone"))),
+                    Some(Failure::OutOfRange) => return Some(Err(KafkaError::cannot_read("records are gone"))),
                     Some(failure) => return failure.to_error().map(Err),
                     None => {}
                 }
@@ -119,7 +118,7 @@ impl Part {
                 _ => Ok(None),
             };
         }
-        let late = || KafkaError::client_waits(format!("no record of {} came in time", self.at));
+        let late = || KafkaError::cannot_read(format!("no record of {} came in time", self.at));
         match fetcher.wait(RECORD_DEADLINE, look(self, true)).await.unwrap_or_else(|| Err(late()))? {
             Found::Records(piece) => Ok(Some(piece)),
             Found::Done => Ok(None),

@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use uuid::Uuid;
 
@@ -77,7 +78,8 @@ impl Topic {
         let mut record = BaseRecord::<[u8], [u8]>::to(&self.name).partition(0);
         (record.key, record.payload) = (key.map(str::as_bytes), value.map(str::as_bytes));
         if !headers.is_empty() {
-            let all = headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: *value }));
+            let all =
+                headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: *value }));
             record = record.headers(all);
         }
         self.send(record);
@@ -88,7 +90,10 @@ impl Topic {
         let mut record = Some(record);
         while let Some(next) = record.take() {
             if let Err((error, back)) = self.producer.send(next) {
-                assert_eq!(error, KafkaError::MessageProduction(rdkafka::types::RDKafkaErrorCode::QueueFull));
+                // The other is a partition that was added a moment ago.
+                let passes = [Code::QueueFull, Code::UnknownPartition].map(KafkaError::MessageProduction);
+                assert!(passes.contains(&error), "{error}");
+                let _ = self.producer.client().fetch_metadata(Some(&self.name), DEADLINE);
                 record = Some(back);
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -113,7 +118,8 @@ impl Topic {
         let mut settings = client();
         settings.set("group.id", "reader").set("isolation.level", "read_committed").set("enable.auto.commit", "false");
         let consumer: BaseConsumer = settings.set("enable.partition.eof", "true").create().unwrap();
-        let metadata = consumer.fetch_metadata(Some(&self.name), DEADLINE).unwrap();
+        let metadata = (0..60).find_map(|_| consumer.fetch_metadata(Some(&self.name), Duration::from_secs(1)).ok());
+        let metadata = metadata.expect("the broker is there");
         let mut open: BTreeSet<i32> = metadata.topics()[0].partitions().iter().map(|p| p.id()).collect();
         let mut list = TopicPartitionList::new();
         for partition in &open {
@@ -126,6 +132,8 @@ impl Topic {
             match consumer.poll(Duration::from_millis(100)) {
                 None => {}
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
+                // A broker that is away comes back in time, or the deadline says so.
+                Some(Err(KafkaError::MessageConsumption(Code::BrokerTransportFailure | Code::AllBrokersDown))) => {}
                 Some(Err(error)) => panic!("{error}"),
                 Some(Ok(message)) => {
                     let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
@@ -148,7 +156,10 @@ impl Topic {
     pub(crate) fn fields(&self, name: &str) -> Vec<String> {
         let of = |seen: Seen| {
             let json: serde_json::Value = serde_json::from_str(&seen.value.unwrap()).unwrap();
-            json.get(name).map_or_else(|| "absent".to_owned(), |field| field.as_str().map_or_else(|| field.to_string(), str::to_owned))
+            json.get(name).map_or_else(
+                || "absent".to_owned(),
+                |field| field.as_str().map_or_else(|| field.to_string(), str::to_owned),
+            )
         };
         let mut fields: Vec<String> = self.committed().into_iter().map(of).collect();
         fields.sort_unstable();

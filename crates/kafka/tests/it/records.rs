@@ -1,1 +1,174 @@
-//! To come.
+//! What records are made of, in and out.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array as _, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use futures::TryStreamExt as _;
+use ognivo_data::codec::csv::CsvOptions;
+use ognivo_data::fault::{Explain as _, Fault};
+use ognivo_kafka::{
+    Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkColumns, SinkConfig, SinkParts, SourceConfig,
+    ValueFormat,
+};
+use ognivo_stream::offset::{Offset, OffsetRange};
+use ognivo_stream::plan::{BatchId, BatchPlan};
+use ognivo_stream::sink::{Lane, Sink as _};
+use ognivo_stream::source::{ReadLimit, Source as _, SourceRows};
+
+use crate::broker::Topic;
+use crate::stream::{given, json, source};
+
+/// All blocks of all that is there.
+async fn read_all(source: &mut KafkaSource) -> Vec<SourceRows> {
+    let end = source.latest(None, ReadLimit::Everything).await.unwrap().unwrap();
+    source.read(&OffsetRange { start: None, end }).await.unwrap().try_collect().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_has_its_own_columns_beside_those_of_its_value() {
+    let topic = Topic::new("records", 1).await;
+    topic.add_whole(Some("k"), Some(r#"{"id":1}"#), &[("a", Some("x")), ("b", None)]);
+    topic.add_whole(None, None, &[]);
+    topic.add_whole(Some("k"), Some("{"), &[]);
+    let mut source = source(&topic, &[("startingOffsets", "earliest"), ("includeHeaders", "true")], Membership::Alone);
+    let blocks = read_all(&mut source).await;
+    let SourceRows { rows, malformed, origin, .. } = &blocks[0];
+    let column = |name: &str| rows.column_by_name(name).unwrap();
+    assert_eq!(
+        column("id").as_primitive::<Int64Type>().iter().collect::<Vec<_>>(),
+        [Some(1), None],
+        "a tombstone is a row of nulls"
+    );
+    assert_eq!(column("key").as_binary::<i32>().iter().collect::<Vec<_>>(), [Some(&b"k"[..]), None]);
+    assert_eq!(column("topic").as_string::<i32>().value(1), topic.name);
+    assert_eq!(column("partition").as_primitive::<Int32Type>().values(), &[0, 0]);
+    assert_eq!(column("offset").as_primitive::<Int64Type>().values(), &[0, 1]);
+    assert_eq!(column("timestampType").as_primitive::<Int32Type>().values(), &[0, 0]);
+    assert_eq!(column("timestamp").null_count(), 0);
+    let headers = column("headers").as_list::<i32>();
+    assert!(headers.is_null(1) && headers.value_length(0) == 2);
+    assert_eq!(origin.position(0), format!("{}-0:0", topic.name));
+    assert_eq!(malformed[0].position, format!("{}-0:2", topic.name));
+    assert_eq!(malformed[0].payload, b"{");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_read_as_csv_and_as_bytes_too() {
+    let topic = Topic::new("values", 1).await;
+    topic.add(0, ["1,x", "2,\"y\nz\""]);
+    let config =
+        || SourceConfig::parse(&given(&[("subscribe", &topic.name), ("startingOffsets", "earliest")])).unwrap();
+    let schema = Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("text", DataType::Utf8, true)]);
+    let csv = ValueFormat::Csv(CsvOptions::default());
+    let mut source = KafkaSource::new(config(), csv, Arc::new(schema), Membership::Alone).unwrap();
+    let rows = read_all(&mut source).await.remove(0).rows;
+    assert_eq!(rows.column(1).as_string::<i32>().iter().collect::<Vec<_>>(), [Some("x"), Some("y\nz")]);
+
+    let mut source =
+        KafkaSource::new(config(), ValueFormat::Binary, Arc::new(Schema::empty()), Membership::Alone).unwrap();
+    let rows = read_all(&mut source).await.remove(0).rows;
+    assert_eq!(rows.column_by_name("value").unwrap().as_binary::<i32>().value(0), b"1,x");
+}
+
+/// Writes one batch of rows by a sink of these parts.
+async fn write(parts: SinkParts, rows: &RecordBatch) -> Result<(), ognivo_stream::sink::SinkError> {
+    let mut sink = KafkaSink::new(parts);
+    sink.prepare(&rows.schema()).await?;
+    sink.last_committed(&[]).await?;
+    let range = OffsetRange { start: None, end: Offset::new(serde_json::json!(0)) };
+    let mut writer = sink.begin(&BatchPlan::new(BatchId(0), range, 0, None)).await?;
+    writer.write(Lane::Scored, rows.clone()).await?;
+    writer.commit().await.map(drop)
+}
+
+fn parts(topic: &Topic, columns: SinkColumns) -> SinkParts {
+    let options = if columns.topic.is_some() { vec![] } else { vec![("topic", topic.name.as_str())] };
+    SinkParts {
+        config: SinkConfig::parse(&given(&options)).unwrap(),
+        value: json(),
+        columns,
+        dead_letter_topic: None,
+        delivery: Delivery::AtLeastOnce,
+        progress: Progress::Plans,
+        job: topic.name.clone(),
+    }
+}
+
+fn rows(topic: &Topic) -> RecordBatch {
+    let fields = vec![
+        Field::new("id", DataType::Int64, true),
+        Field::new("text", DataType::Utf8, true),
+        Field::new("topic", DataType::Utf8, true),
+        Field::new("partition", DataType::Int32, true),
+    ];
+    let columns: Vec<arrow_array::ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![Some(1), None])),
+        Arc::new(StringArray::from(vec!["a", "b"])),
+        Arc::new(StringArray::from(vec![topic.name.as_str(); 2])),
+        Arc::new(Int32Array::from(vec![Some(1), Some(0)])),
+    ];
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_decide_about_key_topic_and_partition_and_only_the_key_stays_in_the_value() {
+    let topic = Topic::new("columns", 2).await;
+    let name = |name: &str| Some(name.to_owned());
+    let columns = SinkColumns { key: name("id"), topic: name("topic"), partition: name("partition"), headers: None };
+    write(parts(&topic, columns), &rows(&topic)).await.unwrap();
+    let seen: Vec<_> = topic.committed().into_iter().map(|s| (s.partition, s.key, s.value.unwrap())).collect();
+    let expect = [(0, None, r#"{"text":"b"}"#.to_owned()), (1, name("1"), r#"{"id":1,"text":"a"}"#.to_owned())];
+    assert_eq!(seen, expect);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_cannot_be_used_is_named_before_the_first_row() {
+    let topic = Topic::new("wrong", 1).await;
+    let name = |name: &str| Some(name.to_owned());
+    for (columns, expect) in [
+        (
+            SinkColumns { key: name("nothing"), ..SinkColumns::default() },
+            "column `nothing` cannot be a record's key: there is none of this name among id, text, topic, partition",
+        ),
+        (
+            SinkColumns { partition: name("text"), ..SinkColumns::default() },
+            "column `text` cannot be a record's partition: it must be an int: string",
+        ),
+    ] {
+        let error = write(parts(&topic, columns), &rows(&topic)).await.unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.fault()), (expect, Fault::Job));
+    }
+    let mut nowhere = parts(&topic, SinkColumns::default());
+    nowhere.config.topic = Some("nothing-of-this-name".to_owned());
+    let error = write(nowhere, &rows(&topic)).await.unwrap_err();
+    assert_eq!(error.to_string(), "topic is not there: nothing-of-this-name");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_to_the_partition_that_kafkas_own_producers_choose() {
+    // Numbers of org.apache.kafka.common.utils.Utils: toPositive(murmur2(key)) % 4, Kafka 4.3.1.
+    let topic = Topic::new("murmur", 4).await;
+    let keys = ["21", "foobar", "a-little-bit-long-string", "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", "abc"];
+    let hashes: [i32; 5] = [-973932308, -790332482, -985981536, -58897971, 479470107];
+    let schema = Arc::new(Schema::new(vec![Field::new("key", DataType::Utf8, true)]));
+    let rows = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(keys.to_vec()))]).unwrap();
+    let columns = SinkColumns { key: Some("key".to_owned()), ..SinkColumns::default() };
+    write(parts(&topic, columns), &rows).await.unwrap();
+    for seen in topic.committed() {
+        let idx = keys.iter().position(|key| Some(*key) == seen.key.as_deref()).unwrap();
+        assert_eq!(seen.partition, (hashes[idx] & 0x7fff_ffff) % 4, "{}", keys[idx]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_larger_than_the_limit_ends_the_job_and_names_the_limit() {
+    let topic = Topic::new("large", 1).await;
+    let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, true)]));
+    let rows = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(vec!["x".repeat(2 << 20)]))]).unwrap();
+    let error = write(parts(&topic, SinkColumns::default()), &rows).await.unwrap_err();
+    assert_eq!(error.fault(), Fault::Job, "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("max.message.bytes")), "{error} {:?}", error.hint());
+}

@@ -8,10 +8,11 @@ use ognivo_data::codec::RowMode;
 use ognivo_data::codec::json::JsonOptions;
 use ognivo_data::outcome::Fate;
 use ognivo_kafka::{
-    Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkColumns, SinkConfig, SinkParts, SourceConfig, ValueFormat,
+    Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkColumns, SinkConfig, SinkParts, SourceConfig,
+    ValueFormat,
 };
 use ognivo_stream::memory::MemoryScorer;
-use ognivo_stream::query::{QueryOptions, QueryParts, StreamingQuery};
+use ognivo_stream::query::{QueryEvent, QueryOptions, QueryParts, StreamingQuery};
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
@@ -38,7 +39,13 @@ pub(crate) fn source(topic: &Topic, options: Options<'_>, membership: Membership
     KafkaSource::new(config, json(), id_schema(), membership).unwrap()
 }
 
-pub(crate) fn sink_parts(target: &Topic, letters: &Topic, progress: Progress, delivery: Delivery, job: &str) -> SinkParts {
+pub(crate) fn sink_parts(
+    target: &Topic,
+    letters: &Topic,
+    progress: Progress,
+    delivery: Delivery,
+    job: &str,
+) -> SinkParts {
     SinkParts {
         config: SinkConfig::parse(&given(&[("topic", target.name.as_str())])).unwrap(),
         value: json(),
@@ -136,7 +143,13 @@ impl Trial {
     pub(crate) async fn wait_until_done(&self, patience: Duration) {
         let begin = std::time::Instant::now();
         while self.output.committed().len() < self.expected.len() {
-            assert!(begin.elapsed() < patience, "{}: {} of {} rows came", self.job, self.output.committed().len(), self.expected.len());
+            assert!(
+                begin.elapsed() < patience,
+                "{}: {} of {} rows came",
+                self.job,
+                self.output.committed().len(),
+                self.expected.len()
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -144,7 +157,15 @@ impl Trial {
 
 pub(crate) fn query_options() -> QueryOptions {
     let bad_rows = BadRowPolicy { malformed: BadRow::DeadLetter, invalid: BadRow::DeadLetter, max_bad_fraction: None };
-    QueryOptions { bad_rows, retry_deadline: Duration::from_secs(60), ..QueryOptions::default() }
+    // Shown when a test fails.
+    let begin = std::time::Instant::now();
+    let observer = move |event: &QueryEvent<'_>| {
+        if let QueryEvent::Retrying { error, n_failures, .. } = event {
+            println!("after {} ms: failure {n_failures} in a row: {error}", begin.elapsed().as_millis());
+        }
+    };
+    let retry_deadline = Duration::from_secs(60);
+    QueryOptions { bad_rows, retry_deadline, observer: Arc::new(observer), ..QueryOptions::default() }
 }
 
 pub(crate) fn sorted(texts: &[String]) -> Vec<String> {

@@ -1,0 +1,365 @@
+//! A look at brokers before a job runs, for `ognivo doctor`: who is there, who are we, what is there, what may we do.
+//!
+//! Nothing is written: whether we may write is found out with a record that is too large for the topic, which a broker
+//! refuses after it has looked at our rights.
+
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ognivo_data::fault::{Explain, Fault};
+use ognivo_stream::probe::Check;
+use rdkafka::Offset;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use tokio::task::spawn_blocking;
+
+use crate::config::client::ClientSettings;
+use crate::config::{SinkConfig, SourceConfig, Topics};
+use crate::error::KafkaError;
+use crate::offsets::TopicPartition;
+use crate::producer::{Outgoing, Producer};
+use crate::sink::Delivery;
+
+/// How long a host may take to answer.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a broker may take to answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// How long is listened for a refusal to read.
+const LISTEN: Duration = Duration::from_secs(1);
+
+/// The largest record that is sent to find out whether we may write.
+const LARGEST_BYTES: u64 = 16 << 20;
+
+/// What a source of these options finds; `group` is the group that it would join.
+pub async fn source(config: &SourceConfig, group: Option<&str>) -> Vec<Check> {
+    let (settings, topics) = (config.client.clone(), config.topics.clone());
+    let group = group.map(str::to_owned);
+    let mut checks = Vec::new();
+    let Some(consumer) = connect(&settings, group.as_deref(), &mut checks).await else { return checks };
+    let asked = spawn_blocking(move || ask_source(&consumer, &topics, group.as_deref()));
+    checks.extend(asked.await.unwrap_or_default());
+    checks
+}
+
+/// What a sink into these topics finds; `transactional_id` is what its ids begin with.
+pub async fn sink(config: &SinkConfig, topics: &[String], delivery: Delivery, transactional_id: &str) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let Some(consumer) = connect(&config.client, None, &mut checks).await else { return checks };
+    for topic in topics {
+        let (consumer, name) = (Arc::clone(&consumer), topic.clone());
+        let found = spawn_blocking(move || topic_check(&consumer, &name)).await;
+        let is_there = found.as_ref().is_ok_and(|check| !check.is_failed());
+        checks.extend(found.ok());
+        if is_there {
+            checks.extend(may_write(&config.client, topic).await);
+        }
+    }
+    if delivery == Delivery::ExactlyOnce {
+        let id = config.client.get("transactional.id").unwrap_or(transactional_id);
+        checks.push(may_use_id(&config.client, &format!("{id}-doctor")).await);
+    }
+    checks
+}
+
+/// What the client said in between; the newest that explains a failure.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Option<(Code, String)>>>);
+
+impl ClientContext for Heard {
+    fn error(&self, error: ClientError, reason: &str) {
+        if let Some(code @ (Code::Authentication | Code::SSL)) = error.rdkafka_error_code() {
+            *self.0.lock().expect("nobody panics while holding this lock") = Some((code, reason.to_owned()));
+        }
+    }
+}
+
+impl ConsumerContext for Heard {}
+
+/// Each host, then whether the cluster lets us in; None when nothing more can be asked.
+async fn connect(
+    settings: &ClientSettings,
+    group: Option<&str>,
+    checks: &mut Vec<Check>,
+) -> Option<Arc<BaseConsumer<Heard>>> {
+    let hosts: Vec<String> = settings.bootstrap_servers().split(',').map(|host| host.trim().to_owned()).collect();
+    let reached = spawn_blocking(move || hosts.iter().map(|host| host_check(host)).collect::<Vec<_>>()).await;
+    let reached = reached.unwrap_or_default();
+    let nobody = reached.iter().all(Check::is_failed);
+    checks.extend(reached);
+    if nobody {
+        return None;
+    }
+    let heard = Heard::default();
+    let fixed = [("group.id", group.unwrap_or("ognivo-doctor")), ("enable.auto.commit", "false")];
+    let client = settings.of_connection().to_client(&[("isolation.level", "read_committed")], &fixed);
+    let what = format!("login as {}", settings.get("sasl.username").unwrap_or("anybody"));
+    let consumer: BaseConsumer<Heard> = match client.create_with_context(heard.clone()) {
+        Ok(consumer) => consumer,
+        Err(cause) => {
+            checks.push(Check::of_error(what, &KafkaError::client("cannot make a client", &cause)));
+            return None;
+        }
+    };
+    let consumer = Arc::new(consumer);
+    let asking = Arc::clone(&consumer);
+    let let_in = spawn_blocking(move || log_in(&asking)).await.ok()?;
+    let check = match let_in {
+        Ok(n_brokers) => Check::fine(what, format!("{n_brokers} brokers, {}", protocol(settings))),
+        Err(error) => {
+            let why = heard.0.lock().expect("nobody panics while holding this lock").clone();
+            match why {
+                Some((code, reason)) => Check::failed(what, reason, login_hint(code)),
+                None => Check::of_error(what, &error),
+            }
+        }
+    };
+    let is_in = !check.is_failed();
+    checks.push(check);
+    is_in.then_some(consumer)
+}
+
+fn login_hint(code: Code) -> Option<String> {
+    let hint = match code {
+        Code::SSL => "is `kafka.ssl.ca.location` the authority of the brokers, and their name in the certificate?",
+        _ => "are `kafka.sasl.username`, `kafka.sasl.password` and `kafka.sasl.mechanism` right?",
+    };
+    Some(hint.to_owned())
+}
+
+fn protocol(settings: &ClientSettings) -> String {
+    settings.get("security.protocol").unwrap_or("plaintext").to_lowercase()
+}
+
+/// Errors of the connection come with polling, so it is polled.
+fn log_in(consumer: &BaseConsumer<Heard>) -> Result<usize, KafkaError> {
+    let begin = Instant::now();
+    loop {
+        let error = match consumer.fetch_metadata(None, Duration::from_secs(2)) {
+            Ok(metadata) => return Ok(metadata.brokers().len()),
+            Err(error) => error,
+        };
+        while let Some(polled) = consumer.poll(Duration::from_millis(50)) {
+            if let Err(ClientError::MessageConsumption(code @ (Code::Authentication | Code::SSL))) = polled {
+                return Err(KafkaError::code("the broker does not let us in", code));
+            }
+        }
+        if begin.elapsed() > ANSWER {
+            return Err(KafkaError::client("the broker does not answer", &error));
+        }
+    }
+}
+
+fn host_check(host: &str) -> Check {
+    let what = format!("broker {host}");
+    let connected = || -> std::io::Result<()> {
+        let mut addresses = host.to_socket_addrs()?;
+        let address = addresses.next().ok_or(std::io::ErrorKind::NotFound)?;
+        TcpStream::connect_timeout(&address, CONNECT).map(drop)
+    };
+    match connected() {
+        Ok(()) => Check::fine(what, "answers"),
+        Err(cause) => Check::of_error(what, &Unreachable { cause }),
+    }
+}
+
+/// Nobody answers at a host.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot be reached: {cause}")]
+struct Unreachable {
+    cause: std::io::Error,
+}
+
+impl Explain for Unreachable {
+    fn fault(&self) -> Fault {
+        Fault::Remote
+    }
+    fn retry(&self) -> ognivo_data::fault::Retry {
+        ognivo_data::fault::Retry::Backoff
+    }
+    fn hint(&self) -> Option<String> {
+        Some("is `kafka.bootstrap.servers` right, and does the broker run?".to_owned())
+    }
+}
+
+fn topic_check(consumer: &BaseConsumer<Heard>, topic: &str) -> Check {
+    let what = format!("topic {topic}");
+    Check::of(what, partitions_of(consumer, topic).map(|partitions| format!("{} partitions", partitions.len())))
+}
+
+fn partitions_of(consumer: &BaseConsumer<Heard>, topic: &str) -> Result<Vec<TopicPartition>, KafkaError> {
+    let failed = |cause| KafkaError::client(format!("cannot ask for topic {topic}"), &cause);
+    let metadata = consumer.fetch_metadata(Some(topic), ANSWER).map_err(failed)?;
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+        return Err(KafkaError::NoTopic { topic: topic.to_owned() });
+    };
+    match found.error().map(Code::from) {
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
+            Err(KafkaError::NoTopic { topic: topic.to_owned() })
+        }
+        Some(code) => Err(KafkaError::code(format!("cannot ask for topic {topic}"), code)),
+        None => Ok(found.partitions().iter().map(|partition| TopicPartition::new(topic, partition.id())).collect()),
+    }
+}
+
+fn ask_source(consumer: &BaseConsumer<Heard>, topics: &Topics, group: Option<&str>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let names = match topics {
+        Topics::Pattern(_) => match consumer.fetch_metadata(None, ANSWER) {
+            Ok(metadata) => {
+                let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
+                let names: Vec<String> = names.filter(|name| topics.takes(name)).collect();
+                checks.push(match names.is_empty() {
+                    true => Check::warning(topics.to_string(), "no topic matches", None),
+                    false => Check::fine(topics.to_string(), names.join(", ")),
+                });
+                names
+            }
+            Err(cause) => {
+                checks.push(Check::of_error(
+                    topics.to_string(),
+                    &KafkaError::client("cannot ask for the topics", &cause),
+                ));
+                return checks;
+            }
+        },
+        _ => topics.to_subscribe(),
+    };
+    let mut all = Vec::new();
+    for name in names {
+        checks.push(topic_check(consumer, &name));
+        if let Ok(partitions) = partitions_of(consumer, &name) {
+            checks.push(Check::of(format!("topic {name}: right to read"), may_read(consumer, &name, &partitions)));
+            all.extend(partitions);
+        }
+    }
+    if let Some(group) = group {
+        checks.push(Check::of(format!("group {group}"), lag(consumer, group, &all)));
+    }
+    checks
+}
+
+fn may_read(
+    consumer: &BaseConsumer<Heard>,
+    topic: &str,
+    partitions: &[TopicPartition],
+) -> Result<&'static str, KafkaError> {
+    let failed = |cause: &ClientError| KafkaError::client(format!("cannot read topic {topic}"), cause);
+    let mut list = rdkafka::TopicPartitionList::new();
+    for at in partitions {
+        list.add_partition_offset(topic, at.partition, Offset::End).map_err(|cause| failed(&cause))?;
+    }
+    consumer.assign(&list).map_err(|cause| failed(&cause))?;
+    let begin = Instant::now();
+    let mut refused = None;
+    while begin.elapsed() < LISTEN && refused.is_none() {
+        if let Some(Err(ClientError::MessageConsumption(code @ Code::TopicAuthorizationFailed))) =
+            consumer.poll(Duration::from_millis(50))
+        {
+            refused = Some(code);
+        }
+    }
+    let _ = consumer.unassign();
+    refused.map_or(Ok("granted"), |code| Err(KafkaError::code(format!("cannot read topic {topic}"), code)))
+}
+
+/// How far the group is behind.
+fn lag(consumer: &BaseConsumer<Heard>, group: &str, partitions: &[TopicPartition]) -> Result<String, KafkaError> {
+    let failed = |cause| KafkaError::client(format!("cannot use group {group}"), &cause);
+    let committed = consumer.committed_offsets(crate::offsets::list_of(partitions), ANSWER).map_err(failed)?;
+    let (mut lag, mut n_known) = (0, 0);
+    for element in committed.elements() {
+        element.error().map_err(failed)?;
+        if let Offset::Offset(at) = element.offset() {
+            let (_, end) = consumer.fetch_watermarks(element.topic(), element.partition(), ANSWER).map_err(failed)?;
+            lag += (end - at).max(0);
+            n_known += 1;
+        }
+    }
+    Ok(match n_known {
+        0 => "no position yet: the job begins at startingOffsets".to_owned(),
+        _ => format!("{lag} records behind in {n_known} of {} partitions", partitions.len()),
+    })
+}
+
+/// What the topic takes at most, and whether it would take it from us.
+async fn may_write(settings: &ClientSettings, topic: &str) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let limit = largest_record(settings, topic).await;
+    let ours: u64 = settings.get("message.max.bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(1_000_000);
+    let what = format!("topic {topic}: largest record");
+    let limit = match limit {
+        Ok(limit) if limit < ours => {
+            let text = format!("{limit} bytes in the topic, {ours} in the job");
+            let hint =
+                "set `kafka.message.max.bytes` to what the topic takes, or raise `max.message.bytes` of the topic";
+            checks.push(Check::warning(what, text, Some(hint.to_owned())));
+            limit
+        }
+        Ok(limit) => {
+            checks.push(Check::fine(what, format!("{limit} bytes in the topic, {ours} in the job")));
+            limit
+        }
+        Err(error) => {
+            checks.push(Check::warning(what, error.to_string(), error.hint()));
+            // What a broker takes that nobody has told otherwise.
+            1_048_588
+        }
+    };
+    let what = format!("topic {topic}: right to write");
+    match limit {
+        limit if limit > LARGEST_BYTES => {
+            let text = format!("not asked: a record above its limit of {limit} bytes would be too much to send");
+            checks.push(Check::warning(what, text, None));
+        }
+        limit => checks.push(Check::of(what, try_to_write(settings, topic, limit).await)),
+    }
+    checks
+}
+
+async fn try_to_write(settings: &ClientSettings, topic: &str, limit: u64) -> Result<&'static str, KafkaError> {
+    let size = limit as usize + 4096;
+    let largest = (size + 65536).to_string();
+    let fixed =
+        [("message.max.bytes", largest.as_str()), ("message.timeout.ms", "10000"), ("compression.type", "none")];
+    let producer = Producer::new(&settings.of_connection().to_client(&[], &fixed))?;
+    let value = vec![0; size];
+    let record = Outgoing { topic, partition: Some(0), key: None, value: Some(&value), headers: None };
+    producer.send(record).await?;
+    match producer.arrived().await {
+        // Refused for its size: our rights were looked at before.
+        Err(KafkaError::Client { code: Some(Code::MessageSizeTooLarge), .. }) | Ok(()) => Ok("granted"),
+        Err(error) => Err(error),
+    }
+}
+
+async fn largest_record(settings: &ClientSettings, topic: &str) -> Result<u64, KafkaError> {
+    let doing = || format!("cannot ask for the settings of topic {topic}");
+    let admin: AdminClient<DefaultClientContext> =
+        settings.of_connection().to_client(&[], &[]).create().map_err(|cause| KafkaError::client(doing(), &cause))?;
+    let options = AdminOptions::new().request_timeout(Some(ANSWER));
+    let found = admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options).await;
+    let found = found.map_err(|cause| KafkaError::client(doing(), &cause))?;
+    match found.into_iter().next() {
+        Some(Ok(resource)) => {
+            let value = resource.get("max.message.bytes").and_then(|entry| entry.value.clone());
+            value.and_then(|bytes| bytes.parse().ok()).ok_or_else(|| KafkaError::code(doing(), Code::InvalidConfig))
+        }
+        Some(Err(code)) => Err(KafkaError::code(doing(), code)),
+        None => Err(KafkaError::code(doing(), Code::InvalidConfig)),
+    }
+}
+
+/// An id of our own kind that no instance has.
+async fn may_use_id(settings: &ClientSettings, id: &str) -> Check {
+    let what = format!("transactional id {id}");
+    let asked = async {
+        let producer = Producer::new(&settings.of_connection().to_client(&[], &[("transactional.id", id)]))?;
+        producer.init_transactions(id).await
+    };
+    Check::of(what, asked.await.map(|()| "granted"))
+}
