@@ -112,7 +112,8 @@ impl Sink for CassandraSink {
 
     fn delivery(&self) -> Delivery {
         Delivery::ExactlyOnce {
-            condition: "no two rows share a key; rows are written at least once, and the same row again changes nothing"
+            condition: "no two rows share a key, and servers keep what they acknowledge; \
+                        rows are written at least once, and the same row again changes nothing"
                 .to_owned(),
         }
     }

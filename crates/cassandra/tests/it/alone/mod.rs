@@ -1,5 +1,6 @@
 mod faults;
 mod laws;
+mod probe;
 mod refusals;
 pub(crate) mod stream;
 mod types;
