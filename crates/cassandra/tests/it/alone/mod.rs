@@ -1,4 +1,5 @@
 mod faults;
+mod jobs;
 mod laws;
 mod probe;
 mod refusals;
