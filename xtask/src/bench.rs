@@ -4,6 +4,7 @@
 //! meets all of them. A ratio is taken within a round; what is told is the median of the rounds, and the smallest and
 //! largest. Every part that was measured takes the place of its section in docs/benchmarks.md.
 
+mod cassandra;
 mod csv;
 mod fit;
 mod grid;
@@ -63,6 +64,7 @@ const ALL: &[Part] = &[
     report::PART,
     score::PART,
     stream::PART,
+    cassandra::PART,
 ];
 
 const DEFAULT_ROUNDS: usize = 5;

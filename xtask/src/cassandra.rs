@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if let Some(unknown) = arguments.iter().find(|argument| KINDS.iter().all(|(name, _)| name != argument)) {
         return Err(format!("no such kind of cluster (known: alone, encrypted, three): {unknown}"));
     }
+    program::run(cargo().args(["build", "--quiet", "--package", "ognivo"]))?;
     let is_wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
     for (name, setup) in KINDS.into_iter().filter(|(name, _)| is_wanted(name)) {
         let done = Cluster::start_empty(FOLDER, setup).and_then(|cluster| test(name, &cluster));
@@ -35,6 +36,7 @@ fn test(name: &str, cluster: &Cluster) -> Result<(), String> {
     let mut tests = cargo();
     tests.args(["test", "--package", "ognivo-cassandra", "--test", "cassandra", "--", "--test-threads=1"]);
     tests.arg(format!("{name}::"));
+    tests.env("OGNIVO_BINARY", program::built("debug", "ognivo"));
     tests.env("OGNIVO_CASSANDRA", cluster.contact_point()).env("OGNIVO_CASSANDRA_SERVERS", cluster.folder());
     program::run(&mut tests)
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::program::{self, cargo};
-use crate::{campaign, hdfs, kafka, report, spark};
+use crate::{campaign, cassandra, hdfs, kafka, report, spark};
 
 /// What a step runs.
 enum Work {
@@ -16,7 +16,7 @@ enum Work {
 /// Name, and what it runs; the quick ones first. The tests of the campaign run once, in its own step.
 const STEPS: &[(&str, Work)] = &[
     ("format", Work::Cargo(&["fmt", "--all", "--check"])),
-    ("lints", Work::Cargo(&["clippy", "--workspace", "--all-targets", "--test", "hdfs", "--", "--deny", "warnings"])),
+    ("lints", Work::Cargo(&["clippy", "--workspace", "--all-targets", "--test", "hdfs", "--test", "cassandra", "--", "--deny", "warnings"])),
     ("rules of the house", Work::Cargo(&["test", "--package", "xtask", "--quiet"])),
     (
         "tests and examples in the docs",
@@ -26,6 +26,7 @@ const STEPS: &[(&str, Work)] = &[
     ("fault campaign", Work::Ours(campaign::run, &["--quick"])),
     ("jobs on real HDFS", Work::Ours(hdfs::run, &[])),
     ("streams on a real Kafka", Work::Ours(kafka::run, &[])),
+    ("tables of real Cassandra", Work::Ours(cassandra::run, &[])),
     ("both ways with real Spark", Work::Ours(spark::run, &[])),
 ];
 

@@ -22,9 +22,9 @@ const DATE_ORIGIN: i64 = 1 << 31;
 
 /// Why a row cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// What is wrong with the value, as a sentence.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
@@ -171,14 +171,14 @@ impl Scalar {
 }
 
 /// A column of a block, opened.
-pub struct Values<'a> {
+pub(crate) struct Values<'a> {
     nulls: Option<&'a NullBuffer>,
     kind: Kind<'a>,
 }
 
 enum Kind<'a> {
     Scalar(Scalar, Source<'a>),
-    List(Scalar, &'a ListArray, Box<Values<'a>>),
+    List(&'a ListArray, Box<Values<'a>>),
     ArrayToVector(Float, usize, &'a ListArray, Source<'a>),
     VectorToList(Float, VectorColumn<'a>),
     VectorToVector(Float, usize, VectorColumn<'a>),
@@ -271,7 +271,7 @@ impl<'a> Values<'a> {
     ///
     /// # Errors
     /// When a vector of it is none: rows come from our own stages, so this is a fault of ours.
-    pub fn open(array: &'a dyn Array, encoder: &Encoder) -> Result<Values<'a>, Refusal> {
+    pub(crate) fn open(array: &'a dyn Array, encoder: &Encoder) -> Result<Values<'a>, Refusal> {
         let vectors = || VectorColumn::try_new(array).map_err(|error| Refusal { message: error.to_string() });
         let kind = match encoder {
             Encoder::Scalar(scalar) => Kind::Scalar(*scalar, Source::open(array)),
@@ -281,7 +281,7 @@ impl<'a> Values<'a> {
                     nulls: lists.values().nulls(),
                     kind: Kind::Scalar(*scalar, Source::open(lists.values().as_ref())),
                 };
-                Kind::List(*scalar, lists, Box::new(elements))
+                Kind::List(lists, Box::new(elements))
             }
             Encoder::ArrayToVector(float, n) => {
                 let lists: &ListArray = array.as_list();
@@ -295,7 +295,7 @@ impl<'a> Values<'a> {
 
     /// Whether the value of this row is null.
     #[inline]
-    pub fn is_null(&self, row_idx: usize) -> bool {
+    pub(crate) fn is_null(&self, row_idx: usize) -> bool {
         self.nulls.is_some_and(|nulls| nulls.is_null(row_idx))
     }
 
@@ -304,10 +304,10 @@ impl<'a> Values<'a> {
     /// # Errors
     /// When the CQL type cannot hold it.
     #[inline]
-    pub fn write<'b>(&self, row_idx: usize, out: CellWriter<'b>) -> Result<WrittenCellProof<'b>, Refusal> {
+    pub(crate) fn write<'b>(&self, row_idx: usize, out: CellWriter<'b>) -> Result<WrittenCellProof<'b>, Refusal> {
         match &self.kind {
             Kind::Scalar(scalar, source) => write_scalar(*scalar, source, row_idx, out),
-            Kind::List(_, lists, elements) => write_list(lists, elements, row_idx, out),
+            Kind::List(lists, elements) => write_list(lists, elements, row_idx, out),
             Kind::ArrayToVector(float, n, lists, elements) => {
                 let (start, end) = range_of(lists, row_idx);
                 if lists.values().nulls().is_some_and(|nulls| (start..end).any(|i| nulls.is_null(i))) {

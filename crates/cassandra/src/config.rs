@@ -568,6 +568,21 @@ fn consistency(text: &str) -> Option<Consistency> {
     })
 }
 
+/// A consistency level by the name that options give it.
+pub(crate) fn consistency_name(level: Consistency) -> &'static str {
+    match level {
+        Consistency::Any => "ANY",
+        Consistency::One => "ONE",
+        Consistency::Two => "TWO",
+        Consistency::Three => "THREE",
+        Consistency::Quorum => "QUORUM",
+        Consistency::All => "ALL",
+        Consistency::EachQuorum => "EACH_QUORUM",
+        Consistency::LocalOne => "LOCAL_ONE",
+        _ => "LOCAL_QUORUM",
+    }
+}
+
 fn table_name(text: &str, keyspace: &str) -> Option<TableName> {
     let (keyspace, table) = text.split_once('.').unwrap_or((keyspace, text));
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -670,6 +685,22 @@ mod tests {
         let tls = config.with_base(Path::new("/jobs")).connection.tls.unwrap();
         let identity = tls.identity.unwrap();
         assert_eq!((identity.path, identity.format), (PathBuf::from("/jobs/keys/us.p12"), KeyFormat::Pkcs12));
+    }
+
+    #[test]
+    fn a_level_has_the_name_that_it_is_given_by() {
+        for name in ["ANY", "ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_QUORUM", "EACH_QUORUM", "LOCAL_ONE"] {
+            assert_eq!(consistency_name(consistency(name).unwrap()), name);
+        }
+    }
+
+    #[test]
+    fn the_reference_page_has_every_option_with_its_default_and_its_sentence() {
+        let page = include_str!("../../../docs/reference/cassandra.md");
+        for OptionSpec { name, default, doc } in OPTIONS {
+            let line = format!("| `{name}` | {default} | {doc} |");
+            assert!(page.lines().any(|there| there == line), "the page lacks this line:\n{line}");
+        }
     }
 
     #[test]

@@ -208,11 +208,12 @@ fn of_connection(hosts: String, is_encrypted: bool, error: &ConnectionError) -> 
     ) || matches!(error, ConnectionError::ConnectionSetupRequestError(setup)
         if matches!(setup.error, ConnectionSetupRequestErrorKind::BrokenConnection(BrokenConnectionError { .. })));
     let hint = match is_encrypted {
-        true if is_certificate => {
-            Some("does it want a certificate of ours? see `spark.cassandra.connection.ssl.clientAuth.enabled`".to_owned())
-        }
         true if reason.contains("wrong version number") => {
             Some("does it speak TLS at all? see `spark.cassandra.connection.ssl.enabled`".to_owned())
+        }
+        // In TLS 1.3 a server says no to our certificate, or to none, after it was connected, and not why.
+        true if is_certificate || reason.contains(" alert ") => {
+            Some("does it want a certificate of ours? see `spark.cassandra.connection.ssl.clientAuth.enabled`".to_owned())
         }
         false if is_gone_at_once => {
             Some("does it want TLS? see `spark.cassandra.connection.ssl.enabled`".to_owned())

@@ -12,15 +12,17 @@
 //!
 //! Rows are written at least once, and writing a row again changes nothing: its key and its values come from the input, its
 //! timestamp from the batch's plan, which is written before the first row is read. So the table ends as if every row had been
-//! written once, whatever was killed on the way. That assumes that no two input rows share a key.
+//! written once, whatever was killed on the way. That assumes that no two input rows share a key, and that servers keep what
+//! they acknowledged.
 //!
-//! Pure are [`config`], [`table`], [`mapping`], [`create_table`] and what decides about retries; [`sink`] talk to
-//! servers. Modules, those of the face first:
+//! Pure are [`config`], [`table`], [`mapping`], [`create_table`] and what decides about retries; [`sink`] and [`probe`]
+//! talk to servers. Modules, those of the face first:
 
 pub mod config;
 pub mod create_table;
 pub mod error;
 pub mod mapping;
+pub mod probe;
 pub mod sink;
 pub mod table;
 
@@ -33,4 +35,5 @@ mod text_values;
 pub use config::{CassandraConfig, ConfigError};
 pub use create_table::{create_progress_table, create_table};
 pub use error::CassandraError;
+pub use probe::probe;
 pub use sink::CassandraSink;

@@ -1,9 +1,9 @@
 //! A table of ours in which the newest batch of each query stands.
 //!
 //! ```text
-//! CREATE TABLE loans.progress (query text, target text, batch bigint, PRIMARY KEY ((query), target))
+//! CREATE TABLE loans.progress (query text, target text, batch_id bigint, PRIMARY KEY ((query), target))
 //!
-//!  query                                 target        batch
+//!  query                                 target        batch_id
 //!  6f1c3d52-0a1b-4c5d-8e9f-b00000000001  loans.scored  17
 //! ```
 //! The row is written after all rows of its batch were acknowledged, with the time of the batch's plan as its timestamp, and
@@ -35,7 +35,7 @@ impl ProgressTable {
     /// The `CREATE TABLE` of a progress table.
     pub(crate) fn create(table: &TableName) -> String {
         let table = table.quoted();
-        format!("CREATE TABLE IF NOT EXISTS {table} (query text, target text, batch bigint, PRIMARY KEY ((query), target))")
+        format!("CREATE TABLE IF NOT EXISTS {table} (query text, target text, batch_id bigint, PRIMARY KEY ((query), target))")
     }
 
     pub(crate) async fn open(
@@ -46,8 +46,8 @@ impl ProgressTable {
     ) -> Result<ProgressTable, CassandraError> {
         client::table_shape(session, table).await?;
         let name = table.quoted();
-        let select = format!("SELECT batch FROM {name} WHERE query = ? AND target = ?");
-        let insert = format!("INSERT INTO {name} (query, target, batch) VALUES (?, ?, ?) USING TIMESTAMP ?");
+        let select = format!("SELECT batch_id FROM {name} WHERE query = ? AND target = ?");
+        let insert = format!("INSERT INTO {name} (query, target, batch_id) VALUES (?, ?, ?) USING TIMESTAMP ?");
         Ok(ProgressTable {
             table: table.clone(),
             query: query.to_owned(),

@@ -12,7 +12,7 @@
 //! plan's, so that the later write takes the place of the earlier one.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -112,7 +112,8 @@ impl Sink for CassandraSink {
 
     fn delivery(&self) -> Delivery {
         Delivery::ExactlyOnce {
-            condition: "no two rows share a key; rows are written at least once, and the same row again changes nothing"
+            condition: "no two rows share a key, and servers keep what they acknowledge; \
+                        rows are written at least once, and the same row again changes nothing"
                 .to_owned(),
         }
     }
@@ -360,14 +361,21 @@ pub(crate) struct RowRefusal {
 struct SharedWindow {
     window: Mutex<Window>,
     most: usize,
-    /// The window's limit, to be looked at without the lock.
+    /// The window's limit and round, to be looked at without the lock.
     limit: AtomicUsize,
+    round: AtomicU64,
     grown: Notify,
 }
 
 impl SharedWindow {
     fn new(most: usize) -> SharedWindow {
-        SharedWindow { window: Mutex::new(Window::new(most)), most, limit: AtomicUsize::new(most), grown: Notify::new() }
+        SharedWindow {
+            window: Mutex::new(Window::new(most)),
+            most,
+            limit: AtomicUsize::new(most),
+            round: AtomicU64::new(0),
+            grown: Notify::new(),
+        }
     }
 
     fn most(&self) -> usize {
@@ -379,7 +387,7 @@ impl SharedWindow {
     }
 
     fn round(&self) -> u64 {
-        self.with(|window| window.round())
+        self.round.load(Ordering::Relaxed)
     }
 
     /// Returns when this lane may send, or there is nothing left to send.
@@ -414,6 +422,7 @@ impl SharedWindow {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut window);
         self.limit.store(window.limit(), Ordering::Relaxed);
+        self.round.store(window.round(), Ordering::Relaxed);
         result
     }
 }

@@ -6,6 +6,7 @@
 //! <cache>/services/cassandra/tls/      certificates, where connections are encrypted
 //! <cache>/services/cassandra/*.log *.pid   of each server
 //! ```
+//! What they acknowledge is on disk: by default Cassandra syncs later, and a server that is killed forgets its last moment.
 //! The role `cassandra` with the password `cassandra` is there from the start.
 
 use std::fs;
@@ -172,8 +173,7 @@ commitlog_directory: {commitlog}
 saved_caches_directory: {caches}
 hints_directory: {hints}
 cdc_raw_directory: {cdc}
-commitlog_sync: periodic
-commitlog_sync_period: 1000ms
+commitlog_sync: batch
 commitlog_segment_size: 4MiB
 endpoint_snitch: SimpleSnitch
 seed_provider:

@@ -1,5 +1,7 @@
 mod faults;
+mod jobs;
 mod laws;
+mod probe;
 mod refusals;
 pub(crate) mod stream;
 mod types;

@@ -115,8 +115,13 @@ impl Trial {
         let rows = self.place.rows("SELECT id, score, writetime(score) FROM KS.scored").await;
         let found: BTreeMap<i64, f64> = rows.iter().map(|row| (bigint(&row[0]), double(&row[1]))).collect();
         assert_eq!(found.len(), rows.len(), "no row is there twice");
-        let bits = |rows: &BTreeMap<i64, f64>| rows.iter().map(|(id, v)| (*id, v.to_bits())).collect::<Vec<_>>();
-        assert_eq!(bits(&found), bits(&expect), "every row is there, with its value, and no other");
+        let differs = |one: &BTreeMap<i64, f64>, other: &BTreeMap<i64, f64>| -> Vec<i64> {
+            let is_other = |(id, value): &(&i64, &f64)| other.get(id).map(|v| v.to_bits()) != Some(value.to_bits());
+            one.iter().filter(is_other).map(|(id, _)| *id).collect()
+        };
+        let (missing, surplus) = (differs(&expect, &found), differs(&found, &expect));
+        let n_wrong = (missing.len(), surplus.len());
+        assert_eq!(n_wrong, (0, 0), "missing or other than expected: {missing:?}; surplus: {surplus:?}");
         if let Some(times) = batch_times_us {
             for row in &rows {
                 assert!(times.contains(&bigint(&row[2])), "a cell has the time of a plan: {row:?} of {times:?}");
