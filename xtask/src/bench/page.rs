@@ -100,7 +100,7 @@ impl Stamp {
     /// When a version cannot be told.
     pub(super) fn now(n_rounds: usize) -> Result<Stamp, String> {
         let date = first_line(Command::new("date").args(["-u", "+%F"]))?;
-        let commit = first_line(at_root("git").args(["describe", "--always", "--dirty", "--exclude=*"]))?;
+        let commit = commit()?;
         let rustc = first_line(Command::new("rustc").arg("--version"))?;
         Ok(Stamp(format!(
             "Measured on {date} at commit {commit}, {n_rounds} rounds. {machine}; {quietness}. {rustc}; arrow-csv {arrow_csv}; \
@@ -112,6 +112,13 @@ impl Stamp {
             spark = spark::VERSIONS.join(" and "),
         )))
     }
+}
+
+/// The commit that is measured, and whether more than this page has changed since.
+fn commit() -> Result<String, String> {
+    let commit = first_line(at_root("git").args(["rev-parse", "--short", "HEAD"]))?;
+    let changed = first_line(at_root("git").args(["status", "--porcelain", "--", ".", ":!docs/benchmarks.md"]))?;
+    Ok(if changed.is_empty() { commit } else { format!("{commit} with changes") })
 }
 
 fn first_line(command: &mut Command) -> Result<String, String> {
