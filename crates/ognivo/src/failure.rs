@@ -16,7 +16,7 @@ impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
 
 impl Failure {
     /// The error itself.
-    pub(crate) fn cause(&self) -> &dyn Explain {
+    pub(crate) fn cause(&self) -> &(dyn Explain + 'static) {
         self.0.as_ref()
     }
 }

@@ -5,6 +5,7 @@ mod checkpoint;
 mod cli;
 mod demo;
 mod dlq;
+mod doctor;
 mod exit;
 mod failure;
 mod fs;
@@ -49,6 +50,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Stream { job, progress } => return stream::run(job, *progress, cli),
         Verb::Inspect { model } => return inspect::run(model, cli.output),
         Verb::Validate { job, print } => return validate::run(job, *print, cli.output),
+        Verb::Doctor { job } => return doctor::run(job, cli.output),
         Verb::Checkpoint { action } => checkpoint::run(action, cli.output)?,
         Verb::Dlq { action } => dlq::run(action, cli.output)?,
         Verb::Fs { action } => return fs::run(action, cli.quiet),

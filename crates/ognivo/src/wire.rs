@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use ognivo::input::Input;
 use ognivo::models::load_model;
 use ognivo::session::Session;
@@ -23,6 +23,8 @@ use ognivo_stream::clock::{Clock, SystemClock};
 use ognivo_stream::plan::ModelId;
 use ognivo_stream::query::{QueryOptions, QueryParts};
 use ognivo_stream::score::{ScoreError, Scorer};
+use ognivo_stream::sink::Sink as _;
+use ognivo_stream::source::Source as _;
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
@@ -85,6 +87,28 @@ pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> 
         ..QueryOptions::default()
     };
     Ok(Wired { parts, options, lock })
+}
+
+/// Loads the model and binds it to the columns of the stream; how many columns come out.
+pub(crate) async fn bind_model(job: &Job, stream: &StreamJob, session: &Session) -> Result<usize, Failure> {
+    let schema = source_schema(job, stream, session)?;
+    let scorer = scorer(job, stream, &schema).await?;
+    Ok(scorer.output_schema().fields().len())
+}
+
+/// What the checkpoint of a stream notes of its source and of its sink; nothing is read.
+pub(crate) fn identities(
+    job: &Job,
+    stream: &StreamJob,
+    checkpoint: &Checkpoint,
+    query_id: &str,
+) -> Result<(String, String), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let log_place = open(&stream.checkpoint, &job.base)?;
+    let schema = stream.read.schema.clone().unwrap_or_else(|| Arc::new(Schema::empty()));
+    let source = source(job, stream, schema, checkpoint, &log_place, clock.clone())?;
+    let sink = FileSink::new(sink_config(job, stream, query_id.to_owned())?, clock);
+    Ok((source.identity(), sink.identity()))
 }
 
 /// Checkpoint and sink with files whose names become durable in order, which costs a batch half the waiting; None unless all of

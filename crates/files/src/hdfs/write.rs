@@ -317,7 +317,7 @@ async fn obey(
                     }
                 }
                 let is_broken = written.is_err();
-                let _ = reply.send(written.map_err(|failed| failed.writing(&target.place)));
+                let _ = reply.send(written.map_err(|failed| connection.explained(failed).writing(&target.place)));
                 if is_broken {
                     break;
                 }
@@ -325,7 +325,7 @@ async fn obey(
             Order::Complete(reply) => {
                 let completed = match file.finish().await {
                     Ok(()) => publish(file.hidden, &target, Content::Length(file.n_bytes)).await,
-                    Err(failed) => Err(failed.writing(&target.place)),
+                    Err(failed) => Err(connection.explained(failed).writing(&target.place)),
                 };
                 let _ = reply.send(completed);
                 return;
