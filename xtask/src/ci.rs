@@ -25,6 +25,7 @@ const STEPS: &[(&str, Work)] = &[
     ("reports in a browser", Work::Ours(report::run, &[])),
     ("fault campaign", Work::Ours(campaign::run, &["--quick"])),
     ("jobs on real HDFS", Work::Ours(hdfs::run, &[])),
+    ("jobs on HDFS with Kerberos", Work::Ours(hdfs::run, &["kerberos"])),
     ("both ways with real Spark", Work::Ours(spark::run, &[])),
 ];
 

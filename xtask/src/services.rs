@@ -1,6 +1,7 @@
 //! `cargo xtask services`: real servers beside us, started from packages.
 
 pub(crate) mod hdfs;
+pub(crate) mod kerberos;
 mod server;
 
 use hdfs::Cluster;

@@ -96,9 +96,16 @@ impl StoreFailure {
 
 impl Explain for StoreFailure {
     fn fault(&self) -> Fault {
-        Fault::Remote
+        use object_store::Error::{PermissionDenied, Unauthenticated};
+        match self.source {
+            PermissionDenied { .. } | Unauthenticated { .. } => Fault::Job,
+            _ => Fault::Remote,
+        }
     }
     fn retry(&self) -> Retry {
-        Retry::Backoff
+        match self.fault() {
+            Fault::Remote => Retry::Backoff,
+            _ => Retry::Never,
+        }
     }
 }

@@ -15,6 +15,7 @@ mod observed;
 mod output_file;
 mod print;
 mod progress_line;
+mod remote_file;
 mod report;
 mod row_losses;
 mod score;
