@@ -45,7 +45,8 @@ pub async fn readable(what: &str, place: &Location, options: &ListingOptions, ma
         };
     };
     let n_bytes = files.iter().map(|file| file.size_bytes).sum();
-    let text = format!("{place}: {} {}, {}", files.len(), if files.len() == 1 { "file" } else { "files" }, size(n_bytes));
+    let text =
+        format!("{place}: {} {}, {}", files.len(), if files.len() == 1 { "file" } else { "files" }, size(n_bytes));
     if first.size_bytes == 0 {
         return Check::fine(what, text);
     }
@@ -86,8 +87,12 @@ struct Written {
 
 async fn write_and_remove(place: &Location, clock: &dyn Clock) -> Result<Written, ProbeError> {
     let folder = nearest_folder(place).await?;
-    let file = child(&folder, &temporary::new_name()).map_err(|error| ProbeError::of("write into", place.at(folder.clone()), error.into()))?;
-    let failed = |action| { let at = place.at(folder.clone()); move |source| ProbeError::of(action, at, source) };
+    let file = child(&folder, &temporary::new_name())
+        .map_err(|error| ProbeError::of("write into", place.at(folder.clone()), error.into()))?;
+    let failed = |action| {
+        let at = place.at(folder.clone());
+        move |source| ProbeError::of(action, at, source)
+    };
     const BYTES: &[u8] = b"written by ognivo doctor, to be removed";
     let before_ms = clock.now_ms();
     place.store().put(&file, BYTES.into()).await.map_err(failed("write into"))?;
@@ -98,7 +103,8 @@ async fn write_and_remove(place: &Location, clock: &dyn Clock) -> Result<Written
     place.store().delete(&file).await.map_err(failed("remove a file from"))?;
     read.map_err(failed("read what was written into"))?;
     let entry = entry.map_err(failed("look into"))?;
-    let (owner, modified_ms) = entry.map_or_else(Default::default, |Entry { owner, modified_ms, .. }| (owner, modified_ms));
+    let (owner, modified_ms) =
+        entry.map_or_else(Default::default, |Entry { owner, modified_ms, .. }| (owner, modified_ms));
     Ok(Written { folder, owner, ahead_ms: ahead_ms(modified_ms, before_ms, after_ms) })
 }
 
@@ -204,9 +210,9 @@ impl ProbeError {
 /// What the file system said, without what the store's error repeats before it.
 fn told(error: &Error) -> String {
     match error {
-        Error::PermissionDenied { source, .. } | Error::Unauthenticated { source, .. } | Error::NotFound { source, .. } => {
-            source.to_string()
-        }
+        Error::PermissionDenied { source, .. }
+        | Error::Unauthenticated { source, .. }
+        | Error::NotFound { source, .. } => source.to_string(),
         Error::Generic { source, .. } => source.to_string(),
         error => error.to_string(),
     }

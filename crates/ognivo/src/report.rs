@@ -126,7 +126,12 @@ pub(crate) fn to_text(trained: &Trained, report: Option<&Path>) -> String {
     let lines: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
     let grid = trained.tuned.as_ref().map(Tuned::to_text).unwrap_or_default();
     let certainty = certainty_to_text(trained);
-    format!("trained {} with the numbers of Spark {}\n{}{certainty}{grid}", trained.name, trained.version, table(&lines))
+    format!(
+        "trained {} with the numbers of Spark {}\n{}{certainty}{grid}",
+        trained.name,
+        trained.version,
+        table(&lines)
+    )
 }
 
 /// A table for each linear regression of which more is known than its coefficients.

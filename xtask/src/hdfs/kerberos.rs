@@ -42,7 +42,8 @@ fn check(cluster: &Cluster, life_s: u32) -> Result<(), String> {
     let kdc = cluster.kdc_folder().ok_or("the cluster has no KDC")?;
     // Who owns everything lets everybody make folders, but not in his own.
     log_in(kdc, "services", &format!("hdfs/localhost@{REALM}"))?;
-    for arguments in [&["-chmod", "777", "/"][..], &["-mkdir", "-p", "/closed/own"], &["-chmod", "700", "/closed/own"]] {
+    for arguments in [&["-chmod", "777", "/"][..], &["-mkdir", "-p", "/closed/own"], &["-chmod", "700", "/closed/own"]]
+    {
         program::run(as_user(&mut cluster.shell()?, kdc, "services").args(arguments))?;
     }
     log_in(kdc, "alice", &format!("alice@{REALM}"))?;

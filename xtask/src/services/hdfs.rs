@@ -259,7 +259,8 @@ impl Cluster {
         let at = |port: u16| self.at(port);
         let below = |name: &str| format!("file://{}", self.folder.join(name).display());
         let [data, data_http, data_ipc] = data_ports;
-        let mut core = vec![("fs.defaultFS", self.url()), ("hadoop.tmp.dir", self.folder.join("tmp").display().to_string())];
+        let mut core =
+            vec![("fs.defaultFS", self.url()), ("hadoop.tmp.dir", self.folder.join("tmp").display().to_string())];
         let mut hdfs = vec![
             ("dfs.replication", "1".to_owned()),
             ("dfs.namenode.name.dir", below("name")),
@@ -304,7 +305,8 @@ impl Kerberos {
     }
 
     fn hdfs_settings(&self) -> Vec<(&'static str, String)> {
-        let (principal, keytab) = (format!("hdfs/localhost@{REALM}"), self.kdc.keytab("services").display().to_string());
+        let (principal, keytab) =
+            (format!("hdfs/localhost@{REALM}"), self.kdc.keytab("services").display().to_string());
         vec![
             ("dfs.block.access.token.enable", "true".to_owned()),
             ("dfs.data.transfer.protection", self.protection.to_owned()),

@@ -183,9 +183,7 @@ impl Connection {
                 login(LoginFailure::of_library(&said, SystemClock.now_ms()))
             }
             HdfsError::OperationFailed(said) if said.contains("libgssapi") => login(LoginFailure::NoLibrary),
-            error if self.security.lacks_data_protection() && is_closed_by_peer(&error) => {
-                Failed::Unprotected(error)
-            }
+            error if self.security.lacks_data_protection() && is_closed_by_peer(&error) => Failed::Unprotected(error),
             error => Failed::Hdfs(error),
         }
     }

@@ -127,7 +127,9 @@ impl Failed {
                 Failed::Login(failure, was_in) => return not_let_in(&failure, was_in, place.to_owned()),
                 Failed::Unprotected(error) => {
                     let text = format!("{}, and the settings have no {DATA_PROTECTION}: {place}", said(&error));
-                    let hint = format!("let HADOOP_CONF_DIR name a folder whose hdfs-site.xml sets {DATA_PROTECTION} as the cluster's does");
+                    let hint = format!(
+                        "let HADOOP_CONF_DIR name a folder whose hdfs-site.xml sets {DATA_PROTECTION} as the cluster's does"
+                    );
                     return advised(ErrorKind::ConnectionReset, text, hint);
                 }
             },

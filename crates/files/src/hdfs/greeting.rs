@@ -70,7 +70,10 @@ async fn exchange(address: &str) -> io::Result<Greeting> {
 }
 
 fn no_name_node(cause: impl std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("what listens there does not speak as a NameNode does ({cause})"))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("what listens there does not speak as a NameNode does ({cause})"),
+    )
 }
 
 fn request() -> Vec<u8> {
@@ -171,8 +174,7 @@ mod tests {
             protocol: host.map(|_| "hdfs".to_owned()),
             server_id: host.map(str::to_owned),
         };
-        let sasl =
-            Sasl { version: Some(0), state: NEGOTIATE, token: None, auths: auths.iter().map(auth).collect() };
+        let sasl = Sasl { version: Some(0), state: NEGOTIATE, token: None, auths: auths.iter().map(auth).collect() };
         let mut message = header.encode_length_delimited_to_vec();
         message.extend(sasl.encode_length_delimited_to_vec());
         message

@@ -296,9 +296,7 @@ impl HdfsStore {
                 loop {
                     let piece = match timeout(data_deadline(0), stream.next()).await {
                         Ok(None) => break,
-                        Ok(Some(piece)) => {
-                            piece.map_err(|error| connection.explained(Failed::from(error)).at(&place))
-                        }
+                        Ok(Some(piece)) => piece.map_err(|error| connection.explained(Failed::from(error)).at(&place)),
                         Err(_) => Err(Failed::Late(data_deadline(0)).at(&place)),
                     };
                     let is_end = piece.is_err();

@@ -34,7 +34,11 @@ pub(crate) async fn probe(authority: &str, clock: &dyn Clock) -> Vec<Check> {
     let names = Connection::new(authority, &cluster.conf).name_nodes();
     if names.is_empty() {
         let text = format!("the settings list no NameNode of the name service {authority}");
-        checks.push(Check::failed("NameNode", text, Some("dfs.namenode.rpc-address.<service>.<name> gives its address".to_owned())));
+        checks.push(Check::failed(
+            "NameNode",
+            text,
+            Some("dfs.namenode.rpc-address.<service>.<name> gives its address".to_owned()),
+        ));
         return checks;
     }
     let mut found = Vec::new();
@@ -90,7 +94,11 @@ impl State {
                 Check::fine(what, format!("active; lets in by {methods}"))
             }
             State::Standby if is_served => Check::fine(what, "standby"),
-            State::Standby => Check::may_pass(what, "standby, and no other NameNode is active", hint("hdfs haadmin -transitionToActive")),
+            State::Standby => Check::may_pass(
+                what,
+                "standby, and no other NameNode is active",
+                hint("hdfs haadmin -transitionToActive"),
+            ),
             State::NotLetIn(_) => Check::fine(what, "answers"),
             State::Away(failed) if is_served => {
                 let text = format!("{}; the other one serves", failed.to_line());
@@ -145,7 +153,11 @@ impl Cluster<'_> {
         }
         if greeting.is_open() {
             let text = format!("as {}: our settings name Kerberos, the cluster lets in everybody", user());
-            return vec![Check::warning(WHAT, text, Some("hadoop.security.authentication differs between the two".to_owned()))];
+            return vec![Check::warning(
+                WHAT,
+                text,
+                Some("hadoop.security.authentication differs between the two".to_owned()),
+            )];
         }
         let cache = Cache::of_environment();
         let login = match cache.read() {
@@ -155,7 +167,9 @@ impl Cluster<'_> {
         let mut checks = vec![login];
         checks.extend(library());
         if self.security.lacks_data_protection() {
-            let text = format!("{DATA_PROTECTION} is not set: DataNodes close the connection, unless their ports are below 1024");
+            let text = format!(
+                "{DATA_PROTECTION} is not set: DataNodes close the connection, unless their ports are below 1024"
+            );
             let hint = Some("set it in hdfs-site.xml of HADOOP_CONF_DIR as the cluster does".to_owned());
             checks.push(Check::warning("protection of data", text, hint));
         }
@@ -185,7 +199,8 @@ fn logged_in(ticket: &Ticket, cache: &Cache, now_ms: i64) -> Check {
         return Check::fine(WHAT, format!("as {} with {cache}", ticket.principal));
     };
     let left_s = i64::from(*ends_s) - now_ms / 1000;
-    let renewable = if renewable_s > ends_s { format!(", renewable until {}", time(*renewable_s)) } else { String::new() };
+    let renewable =
+        if renewable_s > ends_s { format!(", renewable until {}", time(*renewable_s)) } else { String::new() };
     let text = format!("as {principal} until {} ({}){renewable}", time(*ends_s), duration(left_s));
     match left_s < SOON_S {
         true => {
@@ -207,7 +222,10 @@ fn duration(seconds: i64) -> String {
 /// The file of the library that let us in.
 fn library() -> Option<Check> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    let file = maps.lines().filter_map(|line| line.split_whitespace().last()).find(|file| file.contains(LIBRARY.trim_end_matches(".2")))?;
+    let file = maps
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .find(|file| file.contains(LIBRARY.trim_end_matches(".2")))?;
     Some(Check::fine("Kerberos library", file.to_owned()))
 }
 
@@ -215,7 +233,11 @@ fn live(status: &Status, replication: u64) -> Check {
     const WHAT: &str = "DataNodes";
     let text = format!("{} live, {} dead; dfs.replication is {replication} here", status.live, status.dead);
     match (status.is_safe_mode, status.live) {
-        (true, _) => Check::may_pass(WHAT, format!("{text}; the NameNode is in safe mode"), Some("hdfs dfsadmin -safemode get".to_owned())),
+        (true, _) => Check::may_pass(
+            WHAT,
+            format!("{text}; the NameNode is in safe mode"),
+            Some("hdfs dfsadmin -safemode get".to_owned()),
+        ),
         (false, 0) => Check::may_pass(WHAT, text, Some("no file can be written; start a DataNode".to_owned())),
         (false, live) if live < replication => {
             let hint = "files get fewer copies than asked for; start DataNodes, or set dfs.replication";

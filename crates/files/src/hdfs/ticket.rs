@@ -225,7 +225,8 @@ mod tests {
     #[test]
     fn a_cache_tells_whose_it_is_and_until_when() {
         // As `klist` shows it: expires 2026-11-28 14:19:08, renew until 15:17:38.
-        let expect = Ticket { principal: "alice@LAB.TEST".to_owned(), ends_s: Some(1_795_875_548), renewable_s: 1_795_879_058 };
+        let expect =
+            Ticket { principal: "alice@LAB.TEST".to_owned(), ends_s: Some(1_795_875_548), renewable_s: 1_795_879_058 };
         assert_eq!(parse(&cache()), Some(expect));
     }
 
@@ -245,7 +246,8 @@ mod tests {
         assert_eq!(Cache::parse("DIR:/nowhere"), file("/nowhere/tkt"));
         assert_eq!(Cache::parse("DIR::/nowhere"), file("/nowhere/tkt"));
         assert_eq!(Cache::parse("KCM:"), Cache::Other("KCM:".to_owned()));
-        let conf = "[realms]\n default_ccache_name = x\n[libdefaults]\n  default_ccache_name = FILE:/run/%{uid}.cc\n[x]";
+        let conf =
+            "[realms]\n default_ccache_name = x\n[libdefaults]\n  default_ccache_name = FILE:/run/%{uid}.cc\n[x]";
         assert_eq!(default_name_in(conf), Some(format!("FILE:/run/{}.cc", user_id())));
         assert_eq!(default_name_in("[libdefaults]\n[realms]\ndefault_ccache_name = x"), None);
     }

@@ -35,7 +35,11 @@ fn failed(failure: &Failure) -> Check {
 
 /// Whether there is nothing, at the place where the job's own training puts a model.
 async fn is_trained_first(job: &Job, stream: &StreamJob) -> bool {
-    let saves = job.train.iter().filter_map(|train| train.save.as_ref()).chain(job.search.iter().filter_map(|search| search.save.as_ref()));
+    let saves = job
+        .train
+        .iter()
+        .filter_map(|train| train.save.as_ref())
+        .chain(job.search.iter().filter_map(|search| search.save.as_ref()));
     let Ok(model) = open(&stream.model, &job.base) else { return false };
     let is_model = |path: &str| open(path, &job.base).is_ok_and(|save| save.uri() == model.uri());
     let is_ours = saves.into_iter().any(|save| is_model(&save.path));

@@ -34,7 +34,11 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, away: &Away) -> Result<V
     }
     match who_holds(&place) {
         None => {}
-        Some(holder) => checks.push(Check::warning("other process", holder.to_string(), Some("a second one is refused while it runs".to_owned()))),
+        Some(holder) => checks.push(Check::warning(
+            "other process",
+            holder.to_string(),
+            Some("a second one is refused while it runs".to_owned()),
+        )),
     }
     Ok(checks)
 }

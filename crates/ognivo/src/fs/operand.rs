@@ -42,7 +42,8 @@ impl fmt::Display for Trouble {
             Trouble::Expand(error) => write!(f, "{error}"),
             // What the server says is a sentence of its own: `Permission denied: user=…`.
             Trouble::Store(
-                object_store::Error::PermissionDenied { source, .. } | object_store::Error::Unauthenticated { source, .. },
+                object_store::Error::PermissionDenied { source, .. }
+                | object_store::Error::Unauthenticated { source, .. },
             ) => write!(f, "{source}"),
             Trouble::Store(error) => write!(f, "{error}"),
         }

@@ -38,11 +38,8 @@ impl Certainty {
 
     /// Adds Spark's names for them to what is said of the stage.
     pub(crate) fn add_to(&self, stage: &mut Value) {
-        let lists = [
-            ("coefficientStandardErrors", &self.errors),
-            ("tValues", &self.t_values),
-            ("pValues", &self.p_values),
-        ];
+        let lists =
+            [("coefficientStandardErrors", &self.errors), ("tValues", &self.t_values), ("pValues", &self.p_values)];
         for (name, values) in lists {
             stage[name] = values.iter().map(|&value| number(value)).collect();
         }

@@ -81,8 +81,7 @@ pub(crate) fn gather(looked: &Looked<'_>, model: &PipelineModel) -> Result<Evide
     if let Some(predictor) = last_predictor(model) {
         evidence.features = feature_names(predictor.params(), scored.schema());
         let measured_on = format!("{} {} rows", count(looked.n_scored as u64), looked.kind);
-        let performance =
-            performance(predictor, scored, looked.n_scored, &evidence.features.labels, measured_on);
+        let performance = performance(predictor, scored, looked.n_scored, &evidence.features.labels, measured_on);
         evidence.performance = performance.unwrap_or_else(|error| Performance::Failed(error.to_string()));
         evidence.features.deviations = match &evidence.performance {
             Performance::Classes(scores, _) => scores.feature_deviations(),

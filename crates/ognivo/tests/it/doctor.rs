@@ -45,7 +45,8 @@ fn a_job_that_can_run_is_found_fine_and_nothing_is_left_behind() {
     for place in places {
         assert!(told.contains(&format!("ok    stream.{place}: ")), "{place} in\n{told}");
     }
-    for words in ["2 files, ", "not there yet; can be made in ", "loads, its columns are there", "none yet: the first"] {
+    for words in ["2 files, ", "not there yet; can be made in ", "loads, its columns are there", "none yet: the first"]
+    {
         assert!(told.contains(words), "{words} in\n{told}");
     }
     assert!(told.contains("ok    clock of the disk: agrees with ours to a second\n"), "{told}");
@@ -60,7 +61,10 @@ fn what_would_stop_the_job_fails_with_what_to_do_and_exit_1() {
     let (code, told) = doctor(&loans, &job);
     assert_eq!((code, &told["ok"]), (Some(1), &Value::Bool(false)));
     let at = |name: &str| loans.place.at(name).display().to_string();
-    assert_eq!(found(&told, "stream.readStream.path"), ("failed", &*format!("no such file or folder: {}", at("nowhere"))));
+    assert_eq!(
+        found(&told, "stream.readStream.path"),
+        ("failed", &*format!("no such file or folder: {}", at("nowhere")))
+    );
     assert_eq!(found(&told, "stream.writeStream.path"), ("failed", &*format!("not a folder: {}", at("run/output"))));
     assert_eq!(found(&told, "stream.model").0, "failed");
     assert_eq!(found(&told, "stream.deadLetter.path").0, "ok");

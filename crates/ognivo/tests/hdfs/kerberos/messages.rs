@@ -138,7 +138,10 @@ fn a_right_that_is_missing_is_told_with_path_user_and_right() {
     assert!(ran.stderr.contains("user=alice, access=READ_EXECUTE, inode=\"/closed/own\""), "{}", ran.stderr);
     let job = trial.write_job("run", StreamForm::default());
     let text = std::fs::read_to_string(trial.loans.place.at(&job)).unwrap();
-    trial.loans.place.write(&job, &text.replace(&format!("path: {}/run/output", trial.root), &format!("path: {closed}/output")));
+    trial
+        .loans
+        .place
+        .write(&job, &text.replace(&format!("path: {}/run/output", trial.root), &format!("path: {closed}/output")));
     let looked = trial.loans.place.run(&["doctor", &job, "--output", "json"]);
     assert_eq!(looked.code, Some(1), "{looked:?}");
     let told: Value = serde_json::from_str(&looked.stdout).unwrap();
