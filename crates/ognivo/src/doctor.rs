@@ -44,6 +44,7 @@ pub(crate) fn run(args: &JobArgs, output: Output) -> Result<ExitCode, Failure> {
 /// Clusters first, then every place of the job, the model, and the progress of the stream.
 async fn look(job: &Job, session: &Session, findings: &mut Findings) -> Result<(), Failure> {
     let away = places::look(job, findings).await?;
+    findings.add_all(model::look_at_unfitted(job, &away).await?)?;
     if let Some(stream) = &job.stream {
         findings.add(model::look(job, stream, session, &away).await?)?;
         findings.add_all(progress::look(job, stream, &away).await?)?;

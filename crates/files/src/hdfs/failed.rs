@@ -17,7 +17,7 @@ pub(crate) enum Failed {
     Late(Duration),
     /// The call could not be begun or broke off on our side.
     Here(io::Error),
-    /// We are not let in; was let in before, where a ticket is missed that was there.
+    /// We are not let in.
     Login(LoginFailure, WasIn),
     /// A DataNode closed the connection, and the settings do not say how data is protected.
     Unprotected(HdfsError),
@@ -75,7 +75,7 @@ impl Failed {
             Failed::Late(_) | Failed::Here(_) => Effect::Unknown,
             Failed::Hdfs(error) => effect(error),
             // A cache is empty for a moment while it is renewed.
-            Failed::Login(failure, WasIn(true)) if failure.is_of_ticket() => Effect::NotServed,
+            Failed::Login(failure, was_in) if was_in.0 && failure.is_for_now(*was_in) => Effect::NotServed,
             Failed::Login(..) | Failed::Unprotected(_) => Effect::Refused,
         }
     }
@@ -171,8 +171,7 @@ const PARENT_IS_A_FILE: &str = "org.apache.hadoop.fs.ParentNotDirectoryException
 
 /// Waiting can help when a ticket has run out; somebody has to act on everything else.
 fn not_let_in(failure: &LoginFailure, was_in: WasIn, path: String) -> Error {
-    let is_for_now = failure.is_for_now() || (was_in.0 && failure.is_of_ticket());
-    match is_for_now {
+    match failure.is_for_now(was_in) {
         true => advised(ErrorKind::Other, format!("{failure}: {path}"), failure.hint()),
         false => {
             let source = Advised { text: failure.to_string(), hint: failure.hint() }.into();

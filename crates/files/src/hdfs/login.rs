@@ -9,6 +9,7 @@ use std::io;
 use chrono::DateTime;
 
 use super::conf::HadoopConf;
+use super::failed::WasIn;
 use super::ticket::{Cache, Ticket};
 
 /// How the settings let us in.
@@ -60,6 +61,11 @@ pub(crate) enum LoginFailure {
         /// Until when, in seconds since 1970.
         ended_s: u32,
     },
+    /// There is one, and whoever gives those of services does not answer.
+    NoKdc {
+        /// What the library says.
+        said: String,
+    },
     /// There is one, and it is not taken.
     NotTaken {
         /// Who we are, where that can be told.
@@ -77,7 +83,11 @@ impl LoginFailure {
     }
 
     fn told(said: &str, cache: &Cache, read: io::Result<Option<Ticket>>, now_ms: i64) -> LoginFailure {
-        let not_taken = |principal| LoginFailure::NotTaken { principal, said: minor(said).to_owned() };
+        let said = minor(said).to_owned();
+        let not_taken = |principal, said: String| match said.contains("Cannot contact any KDC") {
+            true => LoginFailure::NoKdc { said },
+            false => LoginFailure::NotTaken { principal, said },
+        };
         match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 LoginFailure::NoTicket { cache: format!("there is no {cache}") }
@@ -90,21 +100,21 @@ impl LoginFailure {
                 // The library counts one that ends this second as ended.
                 match i64::from(ended_s) * 1000 <= now_ms + 1000 {
                     true => LoginFailure::Expired { principal, ended_s },
-                    false => not_taken(Some(principal)),
+                    false => not_taken(Some(principal), said),
                 }
             }
-            Ok(None) => not_taken(None),
+            Ok(None) => not_taken(None, said),
         }
     }
 
-    /// Whether a ticket that somebody fetches would do: the settings are not at fault.
-    pub(crate) fn is_of_ticket(&self) -> bool {
-        matches!(self, LoginFailure::NoTicket { .. } | LoginFailure::Expired { .. })
-    }
-
-    /// Whether whoever got the ticket can be expected to renew it, with nothing done to the job.
-    pub(crate) fn is_for_now(&self) -> bool {
-        matches!(self, LoginFailure::Expired { .. })
+    /// Whether it may pass with nothing done to the job: whoever got the ticket can be expected to renew it. One that is missed
+    /// may only be under way where it was there before.
+    pub(crate) fn is_for_now(&self, was_in: WasIn) -> bool {
+        match self {
+            LoginFailure::Expired { .. } | LoginFailure::NoKdc { .. } => true,
+            LoginFailure::NoTicket { .. } => was_in.0,
+            LoginFailure::WantsKerberos | LoginFailure::NoLibrary | LoginFailure::NotTaken { .. } => false,
+        }
     }
 
     /// What to do.
@@ -119,6 +129,8 @@ impl LoginFailure {
                 "get a ticket with kinit, or let KRB5CCNAME name the cache in which it is; a running job picks it up"
             }
             LoginFailure::Expired { .. } => "renew it with kinit -R or kinit; a running job picks it up",
+            LoginFailure::NoKdc { .. } => "is it running, and is it the one that krb5.conf names for the realm?",
+            LoginFailure::NotTaken { said, .. } if said.contains("Clock skew") => "let NTP set the clocks of both machines",
             LoginFailure::NotTaken { .. } => {
                 "compare the ticket's realm (klist) with that of the cluster, and the realms and domain_realm of krb5.conf"
             }
@@ -136,6 +148,7 @@ impl fmt::Display for LoginFailure {
             LoginFailure::Expired { principal, ended_s } => {
                 write!(f, "the Kerberos ticket of {principal} has expired: {}", time(*ended_s))
             }
+            LoginFailure::NoKdc { said } => write!(f, "the KDC does not answer: {said}"),
             LoginFailure::NotTaken { principal: Some(principal), said } => {
                 write!(f, "the Kerberos ticket of {principal} is not taken: {said}")
             }

@@ -136,8 +136,8 @@ impl Cluster<'_> {
             State::NotLetIn(failed) => Some(failed),
             _ => None,
         });
-        if let Some(Failed::Login(failure, _)) = kept_out {
-            return vec![match failure.is_for_now() {
+        if let Some(Failed::Login(failure, was_in)) = kept_out {
+            return vec![match failure.is_for_now(*was_in) {
                 true => Check::may_pass(WHAT, failure.to_string(), Some(failure.hint())),
                 false => Check::failed(WHAT, failure.to_string(), Some(failure.hint())),
             }];

@@ -1,5 +1,6 @@
-//! The model of a stream: whether it loads, and whether its columns are those of the input.
+//! Model directories that a job reads: whether they load, and whether the columns of a stream's model are those of its input.
 
+use ognivo::models::load_unfitted;
 use ognivo::session::Session;
 use ognivo_files::hdfs::advice;
 use ognivo_files::open::open;
@@ -7,7 +8,7 @@ use ognivo_stream::probe::Check;
 
 use super::places::{Away, not_asked};
 use crate::failure::Failure;
-use crate::job::job::{Job, StreamJob};
+use crate::job::job::{Job, PipelineJob, StreamJob};
 use crate::wire;
 
 const WHAT: &str = "stream.model";
@@ -27,6 +28,20 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session, away:
         }
         Err(failure) => failed(&failure),
     })
+}
+
+/// Loads the pipeline that the job trains, where it was saved and does not stand in the job file.
+pub(super) async fn look_at_unfitted(job: &Job, away: &Away) -> Result<Option<Check>, Failure> {
+    const WHAT: &str = "train.pipeline.load";
+    let Some(PipelineJob::Load { path, .. }) = job.train.as_ref().map(|train| &train.pipeline) else { return Ok(None) };
+    let place = open(path, &job.base)?;
+    if away.has(&place) {
+        return Ok(Some(not_asked(WHAT, &place)));
+    }
+    Ok(Some(match load_unfitted(path, &job.base).await {
+        Ok(stage) => Check::fine(WHAT, format!("{place}: loads, {}", stage.uid())),
+        Err(error) => Check::of_error(WHAT, &error).with_hint(advice(&error)),
+    }))
 }
 
 fn failed(failure: &Failure) -> Check {

@@ -89,6 +89,22 @@ fn a_model_that_the_job_itself_trains_is_only_missed() {
 }
 
 #[test]
+fn a_pipeline_that_was_saved_unfitted_is_loaded() {
+    let loans = Loans::new(1, 3);
+    let fixture = "../../fixtures/spark/3.5/cross_validator_sub_models/estimator";
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture);
+    let train = std::fs::read_to_string(loans.place.at("train.yaml")).unwrap();
+    let (before, after) = (train.split_once("  pipeline:").unwrap().0, train.split_once("  save:").unwrap().1);
+    let job = format!("{before}  pipeline: {{load: {}}}\n  save:{after}", fixture.display());
+    loans.place.write("load.yaml", &job);
+    let (code, told) = doctor(&loans, "load.yaml");
+    assert_eq!((code, found(&told, "train.pipeline.load").0), (Some(0), "ok"), "{told:#}");
+    loans.place.write("load.yaml", &job.replace("sub_models/estimator", "sub_models/nothing"));
+    let (code, told) = doctor(&loans, "load.yaml");
+    assert_eq!((code, found(&told, "train.pipeline.load").0), (Some(1), "failed"), "{told:#}");
+}
+
+#[test]
 fn a_column_that_the_model_misses_is_named() {
     let loans = Loans::new(1, 3);
     let job = loans.write_job("run", StreamForm::default());

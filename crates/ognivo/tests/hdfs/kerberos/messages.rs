@@ -89,6 +89,22 @@ fn a_wrong_realm_is_told_with_what_the_library_says() {
 }
 
 #[test]
+fn a_kdc_that_does_not_answer_may_come_back() {
+    check("kdc", 75, &["the KDC does not answer: Cannot contact any KDC", "krb5.conf names"], |trial, command| {
+        let login = Login::new(trial, "kdc.cc");
+        if !login.cache.exists() {
+            login.fetch(600);
+        }
+        let conf = std::fs::read_to_string(format!("{}/krb5.conf", told("OGNIVO_KDC"))).unwrap();
+        // Port 1 of the loopback: nobody listens there.
+        let conf: Vec<&str> =
+            conf.lines().map(|line| if line.contains("kdc = ") { "kdc = 127.0.0.1:1" } else { line }).collect();
+        command.env("KRB5_CONFIG", trial.loans.place.write("krb5.conf", &conf.join("\n")));
+        command.env("KRB5CCNAME", login.name());
+    });
+}
+
+#[test]
 fn settings_that_know_no_kerberos_are_told_so_and_nobody_waits() {
     let words = ["the cluster wants Kerberos, and our settings do not name it", "hadoop.security.authentication"];
     check("simple", 1, &words, |_, command| {
