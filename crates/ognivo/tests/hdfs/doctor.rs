@@ -22,7 +22,7 @@ fn a_cluster_that_serves_is_found_fine_and_nothing_is_left_there() {
     let before = trial.fs(&["ls", "-R", &trial.root]).ok();
     let told = trial.loans.place.run(&["doctor", &job, "--output", "json"]).json();
     assert_eq!(trial.fs(&["ls", "-R", &trial.root]).ok(), before);
-    assert_eq!(found(&told, "NameNode "), ("ok", "active; lets in by simple"));
+    assert_eq!(found(&told, "NameNode "), ("ok", "active; lets in by token or simple"));
     let (state, text) = found(&told, "logged in");
     assert!(state == "ok" && text.ends_with("without a proof (no Kerberos)"), "{text}");
     let root = &trial.root;
