@@ -66,6 +66,7 @@ pub mod score;
 pub mod script;
 pub mod sink;
 pub mod source;
+pub mod split_sink;
 pub mod stop;
 pub mod tally;
 pub mod trigger;
