@@ -27,6 +27,7 @@ const STEPS: &[(&str, Work)] = &[
     ("jobs on real HDFS", Work::Ours(hdfs::run, &[])),
     ("streams on a real Kafka", Work::Ours(kafka::run, &[])),
     ("tables of real Cassandra", Work::Ours(cassandra::run, &[])),
+    ("jobs on HDFS with Kerberos", Work::Ours(hdfs::run, &["kerberos"])),
     ("both ways with real Spark", Work::Ours(spark::run, &[])),
 ];
 

@@ -3,6 +3,7 @@
 pub(crate) mod cassandra;
 pub(crate) mod hdfs;
 pub(crate) mod kafka;
+pub(crate) mod kerberos;
 mod packages;
 mod server;
 

@@ -46,6 +46,17 @@ pub fn lock_checkpoint(folder: &Location) -> Result<Option<CheckpointLock>, Lock
     Ok(Some(CheckpointLock { _file: file }))
 }
 
+/// Who holds the lock of the checkpoint in `folder`; None when nobody does or that cannot be told. Nothing is made or changed.
+pub fn who_holds(folder: &Location) -> Option<LockError> {
+    let folder = folder.on_disk(folder.path())?;
+    let mut file = File::open(folder.join(LOCK_FILE)).ok()?;
+    // Shared, so that two who ask do not take each other for its holder.
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(held(&folder, &mut file)),
+        _ => None,
+    }
+}
+
 /// Only for the message that another process gets: the lock holds without it, on a full disk too.
 fn name_owner(file: &mut File) {
     let owner = std::process::id().to_string();
@@ -131,7 +142,9 @@ mod tests {
         let at = folder.path().join("checkpoint");
         let expect = format!("another process ({}) runs on this checkpoint: {}", std::process::id(), at.display());
         assert_eq!(error.to_string(), expect);
+        assert_eq!(who_holds(&checkpoint).unwrap().to_string(), expect);
         drop(first);
+        assert!(who_holds(&checkpoint).is_none());
         assert!(lock_checkpoint(&checkpoint).unwrap().is_some());
     }
 }

@@ -30,6 +30,7 @@ pub mod local;
 pub mod open;
 pub mod overlap;
 pub mod partition;
+pub mod probe;
 pub mod read;
 pub mod sink;
 pub mod source;

@@ -80,6 +80,11 @@ pub enum Progress {
     Plans,
 }
 
+/// What the transactional ids of a job begin with, unless its options say otherwise.
+pub fn transactional_id(job: &str) -> String {
+    format!("ognivo-{job}")
+}
+
 /// A sink into topics.
 pub struct KafkaSink {
     parts: SinkParts,
@@ -118,7 +123,7 @@ impl KafkaSink {
             return None;
         }
         let own = self.parts.config.client.get("transactional.id").map(str::to_owned);
-        let prefix = own.unwrap_or_else(|| format!("ognivo-{}", self.parts.job));
+        let prefix = own.unwrap_or_else(|| transactional_id(&self.parts.job));
         match &self.parts.progress {
             Progress::Plans => Some(prefix),
             Progress::Group(_) => partitions.iter().min().map(|first| format!("{prefix}-{first}")),
@@ -180,7 +185,7 @@ impl KafkaSink {
         let SinkParts { config, job, dead_letter_topic, .. } = &self.parts;
         let topic = config.topic.as_ref().or(dead_letter_topic.as_ref());
         let topic = topic.ok_or(KafkaError::NoTarget("the progress of the batches"))?;
-        let batches = Arc::new(BatchProgress::new(&config.client, &format!("ognivo-{job}"), topic)?);
+        let batches = Arc::new(BatchProgress::new(&config.client, &transactional_id(&job), topic)?);
         self.batches = Some(Arc::clone(&batches));
         Ok(batches)
     }

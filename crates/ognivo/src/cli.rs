@@ -99,6 +99,12 @@ pub(crate) enum Verb {
         #[arg(long)]
         print: bool,
     },
+    /// Checks what a job needs of disks, clusters and servers: reachable, allowed, enough room.
+    Doctor {
+        /// The job.
+        #[command(flatten)]
+        job: JobArgs,
+    },
     /// Shows or resets the progress of a stream.
     Checkpoint {
         /// What to do with it.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use ognivo_data::fault::{Explain, Fault, Retry, causes};
+use ognivo_files::hdfs::advice;
 
 use crate::print::say;
 
@@ -27,12 +28,12 @@ pub(crate) fn code_of(error: &dyn Explain) -> u8 {
 }
 
 /// Prints an error with its causes and hints to stderr and gives its code.
-pub(crate) fn report(error: &dyn Explain, code: u8) -> ExitCode {
+pub(crate) fn report(error: &(dyn Explain + 'static), code: u8) -> ExitCode {
     say(&format!("error: {error}"));
     for cause in causes(error) {
         say(&format!("  caused by: {cause}"));
     }
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = error.hint().or_else(|| advice(error).map(str::to_owned)) {
         say(&format!("hint: {hint}"));
     }
     ExitCode::from(code)

@@ -16,7 +16,7 @@ impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
 
 impl Failure {
     /// The error itself.
-    pub(crate) fn cause(&self) -> &dyn Explain {
+    pub(crate) fn cause(&self) -> &(dyn Explain + 'static) {
         self.0.as_ref()
     }
 }
@@ -96,9 +96,16 @@ impl StoreFailure {
 
 impl Explain for StoreFailure {
     fn fault(&self) -> Fault {
-        Fault::Remote
+        use object_store::Error::{PermissionDenied, Unauthenticated};
+        match self.source {
+            PermissionDenied { .. } | Unauthenticated { .. } => Fault::Job,
+            _ => Fault::Remote,
+        }
     }
     fn retry(&self) -> Retry {
-        Retry::Backoff
+        match self.fault() {
+            Fault::Remote => Retry::Backoff,
+            _ => Retry::Never,
+        }
     }
 }

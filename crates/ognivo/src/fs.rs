@@ -44,6 +44,9 @@ impl Ended {
             Ok(done) => Some(done),
             Err(trouble) => {
                 print::say(&format!("{}: {trouble}", self.verb));
+                if let Some(hint) = trouble.hint() {
+                    print::say(&format!("hint: {hint}"));
+                }
                 self.has_failed = true;
                 None
             }

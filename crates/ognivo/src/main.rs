@@ -5,6 +5,7 @@ mod checkpoint;
 mod cli;
 mod demo;
 mod dlq;
+mod doctor;
 mod exit;
 mod failure;
 mod fs;
@@ -14,6 +15,7 @@ mod observed;
 mod output_file;
 mod print;
 mod progress_line;
+mod remote_file;
 mod report;
 mod row_losses;
 mod score;
@@ -50,6 +52,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Stream { job, progress, .. } => return stream::run(job, *progress, cli),
         Verb::Inspect { model } => return inspect::run(model, cli.output),
         Verb::Validate { job, print } => return validate::run(job, *print, cli.output),
+        Verb::Doctor { job } => return doctor::run(job, cli.output),
         Verb::Checkpoint { action } => checkpoint::run(action, cli.output)?,
         Verb::Dlq { action } => dlq::run(action, cli.output)?,
         Verb::Fs { action } => return fs::run(action, cli.quiet),

@@ -1,4 +1,4 @@
-//! Where `score` writes: stdout, or a file that appears whole.
+//! Where `score` writes: stdout, or a file, here or on a cluster, that appears whole.
 
 use std::fs::File;
 use std::io::Write;
@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use ognivo::session::Session;
 use ognivo_data::codec::csv::{CsvEncoder, CsvOptions};
 use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
 use ognivo_files::encode::{EncodeFileError, EncodedFile, Encoding};
+use ognivo_files::open::Location;
 
 use crate::failure::{Failure, FileFailure};
 use crate::print;
+use crate::remote_file::RemoteFile;
 
 /// Form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +58,33 @@ pub(crate) struct OutputFile {
 
 enum Target {
     Stdout,
-    File { file: File, temporary: PathBuf, path: PathBuf, parquet: Option<Box<EncodedFile>> },
+    File { file: Whole, parquet: Option<Box<EncodedFile>> },
+}
+
+/// A file that nobody sees before it is finished.
+enum Whole {
+    Here { file: File, temporary: PathBuf, path: PathBuf },
+    There(RemoteFile),
+}
+
+impl Whole {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match self {
+            Whole::Here { file, path, .. } => Ok(file.write_all(bytes).map_err(FileFailure::of("write", path))?),
+            Whole::There(file) => file.write(bytes),
+        }
+    }
+
+    /// Gives it its name.
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Whole::Here { file, temporary, path } => {
+                let named = file.sync_all().and_then(|()| std::fs::rename(&temporary, &path));
+                Ok(named.map_err(FileFailure::of("write", &path))?)
+            }
+            Whole::There(file) => file.finish(),
+        }
+    }
 }
 
 impl OutputFile {
@@ -71,8 +100,30 @@ impl OutputFile {
         let (encoder, header) = encoder(format, schema)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        let mut file = File::create(&temporary).map_err(FileFailure::of("write", path))?;
-        file.write_all(&header).map_err(FileFailure::of("write", path))?;
+        let file = File::create(&temporary).map_err(FileFailure::of("write", path))?;
+        OutputFile::begin(Whole::Here { file, temporary, path: path.to_owned() }, encoder, &header, format, schema)
+    }
+
+    /// The same on a cluster.
+    pub(crate) fn create_on_a_cluster(
+        place: &Location,
+        format: OutputFormat,
+        schema: &SchemaRef,
+        session: &Session,
+    ) -> Result<OutputFile, Failure> {
+        let (encoder, header) = encoder(format, schema)?;
+        let file = RemoteFile::create(place, session.runtime().handle())?;
+        OutputFile::begin(Whole::There(file), encoder, &header, format, schema)
+    }
+
+    fn begin(
+        mut file: Whole,
+        encoder: Encoder,
+        header: &[u8],
+        format: OutputFormat,
+        schema: &SchemaRef,
+    ) -> Result<OutputFile, Failure> {
+        file.write(header)?;
         let parquet = match format {
             OutputFormat::Parquet => {
                 let encoding = Encoding::parse("parquet", &[]).expect("parquet without options is always fine");
@@ -80,8 +131,7 @@ impl OutputFile {
             }
             OutputFormat::Csv | OutputFormat::Json => None,
         };
-        let target = Target::File { file, temporary, path: path.to_owned(), parquet };
-        Ok(OutputFile { encoder, target })
+        Ok(OutputFile { encoder, target: Target::File { file, parquet } })
     }
 
     /// What makes bytes of batches.
@@ -93,7 +143,7 @@ impl OutputFile {
     pub(crate) fn write(&mut self, rows: &RecordBatch, encoded: Option<Vec<u8>>) -> Result<(), Failure> {
         match &mut self.target {
             Target::Stdout => print::bytes(&encoded.unwrap_or_default()),
-            Target::File { file, path, parquet, .. } => {
+            Target::File { file, parquet } => {
                 let bytes = match parquet {
                     Some(parquet) => {
                         parquet.write(rows)?;
@@ -101,18 +151,17 @@ impl OutputFile {
                     }
                     None => encoded.unwrap_or_default(),
                 };
-                Ok(file.write_all(&bytes).map_err(FileFailure::of("write", path))?)
+                file.write(&bytes)
             }
         }
     }
 
     /// Writes what is left and gives the file its name.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        let Target::File { mut file, temporary, path, parquet } = self.target else { return Ok(()) };
+        let Target::File { mut file, parquet } = self.target else { return Ok(()) };
         let last = parquet.map(|mut parquet| parquet.finish()).transpose()?.unwrap_or_default();
-        let written = file.write_all(&last).and_then(|()| file.sync_all());
-        let named = written.and_then(|()| std::fs::rename(&temporary, &path));
-        Ok(named.map_err(FileFailure::of("write", &path))?)
+        file.write(&last)?;
+        file.finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a training run says of itself: one screen, one JSON object, one HTML page with that object and all that the page shows in
 //! a JSON file beside it: `reports/loans.html` and `reports/loans.json`.
 
+mod certainty;
 pub(crate) mod evidence;
 pub(crate) mod learned;
 pub(crate) mod page;
@@ -22,6 +23,7 @@ use ognivo_report::html;
 use ognivo_report::json::number;
 use serde_json::{Value, json};
 
+use self::certainty::Certainty;
 use crate::failure::{Failure, FileFailure, Refusal, StoreFailure};
 use crate::print::table;
 use crate::train::Trained;
@@ -69,6 +71,9 @@ fn stage_to_json(stage: &dyn Transformer) -> Value {
         object["coefficients"] = numbers(&model.coefficients().to_dense());
         object["intercept"] = number(model.intercept());
         object["scale"] = number(model.scale());
+        if let Some(certainty) = Certainty::of(model) {
+            certainty.add_to(&mut object);
+        }
     }
     object
 }
@@ -120,7 +125,20 @@ pub(crate) fn to_text(trained: &Trained, report: Option<&Path>) -> String {
     }
     let lines: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
     let grid = trained.tuned.as_ref().map(Tuned::to_text).unwrap_or_default();
-    format!("trained {} with the numbers of Spark {}\n{}{grid}", trained.name, trained.version, table(&lines))
+    let certainty = certainty_to_text(trained);
+    format!(
+        "trained {} with the numbers of Spark {}\n{}{certainty}{grid}",
+        trained.name,
+        trained.version,
+        table(&lines)
+    )
+}
+
+/// A table for each linear regression of which more is known than its coefficients.
+fn certainty_to_text(trained: &Trained) -> String {
+    let models = trained.model.stages().iter().filter_map(|stage| linear_regression(stage.as_ref()));
+    let told = models.filter_map(|model| Some(Certainty::of(model)?.to_text(model, &trained.features)));
+    told.collect()
 }
 
 /// What there is to say, each under its name.

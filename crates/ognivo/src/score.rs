@@ -12,6 +12,7 @@ use ognivo::session::Session;
 use ognivo_data::column::find_column;
 use ognivo_data::outcome::{Fates, Outcome};
 use ognivo_data::schema::parse_ddl;
+use ognivo_files::open::{Location, open};
 use ognivo_ml::stage::{BoundStage, StageError};
 use rayon::prelude::*;
 
@@ -23,7 +24,6 @@ use crate::print;
 
 /// Scores the input; the exit code says whether every row could be scored.
 pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
-    refuse_remote_output(args)?;
     refuse_overwriting_what_is_read(args)?;
     let session = Session::start(args.threads.map(usize::from))?;
     let model = session.runtime().block_on(load_model(&args.model, Path::new(".")))?;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
         print::say(&format!("warning: {warning}"));
     }
     let scoring = Scoring::new(model.model.bind(read.dataset.schema())?, &args.select)?;
-    let mut target = open_target(args, cli, &scoring.schema)?;
+    let mut target = open_target(args, cli, &scoring.schema, &session)?;
     let mut tally = Tally::default();
     let n_in_flight = 2 * session.n_threads();
     for partition in 0..read.dataset.n_partitions() {
@@ -60,30 +60,45 @@ pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
     Ok(tally.tell(cli.quiet))
 }
 
-/// The output is written as a local file.
-fn refuse_remote_output(args: &ScoreArgs) -> Result<(), Failure> {
-    match args.out.as_deref().and_then(Path::to_str).filter(|out| out.starts_with("hdfs:/")) {
-        Some(out) => {
-            let hint = Some("write a local file and copy it with `ognivo fs put`".to_owned());
-            Err(Refusal::of_job(format!("the output of `score` is a local file: {out}"), hint).into())
-        }
-        None => Ok(()),
-    }
-}
-
 /// The output may not take the place of the input, nor stand inside the input folder or the model.
 fn refuse_overwriting_what_is_read(args: &ScoreArgs) -> Result<(), Failure> {
     let Some(out) = args.out.as_deref() else { return Ok(()) };
+    if let Some(out) = remote(out)? {
+        return refuse_overwriting_on_a_cluster(args, &out);
+    }
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (Ok(folder), Some(name)) = (folder.canonicalize(), out.file_name()) else { return Ok(()) };
     let out = folder.join(name).canonicalize().unwrap_or_else(|_| folder.join(name));
     for (what, read) in [("the input", args.input.as_str()), ("the model", args.model.as_str())] {
         if Path::new(read).canonicalize().is_ok_and(|read| out.starts_with(read)) {
-            let message = format!("the output would be written into {what}: {}", out.display());
-            return Err(Refusal::of_job(message, Some("name another file".to_owned())).into());
+            return Err(written_into(what, &out.display().to_string()));
         }
     }
     Ok(())
+}
+
+fn refuse_overwriting_on_a_cluster(args: &ScoreArgs, out: &Location) -> Result<(), Failure> {
+    let out = out.uri();
+    for (what, read) in [("the input", args.input.as_str()), ("the model", args.model.as_str())] {
+        let is_above = |read: &str| out.strip_prefix(read).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if open(read, Path::new(".")).is_ok_and(|read| is_above(&read.uri())) {
+            return Err(written_into(what, &out));
+        }
+    }
+    Ok(())
+}
+
+fn written_into(what: &str, out: &str) -> Failure {
+    let message = format!("the output would be written into {what}: {out}");
+    Refusal::of_job(message, Some("name another file".to_owned())).into()
+}
+
+/// The place on a cluster that the path names; None for a local one.
+fn remote(path: &Path) -> Result<Option<Location>, Failure> {
+    match path.to_str().filter(|path| path.starts_with("hdfs:/")) {
+        Some(uri) => Ok(Some(open(uri, Path::new("."))?)),
+        None => Ok(None),
+    }
 }
 
 /// What is bound to the input's schema, and what of its output is written.
@@ -149,7 +164,7 @@ fn format_of_name(name: &str) -> &'static str {
     }
 }
 
-fn open_target(args: &ScoreArgs, cli: &Cli, schema: &SchemaRef) -> Result<OutputFile, Failure> {
+fn open_target(args: &ScoreArgs, cli: &Cli, schema: &SchemaRef, session: &Session) -> Result<OutputFile, Failure> {
     let Some(path) = &args.out else {
         let format = if cli.output == Output::Json { OutputFormat::Json } else { OutputFormat::Csv };
         return OutputFile::stdout(format, schema);
@@ -163,7 +178,10 @@ fn open_target(args: &ScoreArgs, cli: &Cli, schema: &SchemaRef) -> Result<Output
             return Err(Refusal::of_job(format!("no format is known for: {}", path.display()), hint).into());
         }
     };
-    OutputFile::create(path, format, schema)
+    match remote(path)? {
+        Some(place) => OutputFile::create_on_a_cluster(&place, format, schema, session),
+        None => OutputFile::create(path, format, schema),
+    }
 }
 
 /// Standard input, kept in a file so that its columns can be inferred before its rows are read.

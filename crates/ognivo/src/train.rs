@@ -24,7 +24,7 @@ use crate::job::resolve::{position_of_stage, read_job};
 use crate::job::tune::Tuner;
 use crate::observed::ObservedExecutor;
 use crate::progress_line::ProgressLine;
-use crate::report::evidence::{self, Evidence, Looked};
+use crate::report::evidence::{self, Evidence, FeatureNames, Looked};
 use crate::row_losses::{self, CountedStep};
 use crate::stopwatch::Stopwatch;
 use crate::tuned::{self, Tuned};
@@ -58,6 +58,8 @@ pub(crate) struct Trained {
     pub(crate) facts: Vec<(String, String)>,
     /// What took rows away before the fit.
     pub(crate) losses: Vec<Loss>,
+    /// What the last predictor predicts from.
+    pub(crate) features: FeatureNames,
     /// What only a report needs to know; nothing without one.
     pub(crate) evidence: Option<Evidence>,
 }
@@ -188,6 +190,7 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
         Some(before) => before.then(fitted.pipeline),
         None => fitted.pipeline,
     };
+    let features = scored.as_ref().map(|scored| evidence::features_of(&model, scored.schema())).unwrap_or_default();
     let evidence = match &train.report {
         None => None,
         Some(_) => {
@@ -230,6 +233,7 @@ fn train_job(job: &Job, train: &TrainJob, session: &Session, line: &ProgressLine
         seconds: watch.seconds(),
         facts: facts(job, train, session),
         losses: losses(&read.counts(), &steps, &counts),
+        features,
         evidence,
     })
 }

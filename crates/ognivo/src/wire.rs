@@ -6,7 +6,7 @@ mod source;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use ognivo::input::Input;
 use ognivo::models::load_model;
 use ognivo::session::Session;
@@ -23,14 +23,17 @@ use ognivo_stream::output_shape::written_schema;
 use ognivo_stream::plan::ModelId;
 use ognivo_stream::query::{QueryOptions, QueryParts};
 use ognivo_stream::score::{ScoreError, Scorer};
+use ognivo_stream::sink::Sink as _;
+use ognivo_stream::source::Source as _;
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
 use crate::failure::{Failure, Refusal, StoreFailure};
 use crate::job::job::{ErrorsJob, Job, OnBadRow, ReadJob, SinkJob, StreamJob, TriggerJob};
 use crate::job::route::batch_time;
+pub(crate) use sink::delivery;
 use sink::{file_sink_config, sink};
-use source::{source, source_schema};
+use source::{file_source_identity, source, source_schema};
 
 /// The files that a job reads at once.
 pub(crate) fn input(read: &ReadJob, job: &Job) -> Input {
@@ -94,16 +97,40 @@ pub(crate) async fn create_tables(job: &Job, stream: &StreamJob, session: &Sessi
         return Err(Refusal::of_job("the stream does not write into a table: writeStream", None).into());
     };
     let config = CassandraConfig::parse(&write.options, &write.columns)?;
-    let scorer = scorer(job, stream, &source_schema(job, stream, session)?).await?;
-    let time = stream.batch_time.as_ref().map(batch_time).transpose()?;
-    let schema = written_schema(&scorer.output_schema(), time, stream.select.as_deref())?;
+    let schema = written_columns(job, stream, session).await?;
     let mut tables = vec![create_table(&config, &schema)?];
     tables.extend(create_progress_table(&config));
     Ok(tables)
 }
 
+/// The columns of the rows that a stream writes.
+pub(crate) async fn written_columns(job: &Job, stream: &StreamJob, session: &Session) -> Result<SchemaRef, Failure> {
+    let scorer = scorer(job, stream, &source_schema(job, stream, session)?).await?;
+    let time = stream.batch_time.as_ref().map(batch_time).transpose()?;
+    Ok(written_schema(&scorer.output_schema(), time, stream.select.as_deref())?)
+}
+
+/// Loads the model and binds it to the columns of the stream; how many columns come out.
+pub(crate) async fn bind_model(job: &Job, stream: &StreamJob, session: &Session) -> Result<usize, Failure> {
+    let scorer = scorer(job, stream, &source_schema(job, stream, session)?).await?;
+    Ok(scorer.output_schema().fields().len())
+}
+
+/// What the checkpoint of a stream notes of its source and of its sink; nothing is opened. None for a source of topics, whose
+/// client would join its group.
+pub(crate) fn identities(
+    job: &Job,
+    stream: &StreamJob,
+    kept: KeptProgress,
+) -> Result<(Option<String>, String), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let files = file_sink_config(job, stream, Some(&kept))?;
+    let sink = sink(job, stream, files, Some(&kept), None, clock.clone())?;
+    Ok((file_source_identity(job, stream, &kept, clock)?, sink.identity()))
+}
+
 /// A checkpoint that is ours while the process runs.
-struct KeptProgress {
+pub(crate) struct KeptProgress {
     checkpoint: Checkpoint,
     /// Where its logs are written.
     place: Location,
@@ -121,6 +148,11 @@ impl KeptProgress {
         let checkpoint = Checkpoint::new(place.store().clone(), place.path().clone());
         let query_id = checkpoint.open().await?;
         Ok(KeptProgress { checkpoint, place, lock, query_id })
+    }
+
+    /// One that is only looked at.
+    pub(crate) fn of_others(place: Location, checkpoint: Checkpoint, query_id: String) -> KeptProgress {
+        KeptProgress { checkpoint, place, lock: None, query_id }
     }
 
     /// The sink with files whose names become durable in order, as those of our logs then do, which costs a batch half the

@@ -64,6 +64,11 @@ impl Check {
         Check { what: what.into(), found: Found::Failed { text: text.into(), hint, may_pass: false } }
     }
 
+    /// The job cannot run like this today, and may later with nobody doing anything to it.
+    pub fn may_pass(what: impl Into<String>, text: impl Into<String>, hint: Option<String>) -> Check {
+        Check { what: what.into(), found: Found::Failed { text: text.into(), hint, may_pass: true } }
+    }
+
     /// What the error says, with its causes in one line and its hint.
     pub fn of_error(what: impl Into<String>, error: &(dyn Explain + '_)) -> Check {
         let told = std::iter::once(error.to_string()).chain(causes(error));
@@ -78,6 +83,17 @@ impl Check {
             Ok(text) => Check::fine(what, text),
             Err(error) => Check::of_error(what, &error),
         }
+    }
+
+    /// The same, with this hint where it has none.
+    pub fn with_hint(mut self, advice: Option<&str>) -> Check {
+        match &mut self.found {
+            Found::Warning { hint, .. } | Found::Failed { hint, .. } if hint.is_none() => {
+                *hint = advice.map(str::to_owned);
+            }
+            _ => {}
+        }
+        self
     }
 
     /// Whether the job cannot run like this.

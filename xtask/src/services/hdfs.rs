@@ -6,6 +6,7 @@
 //! <cache>/services/hdfs/webapps/     empty; Hadoop's jars hold no web pages, and its servers want their folders
 //! <cache>/services/hdfs/name data*   what the servers keep; an earlier run's is removed at the start
 //! <cache>/services/hdfs/*.log *.pid  of each server
+//! <cache>/services/hdfs/kerberos/    a KDC, where one logs in with Kerberos
 //! ```
 
 use std::fs;
@@ -16,9 +17,10 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::kerberos::{Kdc, REALM};
 use super::packages;
 use super::server::{self, Server, free_ports};
-use crate::cache;
+use crate::{cache, program};
 
 /// On two busy cores both servers need 20 s.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
@@ -32,7 +34,18 @@ pub(crate) struct Cluster {
     folder: PathBuf,
     rpc_port: u16,
     http_port: u16,
+    kerberos: Option<Kerberos>,
 }
+
+/// How one logs in to a cluster that wants proof, and how what is said is protected.
+#[derive(Debug)]
+pub(crate) struct Kerberos {
+    kdc: Kdc,
+    protection: &'static str,
+}
+
+/// Who may log in with Kerberos, beside Hadoop's own servers.
+const USERS: [&str; 2] = ["alice", "mallory"];
 
 impl Cluster {
     /// Starts a cluster that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed.
@@ -40,6 +53,18 @@ impl Cluster {
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_empty(folder: &str) -> Result<Cluster, String> {
+        Cluster::start(folder, None)
+    }
+
+    /// Starts an empty cluster with a KDC; `protection` is `authentication`, `integrity` or `privacy`.
+    ///
+    /// # Errors
+    /// What could not be started, with the end of its log.
+    pub(crate) fn start_with_kerberos(folder: &str, protection: &'static str) -> Result<Cluster, String> {
+        Cluster::start(folder, Some(protection))
+    }
+
+    fn start(folder: &str, protection: Option<&'static str>) -> Result<Cluster, String> {
         Cluster::stop_all_in(folder)?;
         let folder = cache::folder(folder)?;
         let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
@@ -48,7 +73,15 @@ impl Cluster {
             fs::create_dir_all(folder.join(below)).map_err(failed)?;
         }
         let [rpc_port, http_port, data_ports @ ..] = free_ports::<5>().map_err(failed)?;
-        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port };
+        let kerberos = match protection {
+            Some(protection) => {
+                println!("== starting a KDC in {}", folder.display());
+                let kdc = Kdc::start(&folder.join(KERBEROS), &["hdfs/localhost", "HTTP/localhost"], &USERS)?;
+                Some(Kerberos { kdc, protection })
+            }
+            None => None,
+        };
+        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port, kerberos };
         for (name, text) in cluster.settings(data_ports) {
             fs::write(cluster.conf().join(name), text).map_err(failed)?;
         }
@@ -73,7 +106,7 @@ impl Cluster {
         };
         let ports = port("dfs.namenode.rpc-address").zip(port("dfs.namenode.http-address"));
         let Some((rpc_port, http_port)) = ports else { return Ok(None) };
-        let cluster = Cluster { folder, rpc_port, http_port };
+        let cluster = Cluster { folder, rpc_port, http_port, kerberos: None };
         Ok(cluster.is_ready().then_some(cluster))
     }
 
@@ -88,12 +121,23 @@ impl Cluster {
                 server.stop()?;
             }
         }
-        Ok(())
+        Kdc::stop_in(&folder.join(KERBEROS))
     }
 
     /// `hdfs://127.0.0.1:port`
     pub(crate) fn url(&self) -> String {
-        format!("hdfs://127.0.0.1:{}", self.rpc_port)
+        format!("hdfs://{}", self.at(self.rpc_port))
+    }
+
+    /// `host:port`. With Kerberos, the host is the one of the servers' principals.
+    fn at(&self, port: u16) -> String {
+        let host = if self.kerberos.is_some() { "localhost" } else { "127.0.0.1" };
+        format!("{host}:{port}")
+    }
+
+    /// Where the KDC's files are, when there is one.
+    pub(crate) fn kdc_folder(&self) -> Option<&Path> {
+        self.kerberos.as_ref().map(|kerberos| kerberos.kdc.folder())
     }
 
     /// Where its servers keep their logs, process ids and data.
@@ -204,17 +248,21 @@ impl Cluster {
     fn java(&self, class: &str) -> Result<Command, String> {
         let (conf, pages, jars) = (self.conf(), self.folder.display(), jars()?);
         let mut java = Command::new("java");
+        if let Some(Kerberos { kdc, .. }) = &self.kerberos {
+            java.arg(format!("-Djava.security.krb5.conf={}", kdc.client_conf().display()));
+        }
         java.args(["-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp"]);
         java.arg(format!("{}:{pages}:{}/*", conf.display(), jars.display())).arg(class);
         Ok(java)
     }
 
     fn settings(&self, data_ports: [u16; 3]) -> [(&'static str, String); 3] {
-        let at = |port: u16| format!("127.0.0.1:{port}");
+        let at = |port: u16| self.at(port);
         let below = |name: &str| format!("file://{}", self.folder.join(name).display());
         let [data, data_http, data_ipc] = data_ports;
-        let core = [("fs.defaultFS", self.url()), ("hadoop.tmp.dir", self.folder.join("tmp").display().to_string())];
-        let hdfs = [
+        let mut core =
+            vec![("fs.defaultFS", self.url()), ("hadoop.tmp.dir", self.folder.join("tmp").display().to_string())];
+        let mut hdfs = vec![
             ("dfs.replication", "1".to_owned()),
             ("dfs.namenode.name.dir", below("name")),
             ("dfs.datanode.data.dir", below("data")),
@@ -223,7 +271,7 @@ impl Cluster {
             ("dfs.datanode.address", at(data)),
             ("dfs.datanode.http.address", at(data_http)),
             ("dfs.datanode.ipc.address", at(data_ipc)),
-            ("dfs.datanode.hostname", "127.0.0.1".to_owned()),
+            ("dfs.datanode.hostname", at(data).split(':').next().unwrap_or_default().to_owned()),
             ("dfs.namenode.datanode.registration.ip-hostname-check", "false".to_owned()),
             // Else every restart is followed by half a minute of safe mode.
             ("dfs.namenode.safemode.extension", "0".to_owned()),
@@ -233,10 +281,45 @@ impl Cluster {
             // Small blocks, so that small files of tests have several.
             ("dfs.namenode.fs-limits.min-block-size", "4096".to_owned()),
         ];
+        if let Some(kerberos) = &self.kerberos {
+            core.extend(kerberos.core_settings());
+            hdfs.extend(kerberos.hdfs_settings());
+        }
         let log = "log4j.rootLogger=INFO, A\nlog4j.appender.A=org.apache.log4j.ConsoleAppender\n\
                    log4j.appender.A.target=System.err\nlog4j.appender.A.layout=org.apache.log4j.PatternLayout\n\
                    log4j.appender.A.layout.ConversionPattern=%d %p %c{1}: %m%n\n";
         [("core-site.xml", xml(&core)), ("hdfs-site.xml", xml(&hdfs)), ("log4j.properties", log.to_owned())]
+    }
+}
+
+/// The folder of the KDC, in that of the cluster.
+const KERBEROS: &str = "kerberos";
+
+impl Kerberos {
+    fn core_settings(&self) -> Vec<(&'static str, String)> {
+        let value = str::to_owned;
+        vec![
+            ("hadoop.security.authentication", value("kerberos")),
+            ("hadoop.security.authorization", value("true")),
+            ("hadoop.rpc.protection", value(self.protection)),
+        ]
+    }
+
+    fn hdfs_settings(&self) -> Vec<(&'static str, String)> {
+        let (principal, keytab) =
+            (format!("hdfs/localhost@{REALM}"), self.kdc.keytab("services").display().to_string());
+        vec![
+            ("dfs.block.access.token.enable", "true".to_owned()),
+            ("dfs.data.transfer.protection", self.protection.to_owned()),
+            ("dfs.namenode.kerberos.principal", principal.clone()),
+            ("dfs.namenode.keytab.file", keytab.clone()),
+            ("dfs.datanode.kerberos.principal", principal),
+            ("dfs.datanode.keytab.file", keytab.clone()),
+            ("dfs.web.authentication.kerberos.principal", format!("HTTP/localhost@{REALM}")),
+            ("dfs.web.authentication.kerberos.keytab", keytab),
+            // Else DataNodes want ports that only root may have, or certificates for their pages.
+            ("ignore.secure.ports.for.testing", "true".to_owned()),
+        ]
     }
 }
 

@@ -38,9 +38,7 @@ impl HadoopConf {
     /// # Errors
     /// [`ConfError`].
     pub(crate) fn of_environment() -> Result<HadoopConf, ConfError> {
-        let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let folder = named("HADOOP_CONF_DIR").or_else(|| Some(named("HADOOP_HOME")?.join("etc/hadoop")));
-        folder.map_or_else(|| Ok(HadoopConf::default()), |folder| HadoopConf::read(&folder))
+        folder().map_or_else(|| Ok(HadoopConf::default()), |folder| HadoopConf::read(&folder))
     }
 
     fn read(folder: &DiskPath) -> Result<HadoopConf, ConfError> {
@@ -55,6 +53,13 @@ impl HadoopConf {
             }
         }
         Ok(HadoopConf { values })
+    }
+
+    /// The folder that the environment points to, and which of the files are there.
+    pub(crate) fn place() -> Option<(PathBuf, Vec<&'static str>)> {
+        let folder = folder()?;
+        let found = FILES.into_iter().filter(|name| folder.join(name).is_file()).collect();
+        Some((folder, found))
     }
 
     /// The value of a key, with what stands for others put in.
@@ -93,6 +98,11 @@ impl HadoopConf {
             Some(format!("{}{meant}{}", &value[..start], &value[start + length + 1..]))
         })
     }
+}
+
+fn folder() -> Option<PathBuf> {
+    let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    named("HADOOP_CONF_DIR").or_else(|| Some(named("HADOOP_HOME")?.join("etc/hadoop")))
 }
 
 /// Lists the NameNodes of a name service.

@@ -8,18 +8,22 @@
 use std::collections::HashMap;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use hdfs_native::{Client, ClientBuilder};
+use hdfs_native::{Client, ClientBuilder, HdfsError};
+use ognivo_stream::clock::{Clock as _, SystemClock};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::conf::{HA_NAMENODES, HadoopConf};
-use super::failed::{Effect, Failed};
+use super::failed::{Effect, Failed, WasIn};
+use super::greeting::greet;
+use super::login::{LoginFailure, Security};
 
 /// A NameNode answers within milliseconds; one that collects garbage may take seconds.
 pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
@@ -35,6 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A NameNode that has just closed a connection greets at once, or not at all.
+const GREETING_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long so many bytes may be under way.
 pub(crate) fn data_deadline(n_bytes: u64) -> Duration {
@@ -67,6 +74,9 @@ pub(crate) struct Connection {
     url: String,
     name_service: String,
     settings: HashMap<String, String>,
+    security: Security,
+    /// Whether any call has been answered: then the settings are right.
+    has_been_in: AtomicBool,
     patience: Duration,
     current: Mutex<Current>,
     /// Temporaries whose rename may still come into effect; see [`settle`](Connection::settle).
@@ -104,11 +114,18 @@ impl Connection {
             url,
             name_service: authority.to_owned(),
             settings: settings(authority, conf),
+            security: Security::of(conf),
+            has_been_in: AtomicBool::new(false),
             patience: PATIENCE,
             current: Mutex::default(),
             unsettled: Mutex::default(),
             abandoned: Mutex::default(),
         }
+    }
+
+    /// The same way, on which no call is repeated: for looking at how things are now.
+    pub(crate) fn without_patience(self) -> Connection {
+        Connection { patience: Duration::ZERO, ..self }
     }
 
     /// Makes a call, and makes it again as long as `repeat` allows and [`PATIENCE`] lasts.
@@ -148,7 +165,55 @@ impl Connection {
     {
         self.settle_all().await?;
         let client = self.client()?;
-        self.within(deadline, work(client)).await
+        match self.within(deadline, work(client)).await {
+            Ok(answer) => {
+                self.has_been_in.store(true, Ordering::Relaxed);
+                Ok(answer)
+            }
+            Err(failed) => Err(self.explained_by_server(self.explained(failed)).await),
+        }
+    }
+
+    /// The failure in the words of the settings and of the ticket, where these are why.
+    pub(crate) fn explained(&self, failed: Failed) -> Failed {
+        let Failed::Hdfs(error) = failed else { return failed };
+        let login = |failure| Failed::Login(failure, WasIn(self.has_been_in.load(Ordering::Relaxed)));
+        match error {
+            HdfsError::GSSAPIError(_, _, said) | HdfsError::SASLError(said) => {
+                login(LoginFailure::of_library(&said, SystemClock.now_ms()))
+            }
+            HdfsError::OperationFailed(said) if said.contains("libgssapi") => login(LoginFailure::NoLibrary),
+            error if self.security.lacks_data_protection() && is_closed_by_peer(&error) => Failed::Unprotected(error),
+            error => Failed::Hdfs(error),
+        }
+    }
+
+    /// The failure, when a NameNode closed the connection, in the words of what it wants.
+    ///
+    /// The client does not hear why, and asks again for as long as it may; so a cluster with Kerberos looks as if it were down.
+    async fn explained_by_server(&self, failed: Failed) -> Failed {
+        let is_closed = matches!(&failed, Failed::Hdfs(HdfsError::IOError(error)) if error.kind() == io::ErrorKind::ConnectionAborted);
+        if !is_closed || self.security.is_kerberos || self.has_been_in.load(Ordering::Relaxed) {
+            return failed;
+        }
+        for address in self.name_nodes() {
+            if greet(&address, GREETING_DEADLINE).await.is_ok_and(|greeting| !greeting.is_open()) {
+                return Failed::Login(LoginFailure::WantsKerberos, WasIn(false));
+            }
+        }
+        failed
+    }
+
+    /// `host:port` of each NameNode.
+    pub(crate) fn name_nodes(&self) -> Vec<String> {
+        let names = self.settings.get(&format!("{HA_NAMENODES}.{}", self.name_service));
+        let address = |name: &str| {
+            self.settings.get(&format!("dfs.namenode.rpc-address.{}.{}", self.name_service, name.trim())).cloned()
+        };
+        match names {
+            Some(names) => names.split(',').filter_map(address).collect(),
+            None => vec![self.url.trim_start_matches("hdfs://").to_owned()],
+        }
     }
 
     /// The answer, or [`Failed::Late`]; then the next call is made with a new client.
@@ -281,8 +346,18 @@ fn settings(authority: &str, conf: &HadoopConf) -> HashMap<String, String> {
     settings
 }
 
+/// Whether a DataNode closed the connection, at once or while we waited for its word.
+fn is_closed_by_peer(error: &HdfsError) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    match error {
+        HdfsError::IOError(error) => matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof),
+        HdfsError::DataTransferError(_) => true,
+        _ => false,
+    }
+}
+
 /// Runs `work` on the runtime of this module; it ends when its caller no longer waits.
-async fn spawned<T: Send + 'static>(
+pub(crate) async fn spawned<T: Send + 'static>(
     work: impl Future<Output = Result<T, Failed>> + Send + 'static,
 ) -> Result<T, Failed> {
     match Task(runtime()?.spawn(work)).await {

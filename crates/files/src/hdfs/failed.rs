@@ -6,6 +6,8 @@ use std::time::Duration;
 use hdfs_native::HdfsError;
 use object_store::Error;
 
+use super::login::{DATA_PROTECTION, LoginFailure};
+
 /// A call that did not bring what was asked for.
 #[derive(Debug)]
 pub(crate) enum Failed {
@@ -15,6 +17,39 @@ pub(crate) enum Failed {
     Late(Duration),
     /// The call could not be begun or broke off on our side.
     Here(io::Error),
+    /// We are not let in.
+    Login(LoginFailure, WasIn),
+    /// A DataNode closed the connection, and the settings do not say how data is protected.
+    Unprotected(HdfsError),
+}
+
+/// Whether the cluster has let this process in before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WasIn(pub(crate) bool);
+
+/// What was said of a failure, and what to do about it where that is known. It is the source of the store's error.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Advised {
+    text: String,
+    hint: String,
+}
+
+/// What the cluster's part of an error, or of one of its causes, advises.
+pub fn advice<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(advised) = error.downcast_ref::<Advised>() {
+            return Some(&advised.hint);
+        }
+        // An I/O error shows not itself but the causes of what it holds.
+        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = match held {
+            Some(held) => Some(held as &(dyn std::error::Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 /// What a failed call did to the file system.
@@ -39,6 +74,9 @@ impl Failed {
         match self {
             Failed::Late(_) | Failed::Here(_) => Effect::Unknown,
             Failed::Hdfs(error) => effect(error),
+            // A cache is empty for a moment while it is renewed.
+            Failed::Login(failure, was_in) if was_in.0 && failure.is_for_now(*was_in) => Effect::NotServed,
+            Failed::Login(..) | Failed::Unprotected(_) => Effect::Refused,
         }
     }
 
@@ -49,7 +87,28 @@ impl Failed {
             Failed::Hdfs(error) => {
                 matches!(class_of(error), Some("java.io.FileNotFoundException" | PARENT_IS_A_FILE))
             }
-            Failed::Late(_) | Failed::Here(_) => false,
+            Failed::Late(_) | Failed::Here(_) | Failed::Login(..) | Failed::Unprotected(_) => false,
+        }
+    }
+
+    /// Whether a NameNode answered that another one serves.
+    pub(crate) fn is_of_standby(&self) -> bool {
+        matches!(self, Failed::Hdfs(error) if class_of(error).is_some_and(|class| class.ends_with(".StandbyException")))
+    }
+
+    /// Whether a server that knows us said no.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Failed::Hdfs(HdfsError::RPCError(..)))
+    }
+
+    /// In one line, without a place.
+    pub(crate) fn to_line(&self) -> String {
+        match self {
+            Failed::Hdfs(error) => said(error),
+            Failed::Late(deadline) => format!("no answer within {} s", deadline.as_secs()),
+            Failed::Here(error) => error.to_string(),
+            Failed::Login(failure, _) => failure.to_string(),
+            Failed::Unprotected(error) => format!("{}, and the settings have no {DATA_PROTECTION}", said(error)),
         }
     }
 
@@ -65,6 +124,14 @@ impl Failed {
                     return generic(ErrorKind::TimedOut, text);
                 }
                 Failed::Here(error) => return generic(error.kind(), format!("{error}: {place}")),
+                Failed::Login(failure, was_in) => return not_let_in(&failure, was_in, place.to_owned()),
+                Failed::Unprotected(error) => {
+                    let text = format!("{}, and the settings have no {DATA_PROTECTION}: {place}", said(&error));
+                    let hint = format!(
+                        "let HADOOP_CONF_DIR name a folder whose hdfs-site.xml sets {DATA_PROTECTION} as the cluster's does"
+                    );
+                    return advised(ErrorKind::ConnectionReset, text, hint);
+                }
             },
         );
         let source = said(&error).into();
@@ -101,6 +168,21 @@ impl Failed {
 }
 
 const PARENT_IS_A_FILE: &str = "org.apache.hadoop.fs.ParentNotDirectoryException";
+
+/// Waiting can help when a ticket has run out; somebody has to act on everything else.
+fn not_let_in(failure: &LoginFailure, was_in: WasIn, path: String) -> Error {
+    match failure.is_for_now(was_in) {
+        true => advised(ErrorKind::Other, format!("{failure}: {path}"), failure.hint()),
+        false => {
+            let source = Advised { text: failure.to_string(), hint: failure.hint() }.into();
+            Error::Unauthenticated { path, source }
+        }
+    }
+}
+
+fn advised(kind: ErrorKind, text: String, hint: String) -> Error {
+    Error::Generic { store: "HDFS", source: io::Error::new(kind, Advised { text, hint }).into() }
+}
 
 fn generic(kind: ErrorKind, text: String) -> Error {
     Error::Generic { store: "HDFS", source: io::Error::new(kind, text).into() }

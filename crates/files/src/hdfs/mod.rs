@@ -15,6 +15,11 @@
 mod conf;
 mod connection;
 mod failed;
+mod greeting;
+mod login;
+mod probe;
+mod status_page;
+mod ticket;
 mod write;
 
 use std::collections::HashMap;
@@ -52,6 +57,8 @@ use failed::{Effect, Failed};
 use write::{HdfsUpload, Target};
 
 pub use conf::ConfError;
+pub use failed::advice;
+pub(crate) use probe::probe;
 
 /// Files up to this size are read as a whole; longer ones while they are used.
 const WHOLE_BYTES: u64 = 8 << 20;
@@ -112,10 +119,15 @@ pub fn open_as_hadoop(location: &str) -> std::result::Result<Location, OpenError
 
 /// The home of the user that we are.
 fn home(conf: &HadoopConf) -> String {
-    let named = std::env::var("HADOOP_USER_NAME").ok().filter(|name| !name.is_empty());
-    let user = named.or_else(users::current).unwrap_or_default();
+    let user = user();
     let above = conf.get("dfs.user.home.dir.prefix").unwrap_or_else(|| "/user".to_owned());
     format!("{}/{user}", above.trim_end_matches('/'))
+}
+
+/// Who we say we are where nobody asks for a proof.
+fn user() -> String {
+    let named = std::env::var("HADOOP_USER_NAME").ok().filter(|name| !name.is_empty());
+    named.or_else(users::current).unwrap_or_default()
 }
 
 /// The host and what follows it; the host is empty in `/data` and `///data`.
@@ -277,14 +289,14 @@ impl HdfsStore {
         let reader = opened.map_err(|failed| failed.at(&place))?;
         let (pieces, waiting) = mpsc::channel(PIECES_AHEAD);
         let fetch = {
-            let place = place.clone();
+            let (place, connection) = (place.clone(), Arc::clone(&self.connection));
             async move {
                 let (start, end) = within(&reader, range);
                 let mut stream = Box::pin(reader.read_range_stream(start, end - start));
                 loop {
                     let piece = match timeout(data_deadline(0), stream.next()).await {
                         Ok(None) => break,
-                        Ok(Some(piece)) => piece.map_err(|error| Failed::from(error).at(&place)),
+                        Ok(Some(piece)) => piece.map_err(|error| connection.explained(Failed::from(error)).at(&place)),
                         Err(_) => Err(Failed::Late(data_deadline(0)).at(&place)),
                     };
                     let is_end = piece.is_err();

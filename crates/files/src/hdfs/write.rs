@@ -91,14 +91,33 @@ impl OpenFile {
     /// Makes every byte durable; the file is whole under its hidden name.
     async fn finish(&mut self) -> std::result::Result<(), Failed> {
         let finished = async {
-            match self.writer.hsync().await {
+            let is_synced = match self.writer.hsync().await {
                 // Files with erasure coding have no hsync; their last bytes are durable a moment after close.
-                Err(HdfsError::UnsupportedFeature(_)) => {}
-                synced => synced?,
+                Err(HdfsError::UnsupportedFeature(_)) => false,
+                synced => synced.map(|()| true)?,
+            };
+            match self.close().await {
+                Err(failed) if is_synced && failed.effect() == Effect::Unknown => self.end_without_writer(failed).await,
+                closed => closed,
             }
-            self.close().await
         };
         in_time(data_deadline(0), finished).await
+    }
+
+    /// Lets the NameNode end the file whose every byte is durable, after its writer broke off with `failed`.
+    ///
+    /// Seen with encrypted data: a DataNode acknowledges the last packet and hangs up, and the client takes that for a failure.
+    async fn end_without_writer(&self, failed: Failed) -> std::result::Result<(), Failed> {
+        let OpenFile { client, hidden, n_bytes, .. } = self;
+        for _ in 0..MAX_RECOVERIES {
+            // The first call begins what a later one sees done.
+            if client.recover_lease(&hidden.path).await? {
+                let length = client.read(&hidden.path).await?.file_length() as u64;
+                return if length == *n_bytes { Ok(()) } else { Err(failed) };
+            }
+            sleep(RECOVER_EVERY).await;
+        }
+        Err(failed)
     }
 
     /// Returns when the NameNode has acknowledged the whole file.
@@ -127,6 +146,10 @@ const ONE_BLOCK_BYTES: u64 = 1 << 20;
 /// How often, and how many times, the NameNode is asked whether it knows the last block.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const MAX_LOOKS: usize = 40;
+
+/// How often, and how many times, the NameNode is asked whether it has ended a file whose writer is gone; it takes a second or two.
+const RECOVER_EVERY: Duration = Duration::from_millis(250);
+const MAX_RECOVERIES: usize = 40;
 
 /// Whether the file was ended once the NameNode knew all its bytes, which it does not count before its writer has committed the
 /// block and a DataNode has reported it.
@@ -317,7 +340,7 @@ async fn obey(
                     }
                 }
                 let is_broken = written.is_err();
-                let _ = reply.send(written.map_err(|failed| failed.writing(&target.place)));
+                let _ = reply.send(written.map_err(|failed| connection.explained(failed).writing(&target.place)));
                 if is_broken {
                     break;
                 }
@@ -325,7 +348,7 @@ async fn obey(
             Order::Complete(reply) => {
                 let completed = match file.finish().await {
                     Ok(()) => publish(file.hidden, &target, Content::Length(file.n_bytes)).await,
-                    Err(failed) => Err(failed.writing(&target.place)),
+                    Err(failed) => Err(connection.explained(failed).writing(&target.place)),
                 };
                 let _ = reply.send(completed);
                 return;

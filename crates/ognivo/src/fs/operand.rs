@@ -5,7 +5,7 @@ use std::path::Path as DiskPath;
 
 use object_store::path::Path;
 use ognivo_files::entries::{Entry, ExpandError, expand};
-use ognivo_files::hdfs::open_as_hadoop;
+use ognivo_files::hdfs::{advice, open_as_hadoop};
 use ognivo_files::open::{Location, OpenError, open};
 
 /// Why an operand could not be dealt with, in the words of Hadoop.
@@ -41,8 +41,22 @@ impl fmt::Display for Trouble {
             Trouble::Open(error) => write!(f, "{error}"),
             Trouble::Expand(error) => write!(f, "{error}"),
             // What the server says is a sentence of its own: `Permission denied: user=…`.
-            Trouble::Store(object_store::Error::PermissionDenied { source, .. }) => write!(f, "{source}"),
+            Trouble::Store(
+                object_store::Error::PermissionDenied { source, .. }
+                | object_store::Error::Unauthenticated { source, .. },
+            ) => write!(f, "{source}"),
             Trouble::Store(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl Trouble {
+    /// What to do about it, where the cluster's part of the program knows.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        match self {
+            Trouble::Store(error) => advice(error),
+            Trouble::Expand(error) => advice(error),
+            _ => None,
         }
     }
 }

@@ -78,11 +78,10 @@ pub(crate) fn gather(looked: &Looked<'_>, model: &PipelineModel) -> Result<Evide
             return Ok(evidence);
         }
     };
-    if let Some(predictor) = model.stages().iter().rev().find(|stage| is_predictor(stage.params())) {
+    if let Some(predictor) = last_predictor(model) {
         evidence.features = feature_names(predictor.params(), scored.schema());
         let measured_on = format!("{} {} rows", count(looked.n_scored as u64), looked.kind);
-        let performance =
-            performance(predictor.as_ref(), scored, looked.n_scored, &evidence.features.labels, measured_on);
+        let performance = performance(predictor, scored, looked.n_scored, &evidence.features.labels, measured_on);
         evidence.performance = performance.unwrap_or_else(|error| Performance::Failed(error.to_string()));
         evidence.features.deviations = match &evidence.performance {
             Performance::Classes(scores, _) => scores.feature_deviations(),
@@ -91,6 +90,16 @@ pub(crate) fn gather(looked: &Looked<'_>, model: &PipelineModel) -> Result<Evide
         };
     }
     Ok(evidence)
+}
+
+/// The features of the last predictor, told from the columns alone.
+pub(crate) fn features_of(model: &PipelineModel, scored: &Schema) -> FeatureNames {
+    last_predictor(model).map_or_else(FeatureNames::default, |predictor| feature_names(predictor.params(), scored))
+}
+
+fn last_predictor(model: &PipelineModel) -> Option<&dyn Transformer> {
+    let stages = model.stages().iter().rev().map(AsRef::as_ref);
+    stages.into_iter().find(|stage: &&dyn Transformer| is_predictor(stage.params()))
 }
 
 fn is_predictor(params: &Params) -> bool {

@@ -110,13 +110,17 @@ fn topic_sink(
         value: value_format(&write.value.format, &write.value.options)?,
         columns,
         dead_letter_topic,
-        delivery: match write.delivery {
-            DeliveryJob::ExactlyOnce => Delivery::ExactlyOnce,
-            DeliveryJob::AtLeastOnce => Delivery::AtLeastOnce,
-        },
+        delivery: delivery(write.delivery),
         progress: group.map_or(Progress::Plans, Progress::Group),
         job: job.name.clone(),
     }))
+}
+
+pub(crate) fn delivery(job: DeliveryJob) -> Delivery {
+    match job {
+        DeliveryJob::ExactlyOnce => Delivery::ExactlyOnce,
+        DeliveryJob::AtLeastOnce => Delivery::AtLeastOnce,
+    }
 }
 
 /// The topic of dead letters that share the transactions of the scored rows.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use ognivo::session::Session;
 use ognivo_data::codec::RowMode;
 use ognivo_files::config::stream_read_options;
@@ -59,7 +59,8 @@ pub(super) fn source(
     match (&stream.read, kept) {
         (SourceJob::Topics(read), kept) => topic_source(job, stream, read, kept).map(AnySource::Topics),
         (SourceJob::Files(read), Some(kept)) => {
-            file_source(job, stream, read, session, kept, clock).map(AnySource::Files)
+            let schema = schema_of_files(job, read, session)?;
+            file_source(job, stream, read, schema, kept, clock).map(AnySource::Files)
         }
         (SourceJob::Files(_), None) => unreachable!("a resolved stream of files has a checkpoint"),
     }
@@ -112,13 +113,13 @@ fn file_source(
     job: &Job,
     stream: &StreamJob,
     read: &ReadJob,
-    session: &Session,
+    schema: SchemaRef,
     kept: &KeptProgress,
     clock: Arc<dyn Clock>,
 ) -> Result<FileSource, Failure> {
     let options = stream_read_options(&read.format, &read.options, |path| open(path, &job.base))?;
     let config = FileSourceConfig {
-        schema: schema_of_files(job, read, session)?,
+        schema,
         location: location_of(job, read)?,
         format: in_mode(options.format, stream.errors.malformed),
         options: options.source,
@@ -126,6 +127,19 @@ fn file_source(
         log_folder: kept.checkpoint.source_folder(0),
     };
     Ok(FileSource::new(config, clock)?)
+}
+
+/// What the checkpoint notes of a source of files; None for topics.
+pub(super) fn file_source_identity(
+    job: &Job,
+    stream: &StreamJob,
+    kept: &KeptProgress,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<String>, Failure> {
+    let SourceJob::Files(read) = &stream.read else { return Ok(None) };
+    // Its columns are no part of it.
+    let schema = Arc::new(Schema::empty());
+    Ok(Some(file_source(job, stream, read, schema, kept, clock)?.identity()))
 }
 
 fn location_of(job: &Job, read: &ReadJob) -> Result<Location, Failure> {

@@ -9,7 +9,7 @@ use crate::loans::{Loans, StreamForm};
 use crate::stream_oracle::{Counts, LogKind, Score, batch_scores, check, files_below};
 
 /// What `cargo xtask hdfs` says of its servers.
-fn told(name: &str) -> String {
+pub(crate) fn told(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests are run by `cargo xtask hdfs`"))
 }
 

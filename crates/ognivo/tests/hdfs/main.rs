@@ -3,10 +3,14 @@
 //! `cargo xtask hdfs` starts the servers and runs these; they are no part of `cargo test`, which has no servers.
 //!
 //! - `stream`: what a stream leaves, killed or not, is what the oracle of local streams expects;
-//! - `faults`: servers that are frozen, killed and started again under a stream.
+//! - `doctor`: what is found of a cluster before a job runs;
+//! - `faults`: servers that are frozen, killed and started again under a stream;
+//! - `kerberos`: a cluster that wants proof of who one is, and tickets that run out.
 
 mod cluster;
+mod doctor;
 mod faults;
+mod kerberos;
 mod stream;
 
 #[path = "../it/binary.rs"]

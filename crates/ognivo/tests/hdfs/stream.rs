@@ -39,6 +39,68 @@ fn a_job_whose_every_path_is_on_hdfs_trains_scores_and_streams() {
 }
 
 #[test]
+fn scores_written_there_are_those_written_here_in_every_format() {
+    let trial = Trial::new("scored", 4, 30);
+    let (root, place) = (&trial.root, &trial.loans.place);
+    trial.fs(&["put", "good.csv", root]).ok();
+    let select = ["--select", "id,rawPrediction,probability,prediction", "--quiet"];
+    for name in ["scored.csv", "scored.jsonl", "scored.parquet"] {
+        let there = format!("{root}/{name}");
+        place.run(&[&["score", "model", "good.csv", "-o", name], &select[..]].concat()).ok();
+        // The second time, it takes the place of the first.
+        for input in ["good.csv", &format!("{root}/good.csv")] {
+            place.run(&[&["score", &format!("{root}/model"), input, "-o", &there], &select[..]].concat()).ok();
+        }
+        trial.fs(&["get", &there, &format!("back-{name}")]).ok();
+        let bytes = |name: &str| std::fs::read(place.at(name)).unwrap();
+        assert!(bytes(name) == bytes(&format!("back-{name}")), "{name} differs");
+    }
+    let listed = trial.fs(&["ls", root]).ok();
+    assert!(!listed.contains(".ognivo-"), "nothing is left half-written: {listed}");
+}
+
+#[test]
+fn scores_are_not_written_into_what_is_read_nor_half() {
+    let trial = Trial::new("unscored", 1, 3);
+    let (root, place) = (&trial.root, &trial.loans.place);
+    for (input, out, words) in [
+        (format!("{root}/incoming"), format!("{root}/incoming/scored.csv"), "written into the input"),
+        (format!("{root}/train.csv"), format!("{root}/train.csv"), "written into the input"),
+        ("good.csv".to_owned(), format!("{root}/model/scored.csv"), "written into the model"),
+        ("good.csv".to_owned(), format!("{root}/scored"), "no format is known"),
+    ] {
+        let ran = place.run(&["score", &format!("{root}/model"), &input, "-o", &out]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(words), "{words} in {}", ran.stderr);
+    }
+    trial.fs(&["mkdir", &format!("{root}/folder.csv")]).ok();
+    let ran = place.run(&["score", "model", "good.csv", "-o", &format!("{root}/folder.csv")]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("the output is a folder"), "{ran:?}");
+    // A file that stops to make sense after its first rows: what was written of it goes away.
+    let half = std::fs::read_to_string(place.at("good.csv")).unwrap() + "1,a lot\n";
+    place.write("half.csv", &half);
+    let schema = crate::loans::SCHEMA;
+    let out = format!("{root}/half.csv");
+    let ran = place.run(&["score", "model", "half.csv", "-o", &out, "--schema", schema, "--option", "mode=FAILFAST"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let listed = trial.fs(&["ls", root]).ok();
+    assert!(!listed.contains("half") && !listed.contains(".ognivo-"), "{listed}");
+}
+
+#[test]
+fn a_report_is_written_there() {
+    let trial = Trial::new("reported", 1, 3);
+    let (root, place) = (&trial.root, &trial.loans.place);
+    let train = std::fs::read_to_string(place.at("train.yaml")).unwrap();
+    place.write("report.yaml", &format!("{train}  report: {root}/reports/loans.html\n"));
+    let told = place.run(&["train", "report.yaml"]).ok();
+    assert!(told.contains(&format!("{root}/reports/loans.html")), "{told}");
+    let page = trial.fs(&["cat", &format!("{root}/reports/loans.html")]).ok();
+    let numbers = trial.fs(&["cat", &format!("{root}/reports/loans.json")]).json();
+    assert!(page.starts_with("<!") && numbers["ognivoReport"].is_string());
+}
+
+#[test]
 fn a_kill_at_any_point_of_a_batch_loses_and_repeats_nothing() {
     let trial = Trial::new("killed", 4, 3);
     let job = trial.write_job("clean", StreamForm::default());

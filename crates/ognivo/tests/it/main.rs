@@ -1,6 +1,8 @@
 //! The binary as a user runs it.
 //!
 //! - `campaign`: what the fault campaign repeats and counts;
+//! - `certainty`: how sure the coefficients of a linear regression are;
+//! - `doctor`: what is found of the places of a job before it runs;
 //! - `house_prices`: the example of that name, as it stands in the repository;
 //! - `live`: a stream while it runs: signals, a second one, too many bad rows;
 //! - `report`: what the page of a training run holds, and what it refuses;
@@ -42,6 +44,8 @@ mod campaign {
     #[cfg(debug_assertions)]
     mod vanished_input; // an input file that is planned and gone when it is to be read
 }
+mod certainty;
+mod doctor;
 mod house_prices;
 mod live;
 mod loan_job;

@@ -54,6 +54,11 @@ impl LinearRegressionTrainingSummary {
         Ok(self.performance.get().expect("set just above"))
     }
 
+    /// Whether [`performance`](LinearRegressionTrainingSummary::performance) will tell standard errors; no pass is made to say so.
+    pub fn has_standard_errors(&self) -> bool {
+        self.inverse_diagonal.is_some()
+    }
+
     /// Label minus prediction of each row it was fitted on, in the column `residuals`.
     pub fn residuals(&self) -> Dataset {
         let schema = Arc::new(Schema::new(vec![Field::new("residuals", DataType::Float64, false)]));
