@@ -185,7 +185,7 @@ impl KafkaSink {
         let SinkParts { config, job, dead_letter_topic, .. } = &self.parts;
         let topic = config.topic.as_ref().or(dead_letter_topic.as_ref());
         let topic = topic.ok_or(KafkaError::NoTarget("the progress of the batches"))?;
-        let batches = Arc::new(BatchProgress::new(&config.client, &transactional_id(&job), topic)?);
+        let batches = Arc::new(BatchProgress::new(&config.client, &transactional_id(job), topic)?);
         self.batches = Some(Arc::clone(&batches));
         Ok(batches)
     }
