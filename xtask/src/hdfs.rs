@@ -1,24 +1,52 @@
 //! `cargo xtask hdfs`: whole jobs on a real NameNode and DataNode, with faults, held to the oracle of local jobs.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use crate::campaign::{self, Tally, Trial};
 use crate::program::{self, at_root, cargo};
 use crate::services::hdfs::Cluster;
 
 /// Where these servers keep what they have, below the cache folder: apart from those of a developer.
 const FOLDER: &str = "services/hdfs-tests";
 
-/// Starts the servers, runs everything, and stops them, whatever came out.
+const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]]]";
+
+/// Starts the servers, runs what was asked for, and stops them, whatever came out.
 ///
 /// # Errors
 /// What failed first; a server that cannot be started is a failure too.
-pub(crate) fn run(_: &[String]) -> Result<(), String> {
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let asked = Asked::parse(arguments)?;
     program::run(cargo().args(["build", "--quiet", "--package", "ognivo", "--package", "ognivo-files"]).args(EXAMPLE))?;
     program::run(cargo().args(["build", "--quiet", "--package", "ognivo"]))?;
     let cluster = Cluster::start_empty(FOLDER)?;
-    let done = check(&cluster);
+    let done = match asked {
+        Asked::Everything => check(&cluster),
+        Asked::Nemesis { n_runs, seed } => nemesis(&cluster, n_runs, seed.as_deref()),
+    };
     let stopped = Cluster::stop_all_in(FOLDER);
     done.and(stopped)
+}
+
+enum Asked {
+    Everything,
+    Nemesis { n_runs: u64, seed: Option<String> },
+}
+
+impl Asked {
+    fn parse(arguments: &[String]) -> Result<Asked, String> {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let number = |word: &str| word.parse::<u64>().map_err(|_| format!("not a number: {word}\n{USAGE}"));
+        match words[..] {
+            [] => Ok(Asked::Everything),
+            ["nemesis"] => Ok(Asked::Nemesis { n_runs: 1, seed: None }),
+            ["nemesis", runs] => Ok(Asked::Nemesis { n_runs: number(runs)?, seed: None }),
+            ["nemesis", runs, seed] => {
+                Ok(Asked::Nemesis { n_runs: number(runs)?, seed: Some(number(seed)?.to_string()) })
+            }
+            _ => Err(USAGE.to_owned()),
+        }
+    }
 }
 
 const EXAMPLE: [&str; 2] = ["--example", "store_laws"];
@@ -28,17 +56,42 @@ fn check(cluster: &Cluster) -> Result<(), String> {
     program::run(at_root(program::built("debug", "examples/store_laws")).arg(format!("{}/laws", cluster.url())))?;
     println!("== `ognivo fs` beside Hadoop's own shell");
     compare_shells(cluster)?;
-    for (name, filter) in
-        [("whole jobs", ["--skip", "faults::"]), ("servers that fail", ["--test-threads=1", "faults::"])]
-    {
+    for (name, filter) in [
+        ("whole jobs", &["--skip", "faults::", "--skip", "nemesis::"][..]),
+        ("servers that fail", &["--test-threads=1", "faults::"]),
+    ] {
         println!("== {name}");
-        let mut tests = cargo();
-        tests.args(["test", "--package", "ognivo", "--test", "hdfs", "--"]).args(filter);
-        tests.env("OGNIVO_HDFS", cluster.url()).env("OGNIVO_HDFS_SERVERS", cluster.folder());
-        // A developer's own cluster is not meant.
-        tests.env_remove("HADOOP_CONF_DIR").env_remove("HADOOP_HOME").env_remove("HADOOP_USER_NAME");
-        program::run(&mut tests)?;
+        program::run(tests(cluster).args(filter))?;
     }
+    nemesis(cluster, 1, None)
+}
+
+/// The tests of whole jobs, which take a filter.
+fn tests(cluster: &Cluster) -> Command {
+    let mut tests = cargo();
+    tests.args(["test", "--package", "ognivo", "--test", "hdfs", "--"]);
+    tests.env("OGNIVO_HDFS", cluster.url()).env("OGNIVO_HDFS_WEB", cluster.web());
+    tests.env("OGNIVO_HDFS_SERVERS", cluster.folder());
+    // A developer's own cluster is not meant.
+    tests.env_remove("HADOOP_CONF_DIR").env_remove("HADOOP_HOME").env_remove("HADOOP_USER_NAME");
+    tests
+}
+
+/// Hits servers and stream at random moments; the seed of each run is printed before it.
+fn nemesis(cluster: &Cluster, n_runs: u64, seed: Option<&str>) -> Result<(), String> {
+    println!("== the nemesis");
+    let mut command = tests(cluster);
+    command.args(["--nocapture", "nemesis::"]).env("OGNIVO_NEMESIS_RUNS", n_runs.to_string()).stdout(Stdio::piped());
+    if let Some(seed) = seed {
+        command.env("OGNIVO_TEST_SEED", seed);
+    }
+    let (lines, is_success) = campaign::lines_of(&mut command, "nemesis: ")?;
+    if !is_success {
+        lines.iter().filter(|line| !line.starts_with("nemesis: ")).for_each(|line| println!("{line}"));
+        return Err("the nemesis won; its seed is told above".to_owned());
+    }
+    let trials = lines.iter().filter_map(|line| line.strip_prefix("campaign: ")).map(Trial::parse);
+    println!("{}", Tally::of(trials.collect::<Result<Vec<Trial>, String>>()?, Vec::new())?.as_text());
     Ok(())
 }
 

@@ -95,6 +95,11 @@ impl Cluster {
         format!("hdfs://127.0.0.1:{}", self.rpc_port)
     }
 
+    /// The address of the NameNode's web service.
+    pub(crate) fn web(&self) -> String {
+        format!("127.0.0.1:{}", self.http_port)
+    }
+
     /// Where its servers keep their logs, process ids and data.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder

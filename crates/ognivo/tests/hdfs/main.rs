@@ -3,17 +3,27 @@
 //! `cargo xtask hdfs` starts the servers and runs these; they are no part of `cargo test`, which has no servers.
 //!
 //! - `stream`: what a stream leaves, killed or not, is what the oracle of local streams expects;
-//! - `faults`: servers that are frozen, killed and started again under a stream.
+//! - `faults`: servers that are frozen, killed and started again under a stream;
+//! - `nemesis`: all of that and kills of the stream at random moments, while files arrive and a reader looks.
+
+#![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
 mod cluster;
 mod faults;
+mod nemesis;
+mod polling;
 mod stream;
+mod web;
 
 #[path = "../it/binary.rs"]
 mod binary;
+#[path = "../../../stream/tests/it/campaign/counts.rs"]
+mod counts;
 #[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/loans.rs"]
 mod loans;
+#[path = "../../../stream/tests/it/campaign/random.rs"]
+mod random;
 #[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/stream_oracle.rs"]
 mod stream_oracle;
