@@ -40,10 +40,10 @@ impl Trial {
         trial
     }
 
-    /// Its folder on the cluster, without the cluster.
-    pub(crate) fn folder(&self) -> String {
-        let (_, after) = self.root.split_once("//").unwrap();
-        after[after.find('/').unwrap()..].to_owned()
+    /// A path below its folder, without the cluster.
+    pub(crate) fn path_of(&self, below: &str) -> String {
+        let folder = self.root.strip_prefix(&told("OGNIVO_HDFS")).unwrap();
+        format!("{folder}/{below}")
     }
 
     pub(crate) fn fs(&self, arguments: &[&str]) -> Ran {

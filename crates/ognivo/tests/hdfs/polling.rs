@@ -13,6 +13,7 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
+use crate::cluster::told;
 use crate::web::{Away, Web};
 
 const PAUSE: Duration = Duration::from_millis(150);
@@ -38,12 +39,12 @@ pub(crate) struct Seen {
 }
 
 impl Polling {
-    /// Looks at the folder `run` of the cluster `root` from now on; it need not be there yet.
-    pub(crate) fn start(web: &Web, root: &str, run: &str) -> Polling {
+    /// Looks at the folder `run` of the cluster from now on; it need not be there yet.
+    pub(crate) fn start(web: &Web, run: &str) -> Polling {
         let stop = Arc::new(AtomicBool::new(false));
         let mut reader = Reader {
             web: web.clone(),
-            root: root.to_owned(),
+            root: told("OGNIVO_HDFS"),
             run: run.to_owned(),
             entries: BTreeMap::new(),
             seen: BTreeMap::new(),
