@@ -1,15 +1,20 @@
 //! `cargo xtask hdfs`: whole jobs on a real NameNode and DataNode, with faults, held to the oracle of local jobs.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::campaign::{self, Tally, Trial};
 use crate::program::{self, at_root, cargo};
 use crate::services::hdfs::Cluster;
+use crate::services::hdfs::name_service::NameService;
 
 /// Where these servers keep what they have, below the cache folder: apart from those of a developer.
 const FOLDER: &str = "services/hdfs-tests";
 
-const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]]]";
+/// Where the servers of a name service keep what they have.
+const NAME_SERVICE_FOLDER: &str = "services/hdfs-name-service-tests";
+
+const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha]";
 
 /// Starts the servers, runs what was asked for, and stops them, whatever came out.
 ///
@@ -19,18 +24,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let asked = Asked::parse(arguments)?;
     program::run(cargo().args(["build", "--quiet", "--package", "ognivo", "--package", "ognivo-files"]).args(EXAMPLE))?;
     program::run(cargo().args(["build", "--quiet", "--package", "ognivo"]))?;
-    let cluster = Cluster::start_empty(FOLDER)?;
-    let done = match asked {
-        Asked::Everything => check(&cluster),
-        Asked::Nemesis { n_runs, seed } => nemesis(&cluster, n_runs, seed.as_deref()),
-    };
-    let stopped = Cluster::stop_all_in(FOLDER);
-    done.and(stopped)
+    match asked {
+        Asked::Everything => {
+            on_a_cluster(check)?;
+            fail_over()
+        }
+        Asked::Nemesis { n_runs, seed } => on_a_cluster(|cluster| nemesis(cluster, n_runs, seed.as_deref())),
+        Asked::FailOver => fail_over(),
+    }
 }
 
 enum Asked {
     Everything,
     Nemesis { n_runs: u64, seed: Option<String> },
+    FailOver,
 }
 
 impl Asked {
@@ -44,6 +51,7 @@ impl Asked {
             ["nemesis", runs, seed] => {
                 Ok(Asked::Nemesis { n_runs: number(runs)?, seed: Some(number(seed)?.to_string()) })
             }
+            ["ha"] => Ok(Asked::FailOver),
             _ => Err(USAGE.to_owned()),
         }
     }
@@ -51,27 +59,37 @@ impl Asked {
 
 const EXAMPLE: [&str; 2] = ["--example", "store_laws"];
 
+fn on_a_cluster(check: impl FnOnce(&Cluster) -> Result<(), String>) -> Result<(), String> {
+    let cluster = Cluster::start_empty(FOLDER)?;
+    let done = check(&cluster);
+    let stopped = Cluster::stop_all_in(FOLDER);
+    done.and(stopped)
+}
+
 fn check(cluster: &Cluster) -> Result<(), String> {
     println!("== the laws of stores");
     program::run(at_root(program::built("debug", "examples/store_laws")).arg(format!("{}/laws", cluster.url())))?;
     println!("== `ognivo fs` beside Hadoop's own shell");
     compare_shells(cluster)?;
     for (name, filter) in [
-        ("whole jobs", &["--skip", "faults::", "--skip", "nemesis::"][..]),
+        ("whole jobs", &["--skip", "faults::", "--skip", "nemesis::", "--skip", "failover::"][..]),
         ("servers that fail", &["--test-threads=1", "faults::"]),
     ] {
         println!("== {name}");
-        program::run(tests(cluster).args(filter))?;
+        program::run(tests_on(cluster).args(filter))?;
     }
     nemesis(cluster, 1, None)
 }
 
-/// The tests of whole jobs, which take a filter.
-fn tests(cluster: &Cluster) -> Command {
+fn tests_on(cluster: &Cluster) -> Command {
+    tests(&cluster.url(), &cluster.web(), cluster.folder())
+}
+
+/// The tests of whole jobs, which take a filter; the cluster is told by its URL, its web service, and its servers' folder.
+fn tests(url: &str, web: &str, folder: &Path) -> Command {
     let mut tests = cargo();
     tests.args(["test", "--package", "ognivo", "--test", "hdfs", "--"]);
-    tests.env("OGNIVO_HDFS", cluster.url()).env("OGNIVO_HDFS_WEB", cluster.web());
-    tests.env("OGNIVO_HDFS_SERVERS", cluster.folder());
+    tests.env("OGNIVO_HDFS", url).env("OGNIVO_HDFS_WEB", web).env("OGNIVO_HDFS_SERVERS", folder);
     // A developer's own cluster is not meant.
     tests.env_remove("HADOOP_CONF_DIR").env_remove("HADOOP_HOME").env_remove("HADOOP_USER_NAME");
     tests
@@ -80,7 +98,7 @@ fn tests(cluster: &Cluster) -> Command {
 /// Hits servers and stream at random moments; the seed of each run is printed before it.
 fn nemesis(cluster: &Cluster, n_runs: u64, seed: Option<&str>) -> Result<(), String> {
     println!("== the nemesis");
-    let mut command = tests(cluster);
+    let mut command = tests_on(cluster);
     command.args(["--nocapture", "nemesis::"]).env("OGNIVO_NEMESIS_RUNS", n_runs.to_string()).stdout(Stdio::piped());
     if let Some(seed) = seed {
         command.env("OGNIVO_TEST_SEED", seed);
@@ -93,6 +111,17 @@ fn nemesis(cluster: &Cluster, n_runs: u64, seed: Option<&str>) -> Result<(), Str
     let trials = lines.iter().filter_map(|line| line.strip_prefix("campaign: ")).map(Trial::parse);
     println!("{}", Tally::of(trials.collect::<Result<Vec<Trial>, String>>()?, Vec::new())?.as_text());
     Ok(())
+}
+
+/// Lets one NameNode take over from the other under a stream.
+fn fail_over() -> Result<(), String> {
+    println!("== failover between two NameNodes");
+    let service = NameService::start_empty(NAME_SERVICE_FOLDER)?;
+    let mut tests = tests(&service.url(), &service.web(), service.folder());
+    tests.env("HADOOP_CONF_DIR", service.conf()).args(["--test-threads=1", "failover::"]);
+    let done = program::run(&mut tests);
+    let stopped = NameService::stop_all_in(NAME_SERVICE_FOLDER);
+    done.and(stopped)
 }
 
 /// Commands that both shells are given, after the first line was done with ours.

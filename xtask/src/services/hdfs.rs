@@ -8,6 +8,8 @@
 //! <cache>/services/hdfs/*.log *.pid  of each server
 //! ```
 
+pub(crate) mod name_service;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -177,40 +179,16 @@ impl Cluster {
     }
 
     fn is_ready(&self) -> bool {
-        let state = self.state_of_the_file_system().unwrap_or_default();
-        state.contains("\"FSState\" : \"Operational\"") && state.contains("\"NumLiveDataNodes\" : 1")
-    }
-
-    /// What the NameNode's page for machines says.
-    fn state_of_the_file_system(&self) -> std::io::Result<String> {
-        const TIMEOUT: Duration = Duration::from_secs(5);
-        let mut stream = TcpStream::connect(("127.0.0.1", self.http_port))?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.write_all(
-            b"GET /jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState HTTP/1.0\r\nHost: localhost\r\n\r\n",
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        serves(self.http_port)
     }
 
     fn format(&self) -> Result<(), String> {
         let mut java = self.java("org.apache.hadoop.hdfs.server.namenode.NameNode")?;
-        java.args(["-format", "-nonInteractive"]).stdout(Stdio::null());
-        let done = java.output().map_err(|e| format!("cannot start java: {e}"))?;
-        match done.status.success() {
-            true => Ok(()),
-            false => Err(format!("the NameNode cannot be formatted:\n{}", String::from_utf8_lossy(&done.stderr))),
-        }
+        quietly(java.args(["-format", "-nonInteractive"]))
     }
 
-    /// A class of Hadoop's, with these settings.
     fn java(&self, class: &str) -> Result<Command, String> {
-        let (conf, pages, jars) = (self.conf(), self.folder.display(), jars()?);
-        let mut java = Command::new("java");
-        java.args(["-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp"]);
-        java.arg(format!("{}:{pages}:{}/*", conf.display(), jars.display())).arg(class);
-        Ok(java)
+        java(&self.folder, class)
     }
 
     fn settings(&self, data_ports: [u16; 3]) -> [(&'static str, String); 3] {
@@ -237,16 +215,53 @@ impl Cluster {
             // Small blocks, so that small files of tests have several.
             ("dfs.namenode.fs-limits.min-block-size", "4096".to_owned()),
         ];
-        let log = "log4j.rootLogger=INFO, A\nlog4j.appender.A=org.apache.log4j.ConsoleAppender\n\
-                   log4j.appender.A.target=System.err\nlog4j.appender.A.layout=org.apache.log4j.PatternLayout\n\
-                   log4j.appender.A.layout.ConversionPattern=%d %p %c{1}: %m%n\n";
-        [("core-site.xml", xml(&core)), ("hdfs-site.xml", xml(&hdfs)), ("log4j.properties", log.to_owned())]
+        [("core-site.xml", xml(&core)), ("hdfs-site.xml", xml(&hdfs)), ("log4j.properties", LOG.to_owned())]
     }
 }
 
-fn xml(properties: &[(&str, String)]) -> String {
+const LOG: &str = "log4j.rootLogger=INFO, A\nlog4j.appender.A=org.apache.log4j.ConsoleAppender\n\
+                   log4j.appender.A.target=System.err\nlog4j.appender.A.layout=org.apache.log4j.PatternLayout\n\
+                   log4j.appender.A.layout.ConversionPattern=%d %p %c{1}: %m%n\n";
+
+/// A class of Hadoop's, with the settings of a cluster's folder.
+fn java(folder: &Path, class: &str) -> Result<Command, String> {
+    let (conf, pages, jars) = (folder.join("conf"), folder.display(), jars()?);
+    let mut java = Command::new("java");
+    java.args(["-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp"]);
+    java.arg(format!("{}:{pages}:{}/*", conf.display(), jars.display())).arg(class);
+    Ok(java)
+}
+
+/// Runs to the end; what it says is told when it fails.
+fn quietly(java: &mut Command) -> Result<(), String> {
+    let done = java.stdout(Stdio::null()).output().map_err(|e| format!("cannot start java: {e}"))?;
+    match done.status.success() {
+        true => Ok(()),
+        false => Err(format!("{java:?} failed:\n{}", String::from_utf8_lossy(&done.stderr))),
+    }
+}
+
+/// Whether the NameNode behind this page serves and knows its DataNode.
+fn serves(http_port: u16) -> bool {
+    let state = state_of_the_file_system(http_port).unwrap_or_default();
+    state.contains("\"FSState\" : \"Operational\"") && state.contains("\"NumLiveDataNodes\" : 1")
+}
+
+/// What the NameNode's page for machines says.
+fn state_of_the_file_system(http_port: u16) -> std::io::Result<String> {
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    let mut stream = TcpStream::connect(("127.0.0.1", http_port))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream
+        .write_all(b"GET /jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn xml<K: std::fmt::Display>(properties: &[(K, String)]) -> String {
     let property =
-        |(name, value): &(&str, String)| format!("  <property><name>{name}</name><value>{value}</value></property>\n");
+        |(name, value): &(K, String)| format!("  <property><name>{name}</name><value>{value}</value></property>\n");
     format!("<configuration>\n{}</configuration>\n", properties.iter().map(property).collect::<String>())
 }
 

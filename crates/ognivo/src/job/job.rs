@@ -163,6 +163,8 @@ pub(crate) struct StreamJob {
     pub(crate) dead_letter: Option<WriteJob>,
     /// What happens to bad rows.
     pub(crate) errors: ErrorsJob,
+    /// How long failures that may pass are waited for.
+    pub(crate) retry_deadline: Duration,
 }
 
 /// `batchTimeColumn`.

@@ -4,11 +4,13 @@
 //!
 //! - `stream`: what a stream leaves, killed or not, is what the oracle of local streams expects;
 //! - `faults`: servers that are frozen, killed and started again under a stream;
+//! - `failover`: one NameNode of a name service takes over from the other under a stream;
 //! - `nemesis`: all of that and kills of the stream at random moments, while files arrive and a reader looks.
 
 #![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
 mod cluster;
+mod failover;
 mod faults;
 mod nemesis;
 mod polling;
