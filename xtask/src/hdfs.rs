@@ -1,5 +1,7 @@
 //! `cargo xtask hdfs`: whole jobs on a real NameNode and DataNode, with faults, held to the oracle of local jobs.
 
+mod spark;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,7 +16,7 @@ const FOLDER: &str = "services/hdfs-tests";
 /// Where the servers of a name service keep what they have.
 const NAME_SERVICE_FOLDER: &str = "services/hdfs-name-service-tests";
 
-const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha]";
+const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha | spark [FOLDER]]";
 
 /// Starts the servers, runs what was asked for, and stops them, whatever came out.
 ///
@@ -22,6 +24,9 @@ const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha]";
 /// What failed first; a server that cannot be started is a failure too.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let asked = Asked::parse(arguments)?;
+    if let Asked::SparkIn(folder) = &asked {
+        return spark::open_running(folder);
+    }
     program::run(cargo().args(["build", "--quiet", "--package", "ognivo", "--package", "ognivo-files"]).args(EXAMPLE))?;
     program::run(cargo().args(["build", "--quiet", "--package", "ognivo"]))?;
     match asked {
@@ -31,6 +36,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         }
         Asked::Nemesis { n_runs, seed } => on_a_cluster(|cluster| nemesis(cluster, n_runs, seed.as_deref())),
         Asked::FailOver => fail_over(),
+        Asked::Spark | Asked::SparkIn(_) => on_a_cluster(spark::open),
     }
 }
 
@@ -38,6 +44,9 @@ enum Asked {
     Everything,
     Nemesis { n_runs: u64, seed: Option<String> },
     FailOver,
+    Spark,
+    /// What a job has left on a cluster that runs.
+    SparkIn(String),
 }
 
 impl Asked {
@@ -52,6 +61,8 @@ impl Asked {
                 Ok(Asked::Nemesis { n_runs: number(runs)?, seed: Some(number(seed)?.to_string()) })
             }
             ["ha"] => Ok(Asked::FailOver),
+            ["spark"] => Ok(Asked::Spark),
+            ["spark", folder] => Ok(Asked::SparkIn(folder.to_owned())),
             _ => Err(USAGE.to_owned()),
         }
     }
@@ -78,6 +89,7 @@ fn check(cluster: &Cluster) -> Result<(), String> {
         println!("== {name}");
         program::run(tests_on(cluster).args(filter))?;
     }
+    spark::open(cluster)?;
     nemesis(cluster, 1, None)
 }
 

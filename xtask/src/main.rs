@@ -35,7 +35,7 @@ usage: cargo xtask <command>
   examples                write the data of examples/ again, from fixed seeds
   bench [--rounds N] [PART …]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
-  hdfs [nemesis [RUNS [SEED]] | ha]
+  hdfs [nemesis [RUNS [SEED]] | ha | spark [FOLDER]]
                           run whole jobs on a real HDFS, with kills and faults; compare our fs with Hadoop's shell
   services up hdfs | down  start a NameNode and a DataNode from Maven's packages, or stop them
 
