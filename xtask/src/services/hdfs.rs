@@ -24,6 +24,8 @@ use crate::{cache, program};
 /// On two busy cores both servers need 20 s.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 
+const BLOCK_BYTES: u64 = 16 << 20;
+
 const NAME_NODE: &str = "namenode";
 const DATA_NODE: &str = "datanode";
 
@@ -212,6 +214,9 @@ impl Cluster {
             // A dead DataNode is noticed after 14 s, not after 10 minutes.
             ("dfs.heartbeat.interval", "1".to_owned()),
             ("dfs.namenode.heartbeat.recheck-interval", "2000".to_owned()),
+            // A write that broke off counts as a whole block of the free space for ten minutes: hundreds of them, of the usual
+            // 128 MiB, and the NameNode places nothing more on a small disk.
+            ("dfs.blocksize", BLOCK_BYTES.to_string()),
             // Small blocks, so that small files of tests have several.
             ("dfs.namenode.fs-limits.min-block-size", "4096".to_owned()),
         ];

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{DATA_NODE, LOG, READY_DEADLINE, free_ports, java, quietly, serves, xml};
+use super::{BLOCK_BYTES, DATA_NODE, LOG, READY_DEADLINE, free_ports, java, quietly, serves, xml};
 use crate::cache;
 use crate::services::server::{self, Server};
 
@@ -164,6 +164,7 @@ impl NameService {
                 "org.apache.hadoop.hdfs.server.namenode.ha.ConfiguredFailoverProxyProvider".to_owned(),
             ),
             ("dfs.replication", "1".to_owned()),
+            ("dfs.blocksize", BLOCK_BYTES.to_string()),
             ("dfs.datanode.data.dir", below("data")),
             ("dfs.datanode.address", at(data)),
             ("dfs.datanode.http.address", at(data_http)),
