@@ -19,6 +19,7 @@
 mod csv;
 mod fit;
 mod grid;
+mod hdfs;
 mod linear;
 mod loans;
 mod loss;

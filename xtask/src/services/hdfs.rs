@@ -29,20 +29,32 @@ const BLOCK_BYTES: u64 = 16 << 20;
 const NAME_NODE: &str = "namenode";
 const DATA_NODE: &str = "datanode";
 
-/// A running cluster of one NameNode and one DataNode.
+/// A running cluster of one NameNode and its DataNodes.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     folder: PathBuf,
     rpc_port: u16,
     http_port: u16,
+    n_data_nodes: usize,
 }
 
+/// More than this many DataNodes are not started.
+const MAX_DATA_NODES: usize = 3;
+
 impl Cluster {
-    /// Starts a cluster that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed.
+    /// Starts a cluster of one DataNode that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed.
     ///
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_empty(folder: &str) -> Result<Cluster, String> {
+        Cluster::start_replicated(folder, 1)
+    }
+
+    /// As [`start_empty`](Cluster::start_empty), with so many DataNodes, each of which gets every block.
+    ///
+    /// # Errors
+    /// What could not be started, with the end of its log.
+    pub(crate) fn start_replicated(folder: &str, n_data_nodes: usize) -> Result<Cluster, String> {
         Cluster::stop_all_in(folder)?;
         let folder = cache::folder(folder)?;
         let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
@@ -51,14 +63,17 @@ impl Cluster {
             fs::create_dir_all(folder.join(below)).map_err(failed)?;
         }
         let [rpc_port, http_port, data_ports @ ..] = free_ports::<5>().map_err(failed)?;
-        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port };
+        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port, n_data_nodes };
         for (name, text) in cluster.settings(data_ports) {
             fs::write(cluster.conf().join(name), text).map_err(failed)?;
         }
-        println!("== starting a NameNode and a DataNode in {}", folder.display());
+        println!("== starting a NameNode, and {n_data_nodes} DataNode(s), in {}", folder.display());
         cluster.format()?;
         cluster.start_name_node()?;
         cluster.start_data_node()?;
+        for other in 2..=n_data_nodes {
+            cluster.start_other_data_node(other)?;
+        }
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
@@ -76,7 +91,7 @@ impl Cluster {
         };
         let ports = port("dfs.namenode.rpc-address").zip(port("dfs.namenode.http-address"));
         let Some((rpc_port, http_port)) = ports else { return Ok(None) };
-        let cluster = Cluster { folder, rpc_port, http_port };
+        let cluster = Cluster { folder, rpc_port, http_port, n_data_nodes: 1 };
         Ok(cluster.is_ready().then_some(cluster))
     }
 
@@ -86,8 +101,9 @@ impl Cluster {
     /// When one does not end.
     pub(crate) fn stop_all_in(folder: &str) -> Result<(), String> {
         let folder = cache::folder(folder)?;
-        for name in [DATA_NODE, NAME_NODE] {
-            if let Some(server) = Server::find(name, &folder) {
+        let others = (2..=MAX_DATA_NODES).map(other_data_node);
+        for name in [DATA_NODE.to_owned()].into_iter().chain(others).chain([NAME_NODE.to_owned()]) {
+            if let Some(server) = Server::find(&name, &folder) {
                 server.stop()?;
             }
         }
@@ -152,6 +168,26 @@ impl Cluster {
         Server::start(DATA_NODE, &self.folder, &mut java).map(|_| ())
     }
 
+    /// Starts one more DataNode, on ports and a folder of its own.
+    fn start_other_data_node(&self, number: usize) -> Result<(), String> {
+        let ports = free_ports::<3>().map_err(|e| format!("no free ports: {e}"))?;
+        let mut java = self.java("org.apache.hadoop.hdfs.server.datanode.DataNode")?;
+        let data = self.folder.join(other_data_node(number));
+        java.arg(format!("-Ddfs.datanode.data.dir=file://{}", data.display()));
+        for (key, port) in ["dfs.datanode.address", "dfs.datanode.http.address", "dfs.datanode.ipc.address"].iter().zip(ports) {
+            java.arg(format!("-D{key}=127.0.0.1:{port}"));
+        }
+        Server::start(&other_data_node(number), &self.folder, &mut java).map(|_| ())
+    }
+
+    /// A program in one file of Java's source, on the class path of Hadoop and with these settings; it wants a JDK.
+    ///
+    /// # Errors
+    /// When Hadoop's packages are not there.
+    pub(crate) fn java_source(&self, file: &Path) -> Result<Command, String> {
+        self.java(&file.to_string_lossy())
+    }
+
     /// Hadoop's own shell, `hdfs dfs`, on this cluster.
     ///
     /// # Errors
@@ -181,7 +217,7 @@ impl Cluster {
     }
 
     fn is_ready(&self) -> bool {
-        serves(self.http_port)
+        serves(self.http_port, self.n_data_nodes)
     }
 
     fn format(&self) -> Result<(), String> {
@@ -199,7 +235,9 @@ impl Cluster {
         let [data, data_http, data_ipc] = data_ports;
         let core = [("fs.defaultFS", self.url()), ("hadoop.tmp.dir", self.folder.join("tmp").display().to_string())];
         let hdfs = [
-            ("dfs.replication", "1".to_owned()),
+            ("dfs.replication", self.n_data_nodes.to_string()),
+            // Lets a file be closed as soon as one DataNode has reported its last block; of use with two of them.
+            ("dfs.namenode.file.close.num-committed-allowed", (self.n_data_nodes - 1).min(1).to_string()),
             ("dfs.namenode.name.dir", below("name")),
             ("dfs.datanode.data.dir", below("data")),
             ("dfs.namenode.rpc-address", at(self.rpc_port)),
@@ -246,10 +284,15 @@ fn quietly(java: &mut Command) -> Result<(), String> {
     }
 }
 
-/// Whether the NameNode behind this page serves and knows its DataNode.
-fn serves(http_port: u16) -> bool {
+/// The further DataNodes: `datanode2`.
+fn other_data_node(number: usize) -> String {
+    format!("{DATA_NODE}{number}")
+}
+
+/// Whether the NameNode behind this page serves and knows its DataNodes.
+fn serves(http_port: u16, n_data_nodes: usize) -> bool {
     let state = state_of_the_file_system(http_port).unwrap_or_default();
-    state.contains("\"FSState\" : \"Operational\"") && state.contains("\"NumLiveDataNodes\" : 1")
+    state.contains("\"FSState\" : \"Operational\"") && state.contains(&format!("\"NumLiveDataNodes\" : {n_data_nodes}"))
 }
 
 /// What the NameNode's page for machines says.

@@ -64,7 +64,7 @@ impl NameService {
         service.until("the first NameNode becomes active", || {
             quietly(Command::new(service.haadmin()).args(["-transitionToActive", first]))
         })?;
-        service.until("the DataNode is known", || match serves(service.http_ports[0]) {
+        service.until("the DataNode is known", || match serves(service.http_ports[0], 1) {
             true => Ok(()),
             false => Err("it is not".to_owned()),
         })?;
