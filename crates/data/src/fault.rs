@@ -44,6 +44,22 @@ pub trait Explain: std::error::Error {
     }
 }
 
+/// The causes of an error that it does not tell already: many a message ends with that of its cause.
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !told.ends_with(&text) {
+            causes.push(text.clone());
+        }
+        told = text;
+        cause = error.source();
+    }
+    causes
+}
+
 /// The known name nearest to `wrong`, when it is near enough to be what was meant.
 ///
 /// Near enough is an edit distance (insert, delete, replace, swap neighbours) of at most a third of the longer name's
@@ -100,5 +116,26 @@ mod tests {
     fn a_name_unlike_all_others_gets_no_suggestion() {
         check("colour", &["maxIter", "regParam"], None);
         check("x", &[], None);
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    fn layers(texts: &[&'static str]) -> Layer {
+        let (text, below) = texts.split_first().unwrap();
+        let source = (!below.is_empty()).then(|| Box::new(layers(below)));
+        Layer { text, source }
+    }
+
+    #[test]
+    fn a_cause_that_the_error_ends_with_is_not_told_again() {
+        let error =
+            layers(&["gave up: sink: cannot write", "sink: cannot write", "cannot write", "disk: full", "full"]);
+        assert_eq!(causes(&error), ["disk: full"]);
+        assert_eq!(causes(&layers(&["alone"])), [""; 0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ognivo_data::fault::{Explain, Fault, Retry};
+use ognivo_data::fault::{Explain, Fault, Retry, causes};
 
 use crate::print::say;
 
@@ -36,46 +36,4 @@ pub(crate) fn report(error: &dyn Explain, code: u8) -> ExitCode {
         say(&format!("hint: {hint}"));
     }
     ExitCode::from(code)
-}
-
-/// The causes of an error that it does not tell already: many a message ends with that of its cause.
-pub(crate) fn causes(error: &dyn std::error::Error) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !told.ends_with(&text) {
-            causes.push(text.clone());
-        }
-        told = text;
-        cause = error.source();
-    }
-    causes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("{text}")]
-    struct Layer {
-        text: &'static str,
-        source: Option<Box<Layer>>,
-    }
-
-    fn layers(texts: &[&'static str]) -> Layer {
-        let (text, below) = texts.split_first().unwrap();
-        let source = (!below.is_empty()).then(|| Box::new(layers(below)));
-        Layer { text, source }
-    }
-
-    #[test]
-    fn a_cause_that_the_error_ends_with_is_not_told_again() {
-        let error =
-            layers(&["gave up: sink: cannot write", "sink: cannot write", "cannot write", "disk: full", "full"]);
-        assert_eq!(causes(&error), ["disk: full"]);
-        assert_eq!(causes(&layers(&["alone"])), [""; 0]);
-    }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ognivo::session::Session;
+use ognivo_data::fault::causes;
 use ognivo_stream::query::{QueryEvent, RunSummary, StreamingQuery};
 use ognivo_stream::query_error::QueryError;
 use ognivo_stream::stop::{StopHandle, stop_pair};
@@ -106,7 +107,7 @@ fn tell(event: &QueryEvent<'_>, form: ProgressForm) {
 
 /// An error and its causes in one line.
 fn with_causes(error: &QueryError) -> String {
-    let told = std::iter::once(error.to_string()).chain(exit::causes(error));
+    let told = std::iter::once(error.to_string()).chain(causes(error));
     told.collect::<Vec<_>>().join(": ")
 }
 

@@ -88,7 +88,7 @@ impl StreamScript {
     async fn expect(&mut self, lane: Lane, n_rows: usize, place: &str) {
         let ran = self.query.process_all_available().await;
         assert!(ran.is_ok(), "{place}: {ran:?}");
-        assert_eq!(self.world.target.visible(lane).len(), n_rows, "{place}");
+        assert_eq!(self.world.visible(lane).len(), n_rows, "{place}");
     }
 
     #[cfg(debug_assertions)]

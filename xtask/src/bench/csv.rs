@@ -6,7 +6,7 @@ use std::process::Command;
 use super::loans::N_ROWS_LARGE;
 use super::peers::{self, number};
 use super::rounds::{Figures, rotate, seconds};
-use super::{Row, loans};
+use super::{Part, Row, loans};
 use crate::json;
 use crate::program::{output, root};
 
@@ -34,11 +34,21 @@ impl Contender {
     }
 }
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "csv",
+    title: "CSV to columns",
+    how: "\
+The file is read into memory, then the CPU time of one thread turning bytes into columns is taken; every value of every column is compared.
+Polars: `read_csv` of bytes with a schema and POLARS_MAX_THREADS=1.",
+    measure,
+};
+
 /// Builds the programs, checks that they read the same values, and measures.
 ///
 /// # Errors
 /// When a program fails, or the values differ.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let (folder, python) = (peers::build()?, peers::python()?);
     let file = loans::file(N_ROWS_LARGE)?;
     let size_bytes = std::fs::metadata(&file).map_err(|e| format!("{}: {e}", file.display()))?.len();

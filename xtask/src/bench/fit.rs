@@ -5,7 +5,7 @@ use std::process::Command;
 use super::loans::N_ROWS_LARGE;
 use super::peers::{self, measured, number};
 use super::rounds::{Figures, rotate, seconds};
-use super::{Row, loans};
+use super::{Part, Row, loans};
 use crate::cache;
 use crate::json::{self, Json};
 use crate::program;
@@ -23,11 +23,21 @@ struct Fit {
     coefficients: Vec<f64>,
 }
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "fit",
+    title: "Fit from CSV",
+    how: "\
+Ours is `ognivo train` from start to end, saving included; theirs is `Pipeline.fit` over the CSV file within a started
+session, the first time and the second. Coefficients equal to 1e-9.",
+    measure,
+};
+
 /// Fits in both, checks that the coefficients are equal, and measures.
 ///
 /// # Errors
 /// When a program fails, or the coefficients differ.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     program::build_ognivo()?;
     let python = spark::environment(spark::NEWEST)?;
     let input = loans::file(N_ROWS_LARGE)?;

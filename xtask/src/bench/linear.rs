@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use super::Row;
 use super::peers::{self, number, without_processor_settings};
 use super::rounds::{Figures, rotate, seconds};
+use super::{Part, Row};
 use crate::cache;
 use crate::json::{self, Json};
 use crate::program::{self, output};
@@ -29,11 +29,22 @@ struct Fit {
     measured_cpu_seconds: f64,
 }
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "linear",
+    title: "Linear regression",
+    how: "\
+All fit the same rows in memory, on two threads; coefficients equal to 1e-9. PySpark: solver `normal`, vectors cached, the third fit of
+a session and later ones, which always compute the metrics of the training rows, so ours do too in those rows. scikit-learn:
+`LinearRegression().fit`.",
+    measure,
+};
+
 /// Fits the same rows in all three, checks that the coefficients are equal, and measures.
 ///
 /// # Errors
 /// When a program fails, or the coefficients differ.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let (folder, python) = (peers::build()?, peers::python()?);
     let pyspark = spark::environment(spark::NEWEST)?;
     let file = cache::folder("bench")?.join(format!("linear-{N_ROWS}x{N_FEATURES}.f64"));

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use super::Row;
 use super::peers::{self, number, without_processor_settings};
 use super::rounds::{Figures, milliseconds, rotate};
+use super::{Part, Row};
 use crate::cache;
 use crate::json::{self, Json};
 use crate::program::{self, output};
@@ -23,11 +23,21 @@ struct Pass {
     values: Vec<f64>,
 }
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "loss",
+    title: "Logistic loss and gradient",
+    how: "\
+Both compute on the same numbers in memory, binomial loss with intercept, no penalty, one thread, CPU; equal to 1e-12.
+scikit-learn: `LinearModelLoss.loss_gradient`, with the kernels that OpenBLAS chooses for this processor.",
+    measure,
+};
+
 /// Lets both compute on the same numbers, checks that they agree, and measures.
 ///
 /// # Errors
 /// When a program fails, or the values differ.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let (folder, python) = (peers::build()?, peers::python()?);
     let file = cache::folder("bench")?.join(format!("loss-{N_ROWS}x{N_FEATURES}.f64"));
     let sizes = [N_ROWS.to_string(), N_FEATURES.to_string()];

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::loans::N_ROWS_LARGE;
 use super::peers::number;
 use super::rounds::{rotate, row_of_share};
-use super::{Row, loans};
+use super::{Part, Row, loans};
 use crate::cache;
 use crate::json;
 use crate::program::{self, output};
@@ -13,11 +13,21 @@ use crate::program::{self, output};
 /// The most that a report may add.
 const MAX_SHARE: f64 = 0.05;
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "report",
+    title: "Report",
+    how: "\
+One job reads, splits, fits, measures and saves with a report; its own seconds over those of all other steps of the
+same process.",
+    measure,
+};
+
 /// Trains with a report, and takes its seconds and those of all other steps from the same run.
 ///
 /// # Errors
 /// When the program fails.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     program::build_ognivo()?;
     let input = loans::file(N_ROWS_LARGE)?;
     let job = cache::folder("bench")?.join("report.yaml");

@@ -4,18 +4,27 @@ use std::process::Command;
 
 use super::peers::{self, number};
 use super::rounds::nanoseconds;
-use super::{Row, loans};
+use super::{Part, Row, loans};
 use crate::json;
 use crate::program::output;
 
 /// Rows scored, in blocks of 8,192 and one by one.
 const N_ROWS: usize = 100_000;
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "row",
+    title: "One row",
+    how: "\
+Index, assemble and score rows that are parsed already, on one thread, wall.",
+    measure,
+};
+
 /// Scores with a model that Spark trained: index, assemble, regression.
 ///
 /// # Errors
 /// When the program cannot be built or fails.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let program = peers::build()?.join("row_ognivo");
     let (model, file) = (peers::spark_model()?, loans::file(N_ROWS)?);
     let (mut in_blocks, mut alone) = (Vec::new(), Vec::new());

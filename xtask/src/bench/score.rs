@@ -6,17 +6,28 @@ use std::process::Command;
 use super::loans::{N_ROWS, N_ROWS_LARGE};
 use super::peers::{self, check_scored, measured, number, script};
 use super::rounds::{Figures, rotate, seconds};
-use super::{Row, loans};
+use super::{Part, Row, loans};
 use crate::cache;
 use crate::json;
 use crate::program::{self, output};
 use crate::spark;
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "score",
+    title: "Batch scoring",
+    how: "\
+The whole process tree from start to end, Python and JVM included (measure.py); model and schema are given, the
+model was trained by Spark, output is Parquet with all input columns and all that the stages add; all rows and scores equal to 1e-12.
+The large file: theirs is the second run of a session of one core, without start and end.",
+    measure,
+};
+
 /// Builds ognivo, lets Spark train a model, checks that all score the same, and measures.
 ///
 /// # Errors
 /// When a program fails, or the rows differ.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     program::build_ognivo()?;
     let model = peers::spark_model()?;
     let mut rows = whole_processes(&model, n_rounds)?;

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::loans::{DDL, N_ROWS};
 use super::peers::{self, measured, number};
 use super::rounds::{Figures, rotate, seconds};
-use super::{Row, loans};
+use super::{Part, Row, loans};
 use crate::json::{self, Json};
 use crate::{cache, program};
 
@@ -36,11 +36,21 @@ struct Search {
     metrics: BTreeMap<String, f64>,
 }
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "search",
+    title: "Column search",
+    how: "\
+Every set of columns is judged by areaUnderROC on the same held-out rows, logistic regression of ten iterations. Ours is `ognivo search`
+as a whole process with two threads; scikit-learn: LogisticRegression (lbfgs) set by set in two processes of one thread each.",
+    measure,
+};
+
 /// Searches in both, checks that each set does equally well, and measures.
 ///
 /// # Errors
 /// When a program fails, or a set does not do equally well.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     program::build_ognivo()?;
     let python = peers::python()?;
     let input = loans::file(N_ROWS)?;

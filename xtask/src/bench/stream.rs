@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::loans::N_ROWS;
 use super::peers::{self, check_scored, script};
 use super::rounds::{Figures, megabytes, milliseconds, rotate, seconds};
-use super::{Row, loans};
+use super::{Part, Row, loans};
 use crate::cache;
 use crate::program;
 use crate::spark;
@@ -27,11 +27,21 @@ const DEADLINE: Duration = Duration::from_secs(180);
 /// How often somebody looks whether a batch is visible.
 const LOOK_EVERY: Duration = Duration::from_micros(250);
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "stream",
+    title: "Stream",
+    how: "\
+Files appear by rename; a batch is visible when its entry stands in `_spark_metadata`; all rows and scores equal to 1e-12. Memory is the
+largest resident set of each process, JVM and Python together.",
+    measure,
+};
+
 /// Measures all three; the rows of the first batch are compared.
 ///
 /// # Errors
 /// When a program fails, the rows differ, or a batch does not come.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     program::build_ognivo()?;
     let setting = Setting { model: peers::spark_model()?, python: spark::environment(spark::NEWEST)? };
     let peer = format!("PySpark {}", spark::NEWEST);

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use super::Row;
 use super::peers::{self, number};
 use super::rounds::{Figures, rotate, seconds};
+use super::{Part, Row};
 use crate::cache;
 use crate::json::{self, Json};
 use crate::program::{self, output};
@@ -21,11 +21,22 @@ const TOLERANCE: f64 = 1e-12;
 /// How far LightGBM's share of right answers may be from ours: it takes other thresholds and another gain.
 const ACCURACY: f64 = 0.01;
 
+/// The section of the page.
+pub(super) const PART: Part = Part {
+    name: "tree",
+    title: "Decision tree",
+    how: "\
+All three grow one tree on the same numbers in memory. Ours and LightGBM's time is that of finding thresholds, binning
+and growing, on one thread, after a run that is not measured; LightGBM: `Dataset` of a numpy matrix and `train` with one round.
+PySpark: the second fit of a session over one cached partition, Python and JVM together. The tree must be Spark's node for node.",
+    measure,
+};
+
 /// Lets all three grow a tree on the same numbers, checks that ours is Spark's and about as good as LightGBM's, and measures.
 ///
 /// # Errors
 /// When a program fails, or the trees differ.
-pub(super) fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
+fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let (folder, python) = (peers::build()?, peers::python()?);
     let spark_python = spark::environment(spark::NEWEST)?;
     let file = cache::folder("bench")?.join(format!("loss-{N_ROWS}x{N_FEATURES}.f64"));

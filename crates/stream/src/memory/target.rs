@@ -44,7 +44,7 @@ impl MemoryTarget {
         MemoryTarget(Arc::default(), kind)
     }
 
-    /// What a reader sees in this lane: the ids of scored rows, the payloads of dead letters.
+    /// What a reader sees in this lane, row by row: ids of scored rows, payloads of dead letters.
     pub fn visible(&self, lane: Lane) -> Vec<String> {
         let state = self.state();
         match lane {
@@ -187,13 +187,11 @@ impl MemoryWriter {
 impl BatchWriter for MemoryWriter {
     async fn write(&mut self, lane: Lane, rows: RecordBatch) -> Result<(), SinkError> {
         self.faults.call("sink.write").map_err(SinkError::new)?;
-        match lane {
-            Lane::Scored => {
-                let ids = rows.column(0).as_primitive::<Int64Type>();
-                self.staged.extend(ids.values().iter().map(|id| (lane, id.to_string())));
-            }
-            Lane::DeadLetter => {
-                let payloads = rows.column(0).as_string::<i32>();
+        let names = rows.column(0);
+        match names.as_primitive_opt::<Int64Type>() {
+            Some(ids) => self.staged.extend(ids.values().iter().map(|id| (lane, id.to_string()))),
+            None => {
+                let payloads = names.as_string::<i32>();
                 self.staged.extend(payloads.iter().flatten().map(|payload| (lane, payload.to_owned())));
             }
         }

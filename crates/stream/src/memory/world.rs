@@ -12,8 +12,9 @@ use crate::checkpoint::Checkpoint;
 use crate::clock::ManualClock;
 use crate::invariants::{self, Broken};
 use crate::query::{QueryOptions, QueryParts, StreamingQuery};
-use crate::sink::Lane;
+use crate::sink::{Lane, Sink};
 use crate::source::Source;
+use crate::split_sink::SplitSink;
 use crate::tally::{BadRow, BadRowPolicy};
 use crate::trigger::Trigger;
 use ognivo_data::outcome::Fate;
@@ -42,6 +43,8 @@ pub struct WorldOptions {
     pub max_rows: usize,
     /// What starts batches.
     pub trigger: Trigger,
+    /// Whether dead letters go to a counting target of their own. Not with [`TargetKind::Positions`].
+    pub dead_letters_apart: bool,
 }
 
 impl Default for WorldOptions {
@@ -53,6 +56,7 @@ impl Default for WorldOptions {
             n_partitions: 1,
             max_rows: 5,
             trigger: Trigger::AsRowsArrive,
+            dead_letters_apart: false,
         }
     }
 }
@@ -70,6 +74,7 @@ pub struct MemoryWorld {
     pub topic: MemoryTopic,
     /// Where they go.
     pub target: MemoryTarget,
+    dead_letter_target: MemoryTarget,
     /// What holds the checkpoints.
     pub store: MemoryStore,
     /// Which member has which partition, where they move.
@@ -91,6 +96,7 @@ impl MemoryWorld {
             clock: Arc::new(ManualClock::jumping(START_MS)),
             topic: MemoryTopic::new(options.n_partitions),
             target: MemoryTarget::new(options.target),
+            dead_letter_target: MemoryTarget::new(TargetKind::Counting),
             store: MemoryStore::new(faults.clone()),
             membership: MemoryMembership::default(),
             faults,
@@ -147,13 +153,21 @@ impl MemoryWorld {
         let parts = QueryParts {
             source: self.source(member),
             scorer: Arc::new(MemoryScorer::new(model)),
-            sink: Box::new(MemorySink::new(self.target.clone(), self.faults.clone())),
+            sink: self.sink(),
             checkpoint: Some(self.checkpoint(member)),
         };
         let bad_rows =
             BadRowPolicy { malformed: BadRow::DeadLetter, invalid: BadRow::DeadLetter, max_bad_fraction: None };
         let trigger = self.options.trigger;
         (parts, QueryOptions { trigger, bad_rows, clock: self.clock.clone(), ..QueryOptions::default() })
+    }
+
+    fn sink(&self) -> Box<dyn Sink> {
+        let sink = |target: &MemoryTarget| Box::new(MemorySink::new(target.clone(), self.faults.clone()));
+        match self.options.dead_letters_apart {
+            true => Box::new(SplitSink::new(sink(&self.target), sink(&self.dead_letter_target))),
+            false => sink(&self.target),
+        }
     }
 
     fn source(&self, member: usize) -> Box<dyn Source> {
@@ -176,7 +190,7 @@ impl MemoryWorld {
     /// With the invariant that does not hold.
     pub async fn check_at_any_moment(&self) -> Result<(), Broken> {
         for (lane, expected) in self.lanes() {
-            let visible = self.target.visible(lane);
+            let visible = self.visible(lane);
             invariants::no_row_repeats(expected.iter().map(String::as_str), visible.iter().map(String::as_str))?;
         }
         if self.options.source != SourceKind::Moving
@@ -194,10 +208,18 @@ impl MemoryWorld {
     /// With the invariant that does not hold.
     pub fn check_at_the_end(&self) -> Result<(), Broken> {
         for (lane, expected) in self.lanes() {
-            let visible = self.target.visible(lane);
+            let visible = self.visible(lane);
             invariants::every_row_once(expected.iter().map(String::as_str), visible.iter().map(String::as_str))?;
         }
         Ok(())
+    }
+
+    /// What readers of all targets see in this lane.
+    pub fn visible(&self, lane: Lane) -> Vec<String> {
+        match lane {
+            Lane::DeadLetter if self.options.dead_letters_apart => self.dead_letter_target.visible(Lane::Scored),
+            lane => self.target.visible(lane),
+        }
     }
 
     fn lanes(&self) -> [(Lane, &[String]); 2] {

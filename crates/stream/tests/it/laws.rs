@@ -13,6 +13,7 @@ use ognivo_stream::memory::{
 };
 use ognivo_stream::sink::{Lane, Sink};
 use ognivo_stream::source::Source;
+use ognivo_stream::split_sink::SplitSink;
 
 use crate::run;
 
@@ -92,6 +93,36 @@ fn a_counting_target_keeps_the_laws_of_sinks() {
 #[test]
 fn a_target_with_positions_keeps_the_laws_of_sinks() {
     run(async { sink_laws(&mut Target(MemoryTarget::new(TargetKind::Positions))).await });
+}
+
+struct Split {
+    scored: MemoryTarget,
+    dead_letters: MemoryTarget,
+}
+
+#[async_trait]
+impl SinkBench for Split {
+    async fn open(&mut self) -> Box<dyn Sink> {
+        let sink = |target: &MemoryTarget| Box::new(MemorySink::new(target.clone(), MemoryFaults::default()));
+        Box::new(SplitSink::new(sink(&self.scored), sink(&self.dead_letters)))
+    }
+
+    fn rows(&self, seed: u64, n_rows: usize) -> RecordBatch {
+        Target(self.scored.clone()).rows(seed, n_rows)
+    }
+
+    async fn visible(&mut self, lane: Lane) -> Vec<String> {
+        match lane {
+            Lane::Scored => self.scored.visible(Lane::Scored),
+            Lane::DeadLetter => self.dead_letters.visible(Lane::Scored),
+        }
+    }
+}
+
+#[test]
+fn two_counting_targets_together_keep_the_laws_of_sinks() {
+    let target = || MemoryTarget::new(TargetKind::Counting);
+    run(async { sink_laws(&mut Split { scored: target(), dead_letters: target() }).await });
 }
 
 #[test]

@@ -40,12 +40,16 @@ fn run<F: Future<Output = ()>>(test: F) {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test);
 }
 
-/// All pairs of a source and a target that do not move.
+/// All pairs of a source and a target that do not move, and dead letters in a target of their own where that can be.
 fn worlds() -> Vec<WorldOptions> {
     let mut worlds = Vec::new();
     for source in [SourceKind::Logged, SourceKind::Numbered] {
         for target in [TargetKind::Counting, TargetKind::Positions, TargetKind::Upserting] {
-            worlds.push(WorldOptions { source, target, ..WorldOptions::default() });
+            let world = WorldOptions { source, target, ..WorldOptions::default() };
+            worlds.push(world);
+            if target != TargetKind::Positions {
+                worlds.push(WorldOptions { dead_letters_apart: true, ..world });
+            }
         }
     }
     worlds

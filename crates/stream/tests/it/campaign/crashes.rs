@@ -14,7 +14,7 @@ fn points(options: WorldOptions) -> Vec<KillPoint> {
     let is_passed = |point: &&KillPoint| match point {
         KillPoint::SourceLogged => options.source == SourceKind::Logged,
         KillPoint::BeforePlan | KillPoint::AfterPlan => options.target != TargetKind::Positions,
-        KillPoint::SinkPartVisible => options.target == TargetKind::Upserting,
+        KillPoint::SinkPartVisible => options.target == TargetKind::Upserting || options.dead_letters_apart,
         KillPoint::SinkAllVisible | KillPoint::Purging => false,
         _ => true,
     };

@@ -1,0 +1,148 @@
+//! The two lanes of a batch in two targets: scored rows in one, dead letters in the other.
+//!
+//! No transaction spans two targets, so a batch becomes visible in two steps: dead letters first, scored rows last. What the
+//! target of the scored rows says is what the whole says; a batch that it lacks and whose dead letters are there already is
+//! replayed without writing those again. That needs a plan that is written ahead: without one, the rows of a batch that comes
+//! again might be others.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use ognivo_data::fault::{Explain, Fault};
+
+use crate::dead_letter;
+use crate::kill_point::{self, KillPoint};
+use crate::offset::SourcePartition;
+use crate::plan::BatchPlan;
+use crate::sink::{BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
+
+/// A sink made of two: one takes the scored rows, the other takes the dead letters as if they were scored.
+pub struct SplitSink {
+    scored: Box<dyn Sink>,
+    dead_letters: Box<dyn Sink>,
+    /// What the target of the dead letters last said; None until it was asked.
+    held: Option<Committed>,
+}
+
+impl SplitSink {
+    /// Neither of them may hold the progress of the source itself ([`Committed::Offsets`]).
+    pub fn new(scored: Box<dyn Sink>, dead_letters: Box<dyn Sink>) -> SplitSink {
+        SplitSink { scored, dead_letters, held: None }
+    }
+
+    /// Whether an earlier attempt at this batch got as far as its dead letters.
+    fn holds_dead_letters_of(&self, plan: &BatchPlan) -> bool {
+        matches!(self.held, Some(Committed::Batch(newest)) if newest >= plan.id)
+    }
+}
+
+#[async_trait]
+impl Sink for SplitSink {
+    fn description(&self) -> String {
+        self.scored.description()
+    }
+
+    /// Dead letters may be sent elsewhere from one start to the next, as with targets that take both lanes.
+    fn identity(&self) -> String {
+        self.scored.identity()
+    }
+
+    fn delivery(&self) -> Delivery {
+        match (self.scored.delivery(), self.dead_letters.delivery()) {
+            (Delivery::ExactlyOnce { condition: scored }, Delivery::ExactlyOnce { condition: letters }) => {
+                Delivery::ExactlyOnce { condition: format!("{scored}; dead letters: {letters}") }
+            }
+            (scored, Delivery::ExactlyOnce { .. }) => scored,
+            (Delivery::ExactlyOnce { condition: scored }, Delivery::AtLeastOnce { condition: letters }) => {
+                Delivery::AtLeastOnce { condition: format!("only dead letters: {letters}; scored rows once: {scored}") }
+            }
+            (Delivery::AtLeastOnce { condition: scored }, Delivery::AtLeastOnce { condition: letters }) => {
+                Delivery::AtLeastOnce { condition: format!("{scored}; dead letters: {letters}") }
+            }
+        }
+    }
+
+    async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError> {
+        self.dead_letters.prepare(&dead_letter::schema()).await?;
+        self.scored.prepare(scored).await
+    }
+
+    async fn last_committed(&mut self, partitions: &[SourcePartition]) -> Result<Committed, SinkError> {
+        let committed = self.scored.last_committed(partitions).await?;
+        let held = self.dead_letters.last_committed(partitions).await?;
+        for (sink, answer) in [(&self.scored, &committed), (&self.dead_letters, &held)] {
+            if matches!(answer, Committed::Offsets(_)) {
+                return Err(SinkError::new(HoldsProgress { sink: sink.description() }));
+            }
+        }
+        self.held = Some(held);
+        Ok(committed)
+    }
+
+    async fn begin(&mut self, plan: &BatchPlan) -> Result<Box<dyn BatchWriter>, SinkError> {
+        let scored = self.scored.begin(plan).await?;
+        let dead_letters = match self.holds_dead_letters_of(plan) {
+            true => None,
+            false => Some(self.dead_letters.begin(plan).await?),
+        };
+        Ok(Box::new(SplitWriter { scored, dead_letters, n_held: 0 }))
+    }
+
+    async fn reset(&mut self) -> Result<(), SinkError> {
+        self.held = None;
+        self.dead_letters.reset().await?;
+        self.scored.reset().await
+    }
+}
+
+struct SplitWriter {
+    scored: Box<dyn BatchWriter>,
+    /// None when the target holds the dead letters of this batch.
+    dead_letters: Option<Box<dyn BatchWriter>>,
+    /// Dead letters that came again and were there.
+    n_held: usize,
+}
+
+#[async_trait]
+impl BatchWriter for SplitWriter {
+    async fn write(&mut self, lane: Lane, rows: RecordBatch) -> Result<(), SinkError> {
+        match (lane, &mut self.dead_letters) {
+            (Lane::Scored, _) => self.scored.write(Lane::Scored, rows).await,
+            (Lane::DeadLetter, Some(writer)) => writer.write(Lane::Scored, rows).await,
+            (Lane::DeadLetter, None) => {
+                self.n_held += rows.num_rows();
+                Ok(())
+            }
+        }
+    }
+
+    async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
+        let n_dead_letters = match self.dead_letters {
+            Some(writer) => writer.commit().await?.n_scored,
+            None => self.n_held,
+        };
+        kill_point::pass(KillPoint::SinkPartVisible)?;
+        let n_scored = self.scored.commit().await?.n_scored;
+        Ok(Written { n_scored, n_dead_letters })
+    }
+
+    async fn abort(self: Box<Self>) {
+        if let Some(writer) = self.dead_letters {
+            writer.abort().await;
+        }
+        self.scored.abort().await;
+    }
+}
+
+/// A target that commits the source's progress with its rows cannot share a batch with another target.
+#[derive(Debug, thiserror::Error)]
+#[error("it holds the progress of the source, so dead letters must go to the same place: {sink}")]
+struct HoldsProgress {
+    sink: String,
+}
+
+impl Explain for HoldsProgress {
+    fn fault(&self) -> Fault {
+        Fault::Bug
+    }
+}
