@@ -64,6 +64,7 @@ const ALL: &[Part] = &[
     report::PART,
     score::PART,
     stream::PART,
+    hdfs::PART,
 ];
 
 const DEFAULT_ROUNDS: usize = 5;
