@@ -8,6 +8,7 @@ mod cassandra;
 mod csv;
 mod fit;
 mod grid;
+mod hdfs;
 mod linear;
 mod loans;
 mod loss;
@@ -65,6 +66,7 @@ const ALL: &[Part] = &[
     score::PART,
     stream::PART,
     cassandra::PART,
+    hdfs::PART,
 ];
 
 const DEFAULT_ROUNDS: usize = 5;

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::program::{cargo, root};
-use tally::{Tally, Trial};
+pub(crate) use tally::{Tally, Trial};
 
 /// How many times more than `cargo test` the random tests try: 10,000 schedules.
 const QUICK_SCALE: u64 = 5;
@@ -73,7 +73,7 @@ fn try_all(scale: u64) -> Result<Tally, String> {
     command.args(["test", "--workspace", "--exclude", "xtask", "--test", "it", MODULES, "--", "--show-output"]);
     command.env("OGNIVO_CAMPAIGN_SCALE", scale.to_string()).stdout(Stdio::piped());
     println!("== OGNIVO_CAMPAIGN_SCALE={scale} cargo test --test it {MODULES}");
-    let (lines, is_success) = lines_of(&mut command)?;
+    let (lines, is_success) = lines_of(&mut command, "test ")?;
     if !is_success {
         // Everything, since what is not a line of a trial says what failed, with its seed.
         let told: Vec<&String> = lines.iter().filter(|line| !line.starts_with("campaign: ")).collect();
@@ -87,15 +87,15 @@ fn try_all(scale: u64) -> Result<Tally, String> {
     Tally::of(trials, after("NOT CHECKED ").map(str::to_owned).collect())
 }
 
-/// What the tests print; those of it that tell how they get on go to the terminal at once.
-fn lines_of(command: &mut Command) -> Result<(Vec<String>, bool), String> {
+/// What the tests print; lines that begin with `shown`, which tell how they get on, go to the terminal at once.
+pub(crate) fn lines_of(command: &mut Command, shown: &str) -> Result<(Vec<String>, bool), String> {
     let failed = |e: std::io::Error| format!("cannot run the tests: {e}");
     let mut child = command.spawn().map_err(failed)?;
     let stdout = child.stdout.take().expect("it is piped");
     let mut lines = Vec::new();
     for line in BufReader::new(stdout).lines() {
         let line = line.map_err(failed)?;
-        if line.starts_with("test ") {
+        if line.starts_with(shown) {
             println!("{line}");
         }
         lines.push(line);

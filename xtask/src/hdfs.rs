@@ -1,34 +1,85 @@
 //! `cargo xtask hdfs`: whole jobs on a real NameNode and DataNode, with faults, held to the oracle of local jobs.
 
 mod kerberos;
+mod spark;
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
+use crate::campaign::{self, Tally, Trial};
 use crate::program::{self, at_root, cargo};
 use crate::services::hdfs::Cluster;
+use crate::services::hdfs::name_service::NameService;
 
 /// Where these servers keep what they have, below the cache folder: apart from those of a developer.
 const FOLDER: &str = "services/hdfs-tests";
 
-/// Starts the servers, runs everything, and stops them, whatever came out.
+/// Where the servers of a name service keep what they have.
+const NAME_SERVICE_FOLDER: &str = "services/hdfs-name-service-tests";
+
+const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha | spark [FOLDER]]";
+
+/// Starts the servers, runs what was asked for, and stops them, whatever came out.
 ///
 /// # Errors
 /// What failed first; a server that cannot be started is a failure too.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
-    match arguments.split_first() {
-        None => {}
-        Some((first, rest)) if first == "kerberos" => return kerberos::run(rest),
-        Some(_) => return Err("usage: cargo xtask hdfs [kerberos [--ticket-life SECONDS]]".to_owned()),
+    if let Some(("kerberos", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return kerberos::run(rest);
+    }
+    let asked = Asked::parse(arguments)?;
+    if let Asked::SparkIn(folder) = &asked {
+        return spark::open_running(folder);
     }
     program::run(cargo().args(["build", "--quiet", "--package", "ognivo", "--package", "ognivo-files"]).args(EXAMPLE))?;
     program::run(cargo().args(["build", "--quiet", "--package", "ognivo"]))?;
+    match asked {
+        Asked::Everything => {
+            on_a_cluster(check)?;
+            fail_over()
+        }
+        Asked::Nemesis { n_runs, seed } => on_a_cluster(|cluster| nemesis(cluster, n_runs, seed.as_deref())),
+        Asked::FailOver => fail_over(),
+        Asked::Spark | Asked::SparkIn(_) => on_a_cluster(spark::open),
+    }
+}
+
+enum Asked {
+    Everything,
+    Nemesis { n_runs: u64, seed: Option<String> },
+    FailOver,
+    Spark,
+    /// What a job has left on a cluster that runs.
+    SparkIn(String),
+}
+
+impl Asked {
+    fn parse(arguments: &[String]) -> Result<Asked, String> {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let number = |word: &str| word.parse::<u64>().map_err(|_| format!("not a number: {word}\n{USAGE}"));
+        match words[..] {
+            [] => Ok(Asked::Everything),
+            ["nemesis"] => Ok(Asked::Nemesis { n_runs: 1, seed: None }),
+            ["nemesis", runs] => Ok(Asked::Nemesis { n_runs: number(runs)?, seed: None }),
+            ["nemesis", runs, seed] => {
+                Ok(Asked::Nemesis { n_runs: number(runs)?, seed: Some(number(seed)?.to_string()) })
+            }
+            ["ha"] => Ok(Asked::FailOver),
+            ["spark"] => Ok(Asked::Spark),
+            ["spark", folder] => Ok(Asked::SparkIn(folder.to_owned())),
+            _ => Err(USAGE.to_owned()),
+        }
+    }
+}
+
+const EXAMPLE: [&str; 2] = ["--example", "store_laws"];
+
+fn on_a_cluster(check: impl FnOnce(&Cluster) -> Result<(), String>) -> Result<(), String> {
     let cluster = Cluster::start_empty(FOLDER)?;
     let done = check(&cluster);
     let stopped = Cluster::stop_all_in(FOLDER);
     done.and(stopped)
 }
-
-const EXAMPLE: [&str; 2] = ["--example", "store_laws"];
 
 fn check(cluster: &Cluster) -> Result<(), String> {
     println!("== the laws of stores");
@@ -36,18 +87,60 @@ fn check(cluster: &Cluster) -> Result<(), String> {
     println!("== `ognivo fs` beside Hadoop's own shell");
     compare_shells(cluster)?;
     for (name, filter) in [
-        ("whole jobs", &["--skip", "faults::", "--skip", "kerberos::"][..]),
+        (
+            "whole jobs",
+            &["--skip", "faults::", "--skip", "nemesis::", "--skip", "failover::", "--skip", "kerberos::"][..],
+        ),
         ("servers that fail", &["--test-threads=1", "faults::"]),
     ] {
         println!("== {name}");
-        let mut tests = cargo();
-        tests.args(["test", "--package", "ognivo", "--test", "hdfs", "--"]).args(filter);
-        tests.env("OGNIVO_HDFS", cluster.url()).env("OGNIVO_HDFS_SERVERS", cluster.folder());
-        // A developer's own cluster is not meant.
-        tests.env_remove("HADOOP_CONF_DIR").env_remove("HADOOP_HOME").env_remove("HADOOP_USER_NAME");
-        program::run(&mut tests)?;
+        program::run(tests_on(cluster).args(filter))?;
     }
+    spark::open(cluster)?;
+    nemesis(cluster, 1, None)
+}
+
+fn tests_on(cluster: &Cluster) -> Command {
+    tests(&cluster.url(), &cluster.web(), cluster.folder())
+}
+
+/// The tests of whole jobs, which take a filter; the cluster is told by its URL, its web service, and its servers' folder.
+fn tests(url: &str, web: &str, folder: &Path) -> Command {
+    let mut tests = cargo();
+    tests.args(["test", "--package", "ognivo", "--test", "hdfs", "--"]);
+    tests.env("OGNIVO_HDFS", url).env("OGNIVO_HDFS_WEB", web).env("OGNIVO_HDFS_SERVERS", folder);
+    // A developer's own cluster is not meant.
+    tests.env_remove("HADOOP_CONF_DIR").env_remove("HADOOP_HOME").env_remove("HADOOP_USER_NAME");
+    tests
+}
+
+/// Hits servers and stream at random moments; the seed of each run is printed before it.
+fn nemesis(cluster: &Cluster, n_runs: u64, seed: Option<&str>) -> Result<(), String> {
+    println!("== the nemesis");
+    let mut command = tests_on(cluster);
+    command.args(["--nocapture", "nemesis::"]).env("OGNIVO_NEMESIS_RUNS", n_runs.to_string()).stdout(Stdio::piped());
+    if let Some(seed) = seed {
+        command.env("OGNIVO_TEST_SEED", seed);
+    }
+    let (lines, is_success) = campaign::lines_of(&mut command, "nemesis: ")?;
+    if !is_success {
+        lines.iter().filter(|line| !line.starts_with("nemesis: ")).for_each(|line| println!("{line}"));
+        return Err("the nemesis won; its seed is told above".to_owned());
+    }
+    let trials = lines.iter().filter_map(|line| line.strip_prefix("campaign: ")).map(Trial::parse);
+    println!("{}", Tally::of(trials.collect::<Result<Vec<Trial>, String>>()?, Vec::new())?.as_text());
     Ok(())
+}
+
+/// Lets one NameNode take over from the other under a stream.
+fn fail_over() -> Result<(), String> {
+    println!("== failover between two NameNodes");
+    let service = NameService::start_empty(NAME_SERVICE_FOLDER)?;
+    let mut tests = tests(&service.url(), &service.web(), service.folder());
+    tests.env("HADOOP_CONF_DIR", service.conf()).args(["--test-threads=1", "failover::"]);
+    let done = program::run(&mut tests);
+    let stopped = NameService::stop_all_in(NAME_SERVICE_FOLDER);
+    done.and(stopped)
 }
 
 /// Commands that both shells are given, after the first line was done with ours.

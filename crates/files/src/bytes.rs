@@ -13,7 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::file_error::FileError;
-use crate::open::Location;
+use crate::open::{Location, OpenedFile};
 
 /// An open file whose length is known; cheap to clone.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ enum Inner {
     Disk(File),
     /// In a store, which the location knows how to wait for.
     Store(Location),
+    /// The same, opened once.
+    Opened(Location, Arc<dyn OpenedFile>),
 }
 
 impl FileBytes {
@@ -34,7 +36,10 @@ impl FileBytes {
     pub(crate) fn open(location: &Location, path: &Path, size_bytes: u64) -> Result<FileBytes, FileError> {
         let inner = match open_on_disk(location, path)? {
             Some(file) => Inner::Disk(file),
-            None => Inner::Store(location.at(path.clone())),
+            None => match location.folders().opened(path) {
+                Some(file) => Inner::Opened(location.at(path.clone()), file),
+                None => Inner::Store(location.at(path.clone())),
+            },
         };
         Ok(FileBytes { inner: Arc::new(inner), size_bytes })
     }
@@ -67,6 +72,7 @@ impl FileBytes {
                 let read = location.wait_for(location.store().get_ranges(location.path(), &ranges));
                 Ok(read.map_err(io_error)?.pop().unwrap_or_default())
             }
+            Inner::Opened(location, file) => location.wait_for(file.read(range)).map_err(io_error),
         }
     }
 }

@@ -233,6 +233,17 @@ async fn bytes_are_read_in_ranges(bench: &Bench) {
         read += piece.len();
     }
     assert_eq!(read, long.len(), "a long file is read to its end");
+
+    let folders = bench.0.folders();
+    let Some(opened) = folders.opened(&bench.path("long")) else { return };
+    for start in [0, 9_000_000, 17_999_990] {
+        let range = start..start + 1_000;
+        let bytes = opened.read(range.clone()).await.expect("an opened file can be read");
+        let expect = &long.as_bytes()[start as usize..long.len().min(range.end as usize)];
+        assert!(bytes == expect, "an opened file has the bytes of {range:?}, as far as it goes");
+    }
+    let missing = folders.opened(&bench.path("g")).expect("this file system opens files").read(0..1).await;
+    assert!(matches!(missing, Err(Error::NotFound { .. })), "a missing file is not found when it is read: {missing:?}");
 }
 
 async fn temporaries_of_the_dead_are_swept(bench: &Bench) {

@@ -10,10 +10,12 @@
 //! Spark writes files into its logs as URIs and compares them as text. [`Location::uri`] makes them exactly so.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path as DiskPath, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault};
@@ -76,6 +78,11 @@ pub trait Folders: Send + Sync + fmt::Debug {
         Ok(None)
     }
 
+    /// The file, to be opened once for many ranges of it; None where reading by its path costs no more. Nothing is asked yet.
+    fn opened(&self, _path: &Path) -> Option<Arc<dyn OpenedFile>> {
+        None
+    }
+
     /// What a person should know of the listings so far, such as names that were passed over; each is told once.
     fn take_warnings(&self) -> Vec<String> {
         Vec::new()
@@ -86,6 +93,18 @@ pub trait Folders: Send + Sync + fmt::Debug {
     /// # Errors
     /// Those of the file system.
     async fn sweep(&self, folder: &Path) -> object_store::Result<usize>;
+}
+
+/// A file that is opened at its first read and stays so.
+///
+/// As with an open file on a disk, its bytes may go on to be the old ones when another file has taken its name.
+#[async_trait]
+pub trait OpenedFile: Send + Sync + fmt::Debug {
+    /// The bytes of a range; fewer where the file ends before.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn read(&self, range: Range<u64>) -> object_store::Result<Bytes>;
 }
 
 /// The state of a folder's list of names.

@@ -82,6 +82,7 @@ pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> 
         batch_time: stream.batch_time.as_ref().map(batch_time).transpose()?,
         select: stream.select.clone(),
         n_blocks_in_flight: session.n_threads() + 1,
+        retry_deadline: stream.retry_deadline,
         clock,
         ..QueryOptions::default()
     };

@@ -7,7 +7,7 @@ use crate::json::{self, Json};
 
 /// One line of a test.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Trial {
+pub(crate) struct Trial {
     pub(super) package: String,
     pub(super) module: String,
     /// What was tried; lines of one `what` are added up.
@@ -24,7 +24,7 @@ pub(super) struct Trial {
 
 impl Trial {
     /// Reads what stands after `campaign: `.
-    pub(super) fn parse(text: &str) -> Result<Trial, String> {
+    pub(crate) fn parse(text: &str) -> Result<Trial, String> {
         let json = json::parse(text).map_err(|e| format!("{e}: {text}"))?;
         let word = |key: &str| json.get(key).text().map(str::to_owned).ok_or_else(|| format!("no `{key}` in {text}"));
         let count = |value: &Json| value.number().map(|number| number as u64);
@@ -74,7 +74,7 @@ impl Trial {
 }
 
 /// All trials, one for each thing that was tried.
-pub(super) struct Tally {
+pub(crate) struct Tally {
     pub(super) trials: Vec<Trial>,
     /// What could not be tried on this machine, and why.
     pub(super) unchecked: Vec<String>,
@@ -83,7 +83,7 @@ pub(super) struct Tally {
 impl Tally {
     /// # Errors
     /// When nothing was tried: then the tests were not those of the campaign.
-    pub(super) fn of(told: Vec<Trial>, unchecked: Vec<String>) -> Result<Tally, String> {
+    pub(crate) fn of(told: Vec<Trial>, unchecked: Vec<String>) -> Result<Tally, String> {
         let mut trials: Vec<Trial> = Vec::new();
         for trial in told {
             let same = |known: &&mut Trial| (&known.package, &known.what) == (&trial.package, &trial.what);
@@ -109,7 +109,7 @@ impl Tally {
     }
 
     /// A table for the terminal.
-    pub(super) fn as_text(&self) -> String {
+    pub(crate) fn as_text(&self) -> String {
         let mut text = String::new();
         for Trial { package, what, unit, n, rows, .. } in &self.trials {
             let rows = if *rows > 0 { format!(", {} rows each once", thousands(*rows)) } else { String::new() };

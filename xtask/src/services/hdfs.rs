@@ -9,6 +9,8 @@
 //! <cache>/services/hdfs/kerberos/    a KDC, where one logs in with Kerberos
 //! ```
 
+pub(crate) mod name_service;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -25,17 +27,23 @@ use crate::{cache, program};
 /// On two busy cores both servers need 20 s.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 
+const BLOCK_BYTES: u64 = 16 << 20;
+
 const NAME_NODE: &str = "namenode";
 const DATA_NODE: &str = "datanode";
 
-/// A running cluster of one NameNode and one DataNode.
+/// A running cluster of one NameNode and its DataNodes.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     folder: PathBuf,
     rpc_port: u16,
     http_port: u16,
+    n_data_nodes: usize,
     kerberos: Option<Kerberos>,
 }
+
+/// More than this many DataNodes are not started.
+const MAX_DATA_NODES: usize = 3;
 
 /// How one logs in to a cluster that wants proof, and how what is said is protected.
 #[derive(Debug)]
@@ -48,12 +56,20 @@ pub(crate) struct Kerberos {
 const USERS: [&str; 2] = ["alice", "mallory"];
 
 impl Cluster {
-    /// Starts a cluster that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed.
+    /// Starts a cluster of one DataNode that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed.
     ///
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_empty(folder: &str) -> Result<Cluster, String> {
-        Cluster::start(folder, None)
+        Cluster::start(folder, 1, None)
+    }
+
+    /// As [`start_empty`](Cluster::start_empty), with so many DataNodes, each of which gets every block.
+    ///
+    /// # Errors
+    /// What could not be started, with the end of its log.
+    pub(crate) fn start_replicated(folder: &str, n_data_nodes: usize) -> Result<Cluster, String> {
+        Cluster::start(folder, n_data_nodes, None)
     }
 
     /// Starts an empty cluster with a KDC; `protection` is `authentication`, `integrity` or `privacy`.
@@ -61,10 +77,10 @@ impl Cluster {
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_with_kerberos(folder: &str, protection: &'static str) -> Result<Cluster, String> {
-        Cluster::start(folder, Some(protection))
+        Cluster::start(folder, 1, Some(protection))
     }
 
-    fn start(folder: &str, protection: Option<&'static str>) -> Result<Cluster, String> {
+    fn start(folder: &str, n_data_nodes: usize, protection: Option<&'static str>) -> Result<Cluster, String> {
         Cluster::stop_all_in(folder)?;
         let folder = cache::folder(folder)?;
         let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
@@ -81,14 +97,17 @@ impl Cluster {
             }
             None => None,
         };
-        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port, kerberos };
+        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port, n_data_nodes, kerberos };
         for (name, text) in cluster.settings(data_ports) {
             fs::write(cluster.conf().join(name), text).map_err(failed)?;
         }
-        println!("== starting a NameNode and a DataNode in {}", folder.display());
+        println!("== starting a NameNode, and {n_data_nodes} DataNode(s), in {}", folder.display());
         cluster.format()?;
         cluster.start_name_node()?;
         cluster.start_data_node()?;
+        for other in 2..=n_data_nodes {
+            cluster.start_other_data_node(other)?;
+        }
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
@@ -106,7 +125,7 @@ impl Cluster {
         };
         let ports = port("dfs.namenode.rpc-address").zip(port("dfs.namenode.http-address"));
         let Some((rpc_port, http_port)) = ports else { return Ok(None) };
-        let cluster = Cluster { folder, rpc_port, http_port, kerberos: None };
+        let cluster = Cluster { folder, rpc_port, http_port, n_data_nodes: 1, kerberos: None };
         Ok(cluster.is_ready().then_some(cluster))
     }
 
@@ -116,8 +135,9 @@ impl Cluster {
     /// When one does not end.
     pub(crate) fn stop_all_in(folder: &str) -> Result<(), String> {
         let folder = cache::folder(folder)?;
-        for name in [DATA_NODE, NAME_NODE] {
-            if let Some(server) = Server::find(name, &folder) {
+        let others = (2..=MAX_DATA_NODES).map(other_data_node);
+        for name in [DATA_NODE.to_owned()].into_iter().chain(others).chain([NAME_NODE.to_owned()]) {
+            if let Some(server) = Server::find(&name, &folder) {
                 server.stop()?;
             }
         }
@@ -138,6 +158,11 @@ impl Cluster {
     /// Where the KDC's files are, when there is one.
     pub(crate) fn kdc_folder(&self) -> Option<&Path> {
         self.kerberos.as_ref().map(|kerberos| kerberos.kdc.folder())
+    }
+
+    /// The address of the NameNode's web service.
+    pub(crate) fn web(&self) -> String {
+        format!("127.0.0.1:{}", self.http_port)
     }
 
     /// Where its servers keep their logs, process ids and data.
@@ -188,6 +213,26 @@ impl Cluster {
         Server::start(DATA_NODE, &self.folder, &mut java).map(|_| ())
     }
 
+    /// Starts one more DataNode, on ports and a folder of its own.
+    fn start_other_data_node(&self, number: usize) -> Result<(), String> {
+        let ports = free_ports::<3>().map_err(|e| format!("no free ports: {e}"))?;
+        let mut java = self.java("org.apache.hadoop.hdfs.server.datanode.DataNode")?;
+        let data = self.folder.join(other_data_node(number));
+        java.arg(format!("-Ddfs.datanode.data.dir=file://{}", data.display()));
+        for (key, port) in ["dfs.datanode.address", "dfs.datanode.http.address", "dfs.datanode.ipc.address"].iter().zip(ports) {
+            java.arg(format!("-D{key}=127.0.0.1:{port}"));
+        }
+        Server::start(&other_data_node(number), &self.folder, &mut java).map(|_| ())
+    }
+
+    /// A program in one file of Java's source, on the class path of Hadoop and with these settings; it wants a JDK.
+    ///
+    /// # Errors
+    /// When Hadoop's packages are not there.
+    pub(crate) fn java_source(&self, file: &Path) -> Result<Command, String> {
+        self.java(&file.to_string_lossy())
+    }
+
     /// Hadoop's own shell, `hdfs dfs`, on this cluster.
     ///
     /// # Errors
@@ -217,42 +262,20 @@ impl Cluster {
     }
 
     fn is_ready(&self) -> bool {
-        let state = self.state_of_the_file_system().unwrap_or_default();
-        state.contains("\"FSState\" : \"Operational\"") && state.contains("\"NumLiveDataNodes\" : 1")
-    }
-
-    /// What the NameNode's page for machines says.
-    fn state_of_the_file_system(&self) -> std::io::Result<String> {
-        const TIMEOUT: Duration = Duration::from_secs(5);
-        let mut stream = TcpStream::connect(("127.0.0.1", self.http_port))?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.write_all(
-            b"GET /jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState HTTP/1.0\r\nHost: localhost\r\n\r\n",
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+        serves(self.http_port, self.n_data_nodes)
     }
 
     fn format(&self) -> Result<(), String> {
         let mut java = self.java("org.apache.hadoop.hdfs.server.namenode.NameNode")?;
-        java.args(["-format", "-nonInteractive"]).stdout(Stdio::null());
-        let done = java.output().map_err(|e| format!("cannot start java: {e}"))?;
-        match done.status.success() {
-            true => Ok(()),
-            false => Err(format!("the NameNode cannot be formatted:\n{}", String::from_utf8_lossy(&done.stderr))),
-        }
+        quietly(java.args(["-format", "-nonInteractive"]))
     }
 
-    /// A class of Hadoop's, with these settings.
     fn java(&self, class: &str) -> Result<Command, String> {
-        let (conf, pages, jars) = (self.conf(), self.folder.display(), jars()?);
-        let mut java = Command::new("java");
+        let mut java = java(&self.folder, class)?;
         if let Some(Kerberos { kdc, .. }) = &self.kerberos {
-            java.arg(format!("-Djava.security.krb5.conf={}", kdc.client_conf().display()));
+            // Options of the machine stand before the class in a command line; this one is taken from the environment as well.
+            java.env("JDK_JAVA_OPTIONS", format!("-Djava.security.krb5.conf={}", kdc.client_conf().display()));
         }
-        java.args(["-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp"]);
-        java.arg(format!("{}:{pages}:{}/*", conf.display(), jars.display())).arg(class);
         Ok(java)
     }
 
@@ -263,7 +286,9 @@ impl Cluster {
         let mut core =
             vec![("fs.defaultFS", self.url()), ("hadoop.tmp.dir", self.folder.join("tmp").display().to_string())];
         let mut hdfs = vec![
-            ("dfs.replication", "1".to_owned()),
+            ("dfs.replication", self.n_data_nodes.to_string()),
+            // Lets a file be closed as soon as one DataNode has reported its last block; of use with two of them.
+            ("dfs.namenode.file.close.num-committed-allowed", (self.n_data_nodes - 1).min(1).to_string()),
             ("dfs.namenode.name.dir", below("name")),
             ("dfs.datanode.data.dir", below("data")),
             ("dfs.namenode.rpc-address", at(self.rpc_port)),
@@ -278,6 +303,9 @@ impl Cluster {
             // A dead DataNode is noticed after 14 s, not after 10 minutes.
             ("dfs.heartbeat.interval", "1".to_owned()),
             ("dfs.namenode.heartbeat.recheck-interval", "2000".to_owned()),
+            // A write that broke off counts as a whole block of the free space for ten minutes: hundreds of them, of the usual
+            // 128 MiB, and the NameNode places nothing more on a small disk.
+            ("dfs.blocksize", BLOCK_BYTES.to_string()),
             // Small blocks, so that small files of tests have several.
             ("dfs.namenode.fs-limits.min-block-size", "4096".to_owned()),
         ];
@@ -285,10 +313,7 @@ impl Cluster {
             core.extend(kerberos.core_settings());
             hdfs.extend(kerberos.hdfs_settings());
         }
-        let log = "log4j.rootLogger=INFO, A\nlog4j.appender.A=org.apache.log4j.ConsoleAppender\n\
-                   log4j.appender.A.target=System.err\nlog4j.appender.A.layout=org.apache.log4j.PatternLayout\n\
-                   log4j.appender.A.layout.ConversionPattern=%d %p %c{1}: %m%n\n";
-        [("core-site.xml", xml(&core)), ("hdfs-site.xml", xml(&hdfs)), ("log4j.properties", log.to_owned())]
+        [("core-site.xml", xml(&core)), ("hdfs-site.xml", xml(&hdfs)), ("log4j.properties", LOG.to_owned())]
     }
 }
 
@@ -323,9 +348,54 @@ impl Kerberos {
     }
 }
 
-fn xml(properties: &[(&str, String)]) -> String {
+const LOG: &str = "log4j.rootLogger=INFO, A\nlog4j.appender.A=org.apache.log4j.ConsoleAppender\n\
+                   log4j.appender.A.target=System.err\nlog4j.appender.A.layout=org.apache.log4j.PatternLayout\n\
+                   log4j.appender.A.layout.ConversionPattern=%d %p %c{1}: %m%n\n";
+
+/// A class of Hadoop's, with the settings of a cluster's folder.
+fn java(folder: &Path, class: &str) -> Result<Command, String> {
+    let (conf, pages, jars) = (folder.join("conf"), folder.display(), jars()?);
+    let mut java = Command::new("java");
+    java.args(["-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp"]);
+    java.arg(format!("{}:{pages}:{}/*", conf.display(), jars.display())).arg(class);
+    Ok(java)
+}
+
+/// Runs to the end; what it says is told when it fails.
+fn quietly(java: &mut Command) -> Result<(), String> {
+    let done = java.stdout(Stdio::null()).output().map_err(|e| format!("cannot start java: {e}"))?;
+    match done.status.success() {
+        true => Ok(()),
+        false => Err(format!("{java:?} failed:\n{}", String::from_utf8_lossy(&done.stderr))),
+    }
+}
+
+/// The further DataNodes: `datanode2`.
+fn other_data_node(number: usize) -> String {
+    format!("{DATA_NODE}{number}")
+}
+
+/// Whether the NameNode behind this page serves and knows its DataNodes.
+fn serves(http_port: u16, n_data_nodes: usize) -> bool {
+    let state = state_of_the_file_system(http_port).unwrap_or_default();
+    state.contains("\"FSState\" : \"Operational\"") && state.contains(&format!("\"NumLiveDataNodes\" : {n_data_nodes}"))
+}
+
+/// What the NameNode's page for machines says.
+fn state_of_the_file_system(http_port: u16) -> std::io::Result<String> {
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    let mut stream = TcpStream::connect(("127.0.0.1", http_port))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream
+        .write_all(b"GET /jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn xml<K: std::fmt::Display>(properties: &[(K, String)]) -> String {
     let property =
-        |(name, value): &(&str, String)| format!("  <property><name>{name}</name><value>{value}</value></property>\n");
+        |(name, value): &(K, String)| format!("  <property><name>{name}</name><value>{value}</value></property>\n");
     format!("<configuration>\n{}</configuration>\n", properties.iter().map(property).collect::<String>())
 }
 

@@ -47,7 +47,7 @@ use tokio::time::timeout;
 
 use crate::entries::Entry;
 use crate::listing::is_hidden;
-use crate::open::{FolderVersion, Folders, Location, OpenError};
+use crate::open::{FolderVersion, Folders, Location, OpenError, OpenedFile};
 use crate::temporary::{is_of_this_process, is_temporary};
 use crate::unnameable::Unnameable;
 use crate::users;
@@ -353,6 +353,48 @@ impl HdfsStore {
     }
 }
 
+/// A file whose blocks were asked for once: each range of it costs a DataNode's answer, and none of the NameNode.
+#[derive(Debug)]
+struct HdfsFile {
+    connection: Arc<Connection>,
+    path: String,
+    place: String,
+    reader: Arc<Mutex<Held>>,
+}
+
+/// The reader of a file; none before the first range, and after a failure, when the blocks may lie elsewhere.
+#[derive(Default)]
+struct Held(Option<FileReader>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "open" } else { "to be opened" })
+    }
+}
+
+#[async_trait]
+impl OpenedFile for HdfsFile {
+    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let n_bytes = range.end - range.start;
+        let (path, held) = (self.path.clone(), Arc::clone(&self.reader));
+        let read = move |client: Client| {
+            let (path, held, range) = (path.clone(), Arc::clone(&held), range.clone());
+            async move {
+                let known = held.lock().unwrap_or_else(PoisonError::into_inner).0.take();
+                let reader = match known {
+                    Some(reader) => reader,
+                    None => client.read(&path).await?,
+                };
+                let bytes = read_range(&reader, range).await?;
+                held.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(reader);
+                Ok(bytes)
+            }
+        };
+        let read = self.connection.call(Repeat::Freely, data_deadline(n_bytes), read).await;
+        read.map_err(|failed| failed.at(&self.place))
+    }
+}
+
 async fn read_range(reader: &FileReader, range: Range<u64>) -> std::result::Result<Bytes, Failed> {
     let (start, end) = within(reader, range);
     Ok(reader.read_range(start, end - start).await?)
@@ -559,6 +601,15 @@ impl Folders for HdfsStore {
         let moved = self.connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, trash).await;
         let moved = moved.map_err(|failed| failed.at(&self.place(path)))?;
         Ok(moved.map(|place| format!("{}{place}", self.root)))
+    }
+
+    fn opened(&self, path: &Path) -> Option<Arc<dyn OpenedFile>> {
+        Some(Arc::new(HdfsFile {
+            connection: Arc::clone(&self.connection),
+            path: in_hdfs(path),
+            place: self.place(path),
+            reader: Arc::default(),
+        }))
     }
 
     fn take_warnings(&self) -> Vec<String> {

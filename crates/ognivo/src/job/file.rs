@@ -136,6 +136,11 @@ const STREAM: &[Field] = &[
     required("writeStream", Shape::Record(WRITE_STREAM), "where the scored rows go"),
     optional("deadLetter", Shape::Record(DEAD_LETTER), "where rows go that cannot be scored"),
     optional("errors", Shape::Record(ERRORS), "what to do with rows that cannot be scored"),
+    optional(
+        "retryDeadline",
+        Shape::Duration,
+        "how long servers and disks that fail are waited for before the stream ends with exit code 75; default 5 minutes",
+    ),
 ];
 
 const READ_STREAM: &[Field] = &[

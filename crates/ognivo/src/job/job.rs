@@ -165,6 +165,8 @@ pub(crate) struct StreamJob {
     pub(crate) dead_letter: Option<SinkJob>,
     /// What happens to bad rows.
     pub(crate) errors: ErrorsJob,
+    /// How long failures that may pass are waited for.
+    pub(crate) retry_deadline: Duration,
 }
 
 /// `batchTimeColumn`.

@@ -24,13 +24,26 @@ pub(crate) struct Trial {
 impl Trial {
     /// Puts `n_files` files to arrive, and the model, below a folder called `test`.
     pub(crate) fn new(test: &str, n_files: u64, n_rows: usize) -> Trial {
+        let trial = Trial::awaiting(test, n_files, n_rows);
+        trial.fs(&["put", "train.csv", "incoming", &trial.root]).ok();
+        trial
+    }
+
+    /// As [`new`](Trial::new), with the files still here: none of them has arrived.
+    pub(crate) fn awaiting(test: &str, n_files: u64, n_rows: usize) -> Trial {
         let loans = Loans::new(n_files, n_rows);
         let scores = batch_scores(&loans);
         let root = format!("{}/{test}", told("OGNIVO_HDFS"));
         let trial = Trial { loans, root, scores };
         trial.fs(&["mkdir", "-p", &trial.root]).ok();
-        trial.fs(&["put", "train.csv", "incoming", "model", &trial.root]).ok();
+        trial.fs(&["put", "model", &trial.root]).ok();
         trial
+    }
+
+    /// A path below its folder, without the cluster.
+    pub(crate) fn path_of(&self, below: &str) -> String {
+        let folder = self.root.strip_prefix(&told("OGNIVO_HDFS")).unwrap();
+        format!("{folder}/{below}")
     }
 
     pub(crate) fn fs(&self, arguments: &[&str]) -> Ran {
@@ -88,8 +101,13 @@ impl Server {
         assert!(sent.success(), "signal {signal} to process {id}");
     }
 
-    /// Starts it again, as it was started before.
+    /// Starts it again, as it was started before, once the one before has let go of its ports.
     pub(crate) fn start(&self) {
+        let id = std::fs::read_to_string(&self.pid_file).unwrap();
+        // One that is dead and that nobody has asked about has no command line any more.
+        while !std::fs::read(format!("/proc/{}/cmdline", id.trim())).unwrap_or_default().is_empty() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         let log = std::fs::File::options().append(true).open(self.pid_file.with_extension("log")).unwrap();
         let mut command = Command::new(&self.command_line[0]);
         command.args(&self.command_line[1..]).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);

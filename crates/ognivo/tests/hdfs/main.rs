@@ -5,19 +5,31 @@
 //! - `stream`: what a stream leaves, killed or not, is what the oracle of local streams expects;
 //! - `doctor`: what is found of a cluster before a job runs;
 //! - `faults`: servers that are frozen, killed and started again under a stream;
+//! - `failover`: one NameNode of a name service takes over from the other under a stream;
+//! - `nemesis`: all of that and kills of the stream at random moments, while files arrive and a reader looks;
 //! - `kerberos`: a cluster that wants proof of who one is, and tickets that run out.
+
+#![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
 mod cluster;
 mod doctor;
+mod failover;
 mod faults;
 mod kerberos;
+mod nemesis;
+mod polling;
 mod stream;
+mod web;
 
 #[path = "../it/binary.rs"]
 mod binary;
+#[path = "../../../stream/tests/it/campaign/counts.rs"]
+mod counts;
 #[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/loans.rs"]
 mod loans;
+#[path = "../../../stream/tests/it/campaign/random.rs"]
+mod random;
 #[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/stream_oracle.rs"]
 mod stream_oracle;
