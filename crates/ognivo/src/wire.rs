@@ -6,7 +6,7 @@ mod source;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 use ognivo::input::Input;
 use ognivo::models::load_model;
 use ognivo::session::Session;

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use super::kerberos::{Kdc, REALM};
 use super::packages;
 use super::server::{self, Server, free_ports};
-use crate::{cache, program};
+use crate::cache;
 
 /// On two busy cores both servers need 20 s.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
