@@ -11,6 +11,7 @@ mod fs;
 mod inspect;
 mod job;
 mod observed;
+mod operate;
 mod output_file;
 mod print;
 mod progress_line;
@@ -21,6 +22,8 @@ mod search;
 mod stop_signals;
 mod stopwatch;
 mod stream;
+mod tap;
+mod top;
 mod train;
 mod tuned;
 mod validate;
@@ -47,6 +50,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Search { job, seed_uids } => return search::run(job, *seed_uids, cli),
         Verb::Score(args) => return score::run(args, cli),
         Verb::Stream { job, progress } => return stream::run(job, *progress, cli),
+        Verb::Top { job, once, interval } => return top::run(job, *once, *interval, cli),
+        Verb::Tap { job, limit } => return tap::run(job, *limit),
         Verb::Inspect { model } => return inspect::run(model, cli.output),
         Verb::Validate { job, print } => return validate::run(job, *print, cli.output),
         Verb::Checkpoint { action } => checkpoint::run(action, cli.output)?,
