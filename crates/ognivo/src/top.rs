@@ -91,7 +91,7 @@ fn shown(status: &Status) -> String {
             thousands(rows.read), thousands(rows.written), thousands(rows.skipped), thousands(rows.dead_letters)
         )),
         row("rate", format!(
-            "{} rows/s, {} over a minute", rate_words(rates.last_10_s), rate_words(rates.last_60_s)
+            "{} rows/s, {} over a minute", rate_words(rates.ten_seconds), rate_words(rates.minute)
         )),
         row("batches", format!(
             "{} committed, {} replayed, {} given up, {} failures",

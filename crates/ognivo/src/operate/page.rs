@@ -60,13 +60,13 @@ fn what_it_waits_for(out: &mut String, status: &Status) {
 fn numbers(out: &mut String, status: &Status) {
     let Status { rows, rates, batches, .. } = status;
     out.push_str("<div class=\"numbers\">\n");
-    number(out, "rows a second", &rate_words(rates.last_10_s), &format!("{} over a minute", rate_words(rates.last_60_s)));
+    number(out, "rows a second", &rate_words(rates.ten_seconds), &format!("{} over a minute", rate_words(rates.minute)));
     number(out, "rows read", &thousands(rows.read), "= written + skipped + dead letters");
     number(out, "written", &thousands(rows.written), "");
     number(out, "skipped", &thousands(rows.skipped), "left out by a rule");
     number(out, "dead letters", &thousands(rows.dead_letters), "");
-    let age = status.checkpoint_age_ms.map_or_else(|| "none yet".to_owned(), |ms| format!("{} ago", duration_words(ms)));
-    number(out, "last commit", &age, &format!("{} batches, {} replayed", thousands(batches.committed), batches.replayed));
+    let age = status.checkpoint_age_ms.map_or_else(|| "none yet".to_owned(), duration_words);
+    number(out, "since the last commit", &age, &format!("{} batches, {} replayed", thousands(batches.committed), batches.replayed));
     if let Some(lag) = &status.lag {
         let note = match lag.n_partitions {
             0 => String::new(),
@@ -124,8 +124,8 @@ fn last_batches(out: &mut String, status: &Status) {
         return;
     }
     out.push_str("<h2>Last batches</h2>\n<div class=\"table\"><table>\n");
-    let counts = ["batch", "read", "written", "skipped", "dead letters", "took"].map(|name| (name, true));
-    head(out, &[counts.as_slice(), &[("started", false)]].concat());
+    let counts = ["batch", "read", "written", "skipped", "dead", "took"].map(|name| (name, true));
+    head(out, &[counts.as_slice(), &[("started (UTC)", false)]].concat());
     for batch in &status.last_batches {
         let rows = &batch.rows;
         let replayed = if batch.replayed { " replayed" } else { "" };
@@ -139,10 +139,15 @@ fn last_batches(out: &mut String, status: &Status) {
             thousands(rows.skipped),
             thousands(rows.dead_letters),
             duration_words(batch.duration_ms),
-            escape(&batch.timestamp)
+            escape(time_of_day(&batch.timestamp))
         );
     }
     out.push_str("</table></div>\n");
+}
+
+/// `14:47:54` of `2026-11-28T14:47:54.801Z`.
+fn time_of_day(timestamp: &str) -> &str {
+    timestamp.get(11..19).unwrap_or(timestamp)
 }
 
 fn dead_letters(out: &mut String, status: &Status) {

@@ -168,7 +168,7 @@ async fn status(State(watched): State<Arc<Watched>>) -> Response {
 }
 
 fn status_of(watched: &Watched) -> Status {
-    Status::of(&watched.observed(), watched.clock.now_ms())
+    Status::of(&watched.observed(), watched.taps.n_readers(), watched.clock.now_ms())
 }
 
 async fn show_metrics(State(watched): State<Arc<Watched>>) -> Response {

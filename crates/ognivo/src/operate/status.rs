@@ -53,6 +53,8 @@ pub(crate) struct Status {
     pub(crate) last_batches: Vec<BatchStatus>,
     /// The newest warnings, newest first.
     pub(crate) warnings: Vec<String>,
+    /// Who looks at scored rows.
+    pub(crate) n_taps: usize,
 }
 
 /// Where a stream is in its life.
@@ -109,9 +111,9 @@ pub(crate) struct RowCounts {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RateStatus {
     /// Over the last ten seconds.
-    pub(crate) last_10_s: f64,
+    pub(crate) ten_seconds: f64,
     /// Over the last minute.
-    pub(crate) last_60_s: f64,
+    pub(crate) minute: f64,
     /// Each second of the last minute, oldest first.
     pub(crate) by_second: Vec<u64>,
 }
@@ -193,7 +195,7 @@ pub(crate) struct BatchStatus {
 
 impl Status {
     /// What is known at this moment.
-    pub(super) fn of(observed: &Observed, now_ms: i64) -> Status {
+    pub(super) fn of(observed: &Observed, n_taps: usize, now_ms: i64) -> Status {
         let since = |ms: i64| (now_ms - ms).max(0) as u64;
         let newest = observed.recent.back();
         let latency = newest.and_then(|progress| progress.observed_metrics.latency_ms);
@@ -215,8 +217,8 @@ impl Status {
             }),
             rows: RowCounts::of(&observed.rows),
             rates: RateStatus {
-                last_10_s: mean(10),
-                last_60_s: mean(60),
+                ten_seconds: mean(10),
+                minute: mean(60),
                 by_second: observed.rates.by_second(now_ms),
             },
             batches: BatchCounts {
@@ -234,6 +236,7 @@ impl Status {
             dead_letters: dead_letters(observed),
             last_batches: observed.recent.iter().rev().take(MAX_BATCHES).map(BatchStatus::of).collect(),
             warnings: observed.warnings.iter().rev().cloned().collect(),
+            n_taps,
         }
     }
 }

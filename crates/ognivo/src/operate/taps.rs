@@ -72,6 +72,11 @@ impl Taps {
         opened
     }
 
+    /// How many look.
+    pub(crate) fn n_readers(&self) -> usize {
+        self.inner().readers.iter().filter(|reader| !reader.queue.is_closed()).count()
+    }
+
     /// Lets every reader come to its end.
     pub(crate) fn close(&self) {
         let mut inner = self.inner();
