@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use crate::cli::JobArgs;
 use crate::failure::Failure;
 use crate::operate::client::{AskError, ask};
-use crate::top::listen_of;
 use crate::print;
+use crate::top::listen_of;
 
 /// Prints rows as JSON lines until the stream ends or there were `limit` of them.
 pub(crate) fn run(args: &JobArgs, limit: Option<u64>) -> Result<ExitCode, Failure> {

@@ -38,7 +38,8 @@ pub(crate) fn run(args: &JobArgs, once: bool, interval: Duration, cli: &Cli) -> 
 /// Where the stream of this job can be asked.
 pub(crate) fn listen_of(args: &JobArgs) -> Result<SocketAddr, Failure> {
     let job = read_job(&args.file, &args.overrides())?;
-    let hint = || Some("add `metrics: {listen: \"127.0.0.1:9464\"}` to the job, and start the stream with it".to_owned());
+    let hint =
+        || Some("add `metrics: {listen: \"127.0.0.1:9464\"}` to the job, and start the stream with it".to_owned());
     match job.metrics {
         None => Err(Refusal::of_job("the job has no part `metrics:`", hint()).into()),
         Some(metrics) if metrics.listen.port() == 0 => {
@@ -84,19 +85,30 @@ fn shown(status: &Status) -> String {
         }
         _ => {}
     }
-    let age = status.checkpoint_age_ms.map_or_else(|| "none yet".to_owned(), |ms| format!("{} ago", duration_words(ms)));
+    let age =
+        status.checkpoint_age_ms.map_or_else(|| "none yet".to_owned(), |ms| format!("{} ago", duration_words(ms)));
     let mut facts = vec![
-        row("rows", format!(
-            "{} read = {} written + {} skipped + {} dead letters",
-            thousands(rows.read), thousands(rows.written), thousands(rows.skipped), thousands(rows.dead_letters)
-        )),
-        row("rate", format!(
-            "{} rows/s, {} over a minute", rate_words(rates.ten_seconds), rate_words(rates.minute)
-        )),
-        row("batches", format!(
-            "{} committed, {} replayed, {} given up, {} failures",
-            thousands(batches.committed), batches.replayed, batches.aborted, batches.failures
-        )),
+        row(
+            "rows",
+            format!(
+                "{} read = {} written + {} skipped + {} dead letters",
+                thousands(rows.read),
+                thousands(rows.written),
+                thousands(rows.skipped),
+                thousands(rows.dead_letters)
+            ),
+        ),
+        row("rate", format!("{} rows/s, {} over a minute", rate_words(rates.ten_seconds), rate_words(rates.minute))),
+        row(
+            "batches",
+            format!(
+                "{} committed, {} replayed, {} given up, {} failures",
+                thousands(batches.committed),
+                batches.replayed,
+                batches.aborted,
+                batches.failures
+            ),
+        ),
         row("last commit", age),
     ];
     if let Some(latency) = &status.latency_ms {
@@ -136,7 +148,11 @@ fn tables(status: &Status) -> String {
     if !status.dead_letters.is_empty() {
         let names = ["dead letters", "code", "stage"].map(str::to_owned);
         let letters = status.dead_letters.iter().map(|letter| {
-            vec![thousands(letter.rows), letter.code.clone(), letter.stage.clone().unwrap_or_else(|| "no stage".to_owned())]
+            vec![
+                thousands(letter.rows),
+                letter.code.clone(),
+                letter.stage.clone().unwrap_or_else(|| "no stage".to_owned()),
+            ]
         });
         out.push_str(&format!("\n{}", table(&std::iter::once(names.to_vec()).chain(letters).collect::<Vec<_>>())));
     }

@@ -200,3 +200,57 @@ fn keep<T>(kept: &mut VecDeque<T>, new: T, max: usize) {
     }
     kept.push_back(new);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ognivo_stream::plan::ModelId;
+
+    fn prepared() -> Observed {
+        let mut observed = Observed::new("loans", 0);
+        observed.note(&QueryEvent::Resting { lag: None }, 1);
+        assert_eq!(observed.phase, Phase::Starting, "there is nothing to rest from");
+        let model = ModelId("m".to_owned());
+        let event = QueryEvent::Prepared { id: "q", run_id: "r", source: "in", sink: "out", model: &model };
+        observed.note(&event, 2);
+        observed
+    }
+
+    fn fail(observed: &mut Observed, n_failures: u32, now_ms: i64) {
+        let (error, pause) = (QueryError::ShutDown, Duration::from_millis(100));
+        observed.note(&QueryEvent::Retrying { error: &error, n_failures, pause }, now_ms);
+    }
+
+    #[test]
+    fn it_waits_from_the_first_failure_until_something_succeeds() {
+        let mut observed = prepared();
+        assert_eq!(observed.phase, Phase::Running);
+        fail(&mut observed, 1, 10);
+        fail(&mut observed, 2, 20);
+        assert!(matches!(observed.phase, Phase::Waiting { n_failures: 2, since_ms: 10, .. }), "{observed:?}");
+        observed.note(&QueryEvent::Started(BatchId(3)), 30);
+        assert!(matches!(observed.phase, Phase::Waiting { .. }), "a batch that begins has not succeeded");
+        observed.note(&QueryEvent::FoundDone(BatchId(3)), 40);
+        assert_eq!((&observed.phase, observed.n_failures), (&Phase::Running, 2));
+        fail(&mut observed, 1, 50);
+        assert!(matches!(observed.phase, Phase::Waiting { since_ms: 50, .. }), "{observed:?}");
+    }
+
+    #[test]
+    fn a_stream_that_was_asked_to_end_is_not_ready_any_more() {
+        let mut observed = prepared();
+        observed.note(&QueryEvent::Stopping, 10);
+        observed.note(&QueryEvent::Resting { lag: None }, 20);
+        assert_eq!(observed.phase, Phase::Stopping);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut observed = prepared();
+        for i in 0..1_000 {
+            observed.note(&QueryEvent::Warning(&i.to_string()), i);
+        }
+        assert_eq!((observed.n_warnings, observed.warnings.len()), (1_000, MAX_WARNINGS));
+        assert_eq!(observed.warnings.back().unwrap(), "999");
+    }
+}

@@ -60,13 +60,23 @@ fn what_it_waits_for(out: &mut String, status: &Status) {
 fn numbers(out: &mut String, status: &Status) {
     let Status { rows, rates, batches, .. } = status;
     out.push_str("<div class=\"numbers\">\n");
-    number(out, "rows a second", &rate_words(rates.ten_seconds), &format!("{} over a minute", rate_words(rates.minute)));
+    number(
+        out,
+        "rows a second",
+        &rate_words(rates.ten_seconds),
+        &format!("{} over a minute", rate_words(rates.minute)),
+    );
     number(out, "rows read", &thousands(rows.read), "= written + skipped + dead letters");
     number(out, "written", &thousands(rows.written), "");
     number(out, "skipped", &thousands(rows.skipped), "left out by a rule");
     number(out, "dead letters", &thousands(rows.dead_letters), "");
     let age = status.checkpoint_age_ms.map_or_else(|| "none yet".to_owned(), duration_words);
-    number(out, "since the last commit", &age, &format!("{} batches, {} replayed", thousands(batches.committed), batches.replayed));
+    number(
+        out,
+        "since the last commit",
+        &age,
+        &format!("{} batches, {} replayed", thousands(batches.committed), batches.replayed),
+    );
     if let Some(lag) = &status.lag {
         let note = match lag.n_partitions {
             0 => String::new(),
@@ -215,4 +225,22 @@ fn head(out: &mut String, columns: &[(&str, bool)]) {
         let _ = write!(out, "<th{class}>{name}</th>");
     }
     out.push_str("</tr>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operate::observed::Observed;
+
+    #[test]
+    fn words_of_others_are_text_and_not_markup() {
+        let mut observed = Observed::new("<b>loans</b>", 0);
+        let warning = ognivo_stream::query::QueryEvent::Warning("<script>alert(1)</script>");
+        observed.note(&warning, 1);
+        let page = html(&Status::of(&observed, 0, 2_000));
+        assert!(page.contains("<h1>&lt;b&gt;loans&lt;/b&gt;</h1>"), "{page}");
+        assert!(page.contains("<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>"), "{page}");
+        assert!(!page.contains("<script"), "{page}");
+        assert!(page.contains("Source and sink are being opened."), "{page}");
+    }
 }

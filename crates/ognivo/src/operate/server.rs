@@ -57,7 +57,8 @@ impl Explain for ListenError {
         if self.is_taken() { Retry::Backoff } else { Retry::Never }
     }
     fn hint(&self) -> Option<String> {
-        self.is_taken().then(|| "another process listens there; does this job run already? Else give it another port".to_owned())
+        self.is_taken()
+            .then(|| "another process listens there; does this job run already? Else give it another port".to_owned())
     }
 }
 
@@ -177,7 +178,11 @@ async fn show_metrics(State(watched): State<Arc<Watched>>) -> Response {
 }
 
 /// Rows may be confidential: they are not for other machines, nor for a page of the web that had a name point here.
-async fn tap(State(watched): State<Arc<Watched>>, ConnectInfo(peer): ConnectInfo<Peer>, headers: HeaderMap) -> Response {
+async fn tap(
+    State(watched): State<Arc<Watched>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+) -> Response {
     if !peer.0.ip().to_canonical().is_loopback() || !names_an_address(&headers) {
         return text(StatusCode::FORBIDDEN, "rows are shown on the machine of the stream only\n");
     }

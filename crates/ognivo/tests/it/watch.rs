@@ -11,13 +11,8 @@ use crate::loans::{Fate, Loans, StreamForm};
 use crate::open_metrics::{Families, parse};
 use crate::watched::{Running, ask, free_port, get, request, wait_for, watched_job};
 
-const QUICK: StreamForm = StreamForm {
-    input: "",
-    read_options: "",
-    write: "",
-    stream: "",
-    trigger: "{processingTime: 20 ms}",
-};
+const QUICK: StreamForm =
+    StreamForm { input: "", read_options: "", write: "", stream: "", trigger: "{processingTime: 20 ms}" };
 
 /// Reads a folder that is empty until the test fills it.
 const LATER: StreamForm = StreamForm { input: "later", ..QUICK };
@@ -114,7 +109,10 @@ fn every_page_tells_the_numbers_of_the_progress() {
     assert_eq!(metrics.value("ognivo_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), Some(1.0));
 
     let status = get(port, "/status").json();
-    assert_eq!(status["rows"], json!({"read": read, "written": written, "skipped": rows("skipped"), "deadLetters": dead}));
+    assert_eq!(
+        status["rows"],
+        json!({"read": read, "written": written, "skipped": rows("skipped"), "deadLetters": dead})
+    );
     assert_eq!((&status["state"], &status["name"]), (&json!("running"), &json!("run")));
     assert_eq!(status["lastBatches"].as_array().unwrap().len(), 10);
     assert_eq!(status["lastBatches"][0]["batchId"], 11);
@@ -123,7 +121,9 @@ fn every_page_tells_the_numbers_of_the_progress() {
     let page = get(port, "/");
     assert!(page.head.contains("content-security-policy: default-src 'none'"), "{}", page.head);
     let page = page.ok();
-    for text in ["<h1>run</h1>", "class=\"state running\"", "http-equiv=\"refresh\"", "unseen_label", "files behind", model] {
+    for text in
+        ["<h1>run</h1>", "class=\"state running\"", "http-equiv=\"refresh\"", "unseen_label", "files behind", model]
+    {
         assert!(page.contains(text), "{text} is not in\n{page}");
     }
     assert!(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"), "{page}");
