@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use terminal_size::{Height, Width, terminal_size};
+
 use crate::cli::{Cli, JobArgs, Output};
 use crate::failure::{Failure, Refusal};
 use crate::job::resolve::read_job;
@@ -30,7 +32,8 @@ pub(crate) fn run(args: &JobArgs, once: bool, interval: Duration, cli: &Cli) -> 
             // The stream may be started anew while we look.
             Err(error) => format!("{error}\n"),
         };
-        print::bytes(redrawn(&screen).as_bytes())?;
+        let size = terminal_size().map_or((80, 24), |(Width(columns), Height(lines))| (columns, lines));
+        print::bytes(redrawn(&screen, size).as_bytes())?;
         std::thread::sleep(interval);
     }
 }
@@ -66,10 +69,12 @@ fn parsed(text: &str, listen: SocketAddr) -> Result<Status, AskError> {
     })
 }
 
-/// The same place of the terminal, written over: home, each line to its end, what is below cleared.
-fn redrawn(screen: &str) -> String {
-    let lines: String = screen.lines().map(|line| format!("{line}\x1b[K\n")).collect();
-    format!("\x1b[H{lines}\x1b[J")
+/// The same place of the terminal, written over: home, each line to its end, what is below cleared. What a terminal of so many
+/// columns and lines does not hold is cut, since it would scroll.
+fn redrawn(screen: &str, (n_columns, n_lines): (u16, u16)) -> String {
+    let cut = |line: &str| line.chars().take(usize::from(n_columns)).collect::<String>();
+    let lines = screen.lines().take(usize::from(n_lines)).map(|line| format!("{}\x1b[K", cut(line)));
+    format!("\x1b[H{}\x1b[J", lines.collect::<Vec<_>>().join("\r\n"))
 }
 
 /// The stream in words.
@@ -102,7 +107,7 @@ fn shown(status: &Status) -> String {
         row(
             "batches",
             format!(
-                "{} committed, {} replayed, {} given up, {} failures",
+                "{} committed, {} replayed; {} attempts given up, {} failures",
                 thousands(batches.committed),
                 batches.replayed,
                 batches.aborted,
@@ -172,6 +177,11 @@ mod tests {
 
     #[test]
     fn a_screen_is_written_over_the_one_before() {
-        assert_eq!(redrawn("a\nb\n"), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+        assert_eq!(redrawn("a\nb\n", (80, 24)), "\x1b[Ha\x1b[K\r\nb\x1b[K\x1b[J");
+    }
+
+    #[test]
+    fn what_a_terminal_does_not_hold_is_cut() {
+        assert_eq!(redrawn("abc\nö→x\nd\n", (2, 2)), "\x1b[Hab\x1b[K\r\nö→\x1b[K\x1b[J");
     }
 }

