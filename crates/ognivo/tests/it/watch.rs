@@ -53,6 +53,10 @@ fn every_page_tells_the_numbers_of_the_progress() {
     let mut stream = Running::start(&loans, &job, port);
     let progress = stream.progress(12);
 
+    let lags: Vec<u64> =
+        progress.iter().map(|progress| progress["observedMetrics"]["lag"]["files"].as_u64().unwrap()).collect();
+    assert_eq!(lags, (0..12).rev().collect::<Vec<_>>(), "all files were there from the beginning");
+
     assert_eq!(get(port, "/live").ok(), "live\n");
     assert_eq!(wait_for(port, "/ready", |answer| answer.code == 200).body, "ready\n");
     assert_eq!(get(port, "/progress").json(), progress[11]);
