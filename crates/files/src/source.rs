@@ -35,6 +35,7 @@ use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_stream::checkpoint::{CheckpointError, CompactibleLog, CompactibleLogOptions};
 use ognivo_stream::clock::Clock;
 use ognivo_stream::kill_point::{self, KillPoint};
+use ognivo_stream::lag::Lag;
 use ognivo_stream::offset::{Offset, OffsetRange};
 use ognivo_stream::source::{ReadLimit, RowStream, Source, SourceError};
 use serde::{Deserialize, Serialize};
@@ -252,6 +253,8 @@ struct Memory {
     seen: SeenFiles,
     /// Files of the last listing that no batch has taken yet.
     waiting: Vec<InputFile>,
+    /// Files that were new when the last batch was chosen and that it left to others; None when that is not known.
+    n_left: Option<u64>,
     /// The newest entries, so that a batch need not read the log that was just written.
     recent: BTreeMap<u64, Vec<FileEntry>>,
     acknowledged: Option<u64>,
@@ -300,7 +303,7 @@ impl FileSource {
             }
             seen.forget_old();
             let recent = BTreeMap::new();
-            self.memory = Some(Memory { newest, seen, waiting: Vec::new(), recent, acknowledged: None });
+            self.memory = Some(Memory { newest, seen, waiting: Vec::new(), n_left: None, recent, acknowledged: None });
         }
         Ok(self.memory.as_mut().expect("it was read above"))
     }
@@ -343,6 +346,7 @@ impl FileSource {
         let waiting = std::mem::take(&mut self.memory().await?.waiting);
         let is_cached = !waiting.is_empty() && limit != BatchLimit::None;
         if !is_cached && self.quiet.is_nothing_new(&self.location, self.clock.now_ms()).await? {
+            self.memory().await?.n_left = Some(0);
             return Ok(Vec::new());
         }
         let found = if is_cached { waiting } else { self.list().await? };
@@ -359,11 +363,15 @@ impl FileSource {
             names.add(file.path.as_ref(), file.modified_ms);
             is_first
         });
-        let choice = choose(new.collect(), limit, cache);
+        let new: Vec<InputFile> = new.collect();
+        let n_new = new.len();
+        let choice = choose(new, limit, cache);
         if !is_cached && choice.taken.is_empty() {
             self.quiet.found_nothing();
         }
-        self.memory().await?.waiting = choice.cached;
+        let memory = self.memory().await?;
+        memory.n_left = Some((n_new - choice.taken.len()) as u64);
+        memory.waiting = choice.cached;
         Ok(choice.taken)
     }
 
@@ -492,6 +500,14 @@ impl Source for FileSource {
         self.memory().await?.waiting.clear();
         self.fixed = Some(FixedFiles::new(self.list().await?));
         Ok(())
+    }
+
+    /// Files of the newest listing that no batch has taken. Where the end is fixed it is not counted.
+    fn lag(&self, _done: Option<&Offset>) -> Lag {
+        match self.memory.as_ref().and_then(|memory| memory.n_left) {
+            Some(n_left) if self.fixed.is_none() => Lag::Files(n_left),
+            _ => Lag::Unknown,
+        }
     }
 
     fn take_warnings(&mut self) -> Vec<String> {

@@ -1,9 +1,11 @@
 //! Verbs and flags.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use ognivo_data::quantity::parse_duration;
 
 use crate::exit;
 use crate::job::resolve::Overrides;
@@ -84,6 +86,29 @@ pub(crate) enum Verb {
         /// Print the CREATE TABLE that fits what the job writes into Cassandra, and run nothing.
         #[arg(long)]
         create_table: bool,
+    },
+    /// Shows a running stream: rates, lag, last batches, dead letters. It asks at the job's `metrics.listen`.
+    Top {
+        /// The job.
+        #[command(flatten)]
+        job: JobArgs,
+        /// Show it once; so it is too when stdout is no terminal.
+        #[arg(long)]
+        once: bool,
+        /// Time between two looks, e.g. 500ms.
+        #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
+        interval: Duration,
+    },
+    /// Prints the first scored rows of each batch of a running stream as JSON lines, as they are committed.
+    ///
+    /// A reader that is too slow misses rows, and is told on stderr how many; the stream never waits for it.
+    Tap {
+        /// The job.
+        #[command(flatten)]
+        job: JobArgs,
+        /// End after so many rows.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        limit: Option<u64>,
     },
     /// Shows what a Spark model directory holds, and whether we can load it.
     Inspect {
@@ -340,6 +365,11 @@ pub(crate) enum DlqAction {
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: usize,
     },
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let found = parse_duration(text).filter(|interval| !interval.is_zero());
+    found.ok_or_else(|| format!("not a duration: {text}"))
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -12,6 +12,7 @@ mod fs;
 mod inspect;
 mod job;
 mod observed;
+mod operate;
 mod output_file;
 mod print;
 mod progress_line;
@@ -23,6 +24,8 @@ mod search;
 mod stop_signals;
 mod stopwatch;
 mod stream;
+mod tap;
+mod top;
 mod train;
 mod tuned;
 mod validate;
@@ -50,6 +53,8 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Score(args) => return score::run(args, cli),
         Verb::Stream { job, create_table: true, .. } => stream::print_tables(job)?,
         Verb::Stream { job, progress, .. } => return stream::run(job, *progress, cli),
+        Verb::Top { job, once, interval } => return top::run(job, *once, *interval, cli),
+        Verb::Tap { job, limit } => return tap::run(job, *limit),
         Verb::Inspect { model } => return inspect::run(model, cli.output),
         Verb::Validate { job, print } => return validate::run(job, *print, cli.output),
         Verb::Doctor { job } => return doctor::run(job, cli.output),

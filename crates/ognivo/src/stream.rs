@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ognivo::session::Session;
-use ognivo_data::fault::causes;
 use ognivo_stream::query::{QueryEvent, RunSummary, StreamingQuery};
 use ognivo_stream::query_error::QueryError;
 use ognivo_stream::stop::{StopHandle, stop_pair};
@@ -14,6 +13,7 @@ use crate::cli::{Cli, JobArgs, ProgressForm};
 use crate::failure::{Failure, Refusal};
 use crate::job::job::{Job, StreamJob};
 use crate::job::resolve::read_job;
+use crate::operate::{Server, Watched, with_causes};
 use crate::stop_signals::asked_to_stop;
 use crate::{exit, print, wire};
 
@@ -23,14 +23,23 @@ pub(crate) fn run(args: &JobArgs, progress: Option<ProgressForm>, cli: &Cli) -> 
     let stream = stream_of(&job)?;
     let session = Session::start(job.threads)?;
     let form = progress.unwrap_or_else(|| default_form(cli));
-    let observer = Arc::new(move |event: &QueryEvent<'_>| tell(event, form));
     let ended = session.runtime().block_on(async {
+        let pages = Pages::open(&job, cli.quiet)?;
         let mut wired = wire::stream(&job, stream, &session).await?;
-        wired.options.observer = observer;
+        let watched = pages.as_ref().map(|pages| pages.watched.clone());
+        wired.options.observer = Arc::new(move |event: &QueryEvent<'_>| {
+            if let Some(watched) = &watched {
+                watched.observe(event);
+            }
+            tell(event, form);
+        });
         let (handle, signal) = stop_pair();
         stop_on_signals(handle)?;
         let ended = StreamingQuery::new(wired.parts, wired.options).run(&signal).await;
         drop(wired.lock);
+        if let Some(pages) = pages {
+            pages.server.end().await;
+        }
         Ok::<_, Failure>(ended)
     })?;
     // A scoring thread that hangs must not keep a stopped process alive.
@@ -62,6 +71,25 @@ fn stream_of(job: &Job) -> Result<&StreamJob, Failure> {
         let hint = Some("`ognivo train` is for the part `train:`".to_owned());
         Refusal::of_job("the job has no part `stream:`", hint).into()
     })
+}
+
+/// Where the stream can be watched, when the job wants it to be.
+struct Pages {
+    watched: Arc<Watched>,
+    server: Server,
+}
+
+impl Pages {
+    /// Listens before anything else is opened: a port that is taken ends the verb at once.
+    fn open(job: &Job, quiet: bool) -> Result<Option<Pages>, Failure> {
+        let Some(metrics) = &job.metrics else { return Ok(None) };
+        let watched = Watched::new(&job.name);
+        let server = Server::start(metrics.listen, watched.clone())?;
+        if !quiet {
+            print::say(&format!("watch it at http://{}/", server.address()));
+        }
+        Ok(Some(Pages { watched, server }))
+    }
 }
 
 fn default_form(cli: &Cli) -> ProgressForm {
@@ -119,12 +147,6 @@ fn tell(event: &QueryEvent<'_>, form: ProgressForm) {
         (QueryEvent::FoundDone(id), _) => print::say(&format!("batch {id} was committed by an earlier process")),
         _ => {}
     }
-}
-
-/// An error and its causes in one line.
-fn with_causes(error: &QueryError) -> String {
-    let told = std::iter::once(error.to_string()).chain(causes(error));
-    told.collect::<Vec<_>>().join(": ")
 }
 
 fn tell_summary(summary: &RunSummary) {

@@ -9,18 +9,24 @@
 //! Memory is bounded by the blocks in flight; nothing is collected over the batch.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use ognivo_data::outcome::{Outcome, Rejection};
 use tokio::task::spawn_blocking;
 
+use crate::clock::Clock;
 use crate::dead_letter::{self, DeadLetter};
+use crate::histogram::Histogram;
 use crate::invariants;
 use crate::kill_point::{self, KillPoint};
+use crate::latency::RecordAges;
 use crate::output_shape::OutputShape;
 use crate::plan::BatchPlan;
 use crate::query_error::QueryError;
+use crate::query_options::{Observer, QueryEvent};
+use crate::reasons::Reasons;
 use crate::score::Scorer;
 use crate::sink::{BatchWriter, Lane, RefusedRow};
 use crate::source::{Malformed, RowStream, SourceRows};
@@ -33,12 +39,27 @@ pub(crate) struct Batch<'a> {
     pub(crate) shape: &'a OutputShape,
     pub(crate) policy: BadRowPolicy,
     pub(crate) n_blocks_in_flight: usize,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) observer: &'a Observer,
+}
+
+/// What was seen of the rows of a batch while they were handed to the writer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) tally: Tally,
+    pub(crate) reasons: Reasons,
+    /// How long each block took to be scored.
+    pub(crate) scoring: Histogram,
+    /// How old the records were at `moment_ms`.
+    pub(crate) ages: RecordAges,
+    pub(crate) moment_ms: i64,
 }
 
 /// A block and what became of its rows.
 struct ScoredBlock {
     block: SourceRows,
     outcome: Outcome,
+    took: Duration,
 }
 
 impl Batch<'_> {
@@ -46,27 +67,30 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// When somebody fails, a bad row meets the policy `fail`, or there are too many of them.
-    pub(crate) async fn fill(&self, rows: RowStream, writer: &mut dyn BatchWriter) -> Result<Tally, QueryError> {
-        let mut tally = Tally::default();
+    pub(crate) async fn fill(&self, rows: RowStream, writer: &mut dyn BatchWriter) -> Result<Seen, QueryError> {
+        let mut seen = Seen { moment_ms: self.clock.now_ms(), ..Seen::default() };
         let mut blocks = std::pin::pin!(self.scored(rows));
         while let Some(scored) = blocks.try_next().await? {
-            tally += self.write(scored, writer).await?;
+            seen.scoring.add(scored.took);
+            seen.ages.add(&scored.block.origin.timestamps_ms(), seen.moment_ms);
+            seen.tally += self.write(scored, writer, &mut seen.reasons).await?;
             kill_point::pass(KillPoint::AfterWrite)?;
         }
-        self.check_share(&tally)?;
-        Ok(tally)
+        self.check_share(&seen.tally)?;
+        Ok(seen)
     }
 
     /// Scores blocks on other threads, several at a time, and gives them back in order.
     fn scored(&self, rows: RowStream) -> impl Stream<Item = Result<ScoredBlock, QueryError>> {
         let batch = self.plan.id;
         let start = move |block: Result<SourceRows, _>| {
-            let scorer = self.scorer.clone();
+            let (scorer, clock) = (self.scorer.clone(), self.clock.clone());
             // Spawned here and not when first polled, so that blocks are scored while others wait for the writer.
             let task = block.map(|block| {
                 spawn_blocking(move || {
+                    let started = clock.monotonic();
                     let outcome = scorer.score(block.rows.clone())?;
-                    Ok(ScoredBlock { block, outcome })
+                    Ok(ScoredBlock { block, outcome, took: clock.monotonic().saturating_sub(started) })
                 })
             });
             async move {
@@ -80,8 +104,13 @@ impl Batch<'_> {
         rows.map(start).buffered(self.n_blocks_in_flight.max(1))
     }
 
-    async fn write(&self, scored: ScoredBlock, writer: &mut dyn BatchWriter) -> Result<Tally, QueryError> {
-        let ScoredBlock { block, outcome } = scored;
+    async fn write(
+        &self,
+        scored: ScoredBlock,
+        writer: &mut dyn BatchWriter,
+        reasons: &mut Reasons,
+    ) -> Result<Tally, QueryError> {
+        let ScoredBlock { block, outcome, .. } = scored;
         let fates = &outcome.fates;
         assert_eq!(fates.n_rows(), block.rows.num_rows(), "the scorer speaks of each row of the block");
 
@@ -101,6 +130,7 @@ impl Batch<'_> {
         debug_assert_eq!(invariants::rows_add_up(&tally), Ok(()));
 
         if !letters.is_empty() {
+            reasons.count(&letters);
             writer.write(Lane::DeadLetter, dead_letter::to_rows(&letters, self.plan)).await?;
         }
         Ok(tally)
@@ -116,6 +146,7 @@ impl Batch<'_> {
             return Ok(Vec::new());
         }
         let rows: RecordBatch = self.shape.apply(&outcome.rows, self.plan.time_ms);
+        (self.observer)(&QueryEvent::Scored(&rows));
         writer.write(Lane::Scored, rows).await?;
         Ok(writer.take_refused())
     }

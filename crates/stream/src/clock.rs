@@ -1,7 +1,8 @@
 //! Time, which enters this crate through [`Clock`] only.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::Utc;
@@ -12,6 +13,9 @@ use tokio::sync::watch;
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Milliseconds since 1970-01-01 UTC.
     fn now_ms(&self) -> i64;
+
+    /// Time since some moment of this process, for measuring how long something takes; it never goes back.
+    fn monotonic(&self) -> Duration;
 
     /// Returns after `pause` has passed.
     async fn sleep(&self, pause: Duration);
@@ -25,6 +29,11 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
         Utc::now().timestamp_millis()
+    }
+
+    fn monotonic(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
     }
 
     async fn sleep(&self, pause: Duration) {
@@ -60,6 +69,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now_ms(&self) -> i64 {
         *self.now_ms.borrow()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.now_ms().max(0) as u64)
     }
 
     async fn sleep(&self, pause: Duration) {

@@ -6,8 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::dead_letter::iso_time;
+use crate::histogram::Histogram;
+use crate::lag::Lag;
+use crate::latency::{Latency, LatencyMs};
 use crate::offset::Offset;
 use crate::plan::{BatchId, ModelId};
+use crate::reasons::{CountedReason, Reasons};
 use crate::tally::Tally;
 
 /// The progress of one batch.
@@ -17,8 +21,12 @@ use crate::tally::Tally;
 ///
 /// ```text
 /// "observedMetrics":{"rows":{"read":100,"written":97,"skipped":1,"deadLetters":2,"bad":3},
+///                    "deadLetters":[{"stage":"strIdx_1","code":"unseen_label","rows":2}],
+///                    "latencyMs":{"records":100,"p50":4,"p99":9,"max":11},
+///                    "lag":{"records":{"loans-0":0}},
 ///                    "batch":{"model":"sha256:…","replayed":false}}
 /// ```
+/// `deadLetters` are left out when there is none, `latencyMs` and `lag` where the source does not know.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
@@ -52,6 +60,12 @@ pub struct Progress {
     pub sink: SinkProgress,
     /// What only we tell.
     pub observed_metrics: ObservedMetrics,
+    /// How long each block of rows took to be scored.
+    #[serde(skip)]
+    pub scoring: Histogram,
+    /// How long records took from their own time to the commit, in full; [`ObservedMetrics::latency_ms`] is this in short.
+    #[serde(skip)]
+    pub latency: Option<Histogram>,
 }
 
 /// Milliseconds of each part of a trigger.
@@ -79,6 +93,9 @@ pub struct SourceProgress {
     /// As in [`Progress`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processed_rows_per_second: Option<f64>,
+    /// How far behind the source's newest record, in Spark's words.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<&'static str, String>,
 }
 
 /// The sink's part in a progress.
@@ -93,9 +110,19 @@ pub struct SinkProgress {
 
 /// What only we tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ObservedMetrics {
     /// What became of the rows.
     pub rows: Tally,
+    /// Why rows became dead letters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dead_letters: Vec<CountedReason>,
+    /// How long records took from their own time to the commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<LatencyMs>,
+    /// What the source has and no batch has taken yet.
+    #[serde(skip_serializing_if = "Lag::is_unknown")]
+    pub lag: Lag,
     /// What the batch was.
     pub batch: BatchMetrics,
 }
@@ -122,6 +149,10 @@ pub(crate) struct Report<'a> {
     pub(crate) model: ModelId,
     pub(crate) replayed: bool,
     pub(crate) rows: Tally,
+    pub(crate) reasons: Reasons,
+    pub(crate) scoring: Histogram,
+    pub(crate) latency: Option<Latency>,
+    pub(crate) lag: Lag,
     pub(crate) trigger_start_ms: i64,
     pub(crate) previous_trigger_start_ms: Option<i64>,
     pub(crate) trigger_end_ms: i64,
@@ -155,12 +186,18 @@ impl Report<'_> {
                 num_input_rows: self.rows.read,
                 input_rows_per_second: input_rate,
                 processed_rows_per_second: processed_rate,
+                metrics: self.lag.to_spark_metrics(),
             }],
             sink: SinkProgress { description: self.sink, num_output_rows: self.rows.written },
             observed_metrics: ObservedMetrics {
                 rows: self.rows,
+                dead_letters: self.reasons.counted(),
+                latency_ms: self.latency.as_ref().map(|latency| latency.summary),
+                lag: self.lag,
                 batch: BatchMetrics { model: self.model, replayed: self.replayed },
             },
+            scoring: self.scoring,
+            latency: self.latency.map(|latency| latency.histogram),
         }
     }
 }
@@ -189,6 +226,10 @@ mod tests {
             model: ModelId("m".to_owned()),
             replayed: false,
             rows: Tally { read: 10, written: 7, skipped: 1, dead_letters: 2, bad: 2 },
+            reasons: Reasons::default(),
+            scoring: Histogram::default(),
+            latency: None,
+            lag: Lag::Unknown,
             trigger_start_ms: 1_795_353_850_713,
             previous_trigger_start_ms: Some(1_795_353_845_713),
             trigger_end_ms: 1_795_353_850_713,

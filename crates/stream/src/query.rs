@@ -15,6 +15,7 @@
 //! would: there is one way to recover, and every error takes it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ognivo_data::fault::{Explain as _, Retry};
@@ -22,7 +23,7 @@ use serde_json::{Map, Value};
 use tokio::select;
 use uuid::Uuid;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Seen};
 use crate::checkpoint::{Notes, OffsetEntry};
 use crate::clock::Clock;
 use crate::invariants;
@@ -39,7 +40,7 @@ use crate::stop::{GRACE, LIMIT, StopSignal};
 use crate::tally::Tally;
 use crate::trigger::{Pace, Trigger};
 
-pub use crate::query_options::{QueryEvent, QueryOptions, QueryParts, RunSummary};
+pub use crate::query_options::{Observer, QueryEvent, QueryOptions, QueryParts, RunSummary};
 
 /// A query that scores a stream.
 pub struct StreamingQuery {
@@ -60,8 +61,13 @@ pub struct StreamingQuery {
     n_batches: u64,
     rows: Tally,
     trigger_start_ms: Option<i64>,
+    /// When the source was last asked how far behind we are.
+    lag_asked_ms: Option<i64>,
     last_progress: Option<Progress>,
 }
+
+/// While there is nothing to do, the source is asked no more often than this how far behind we are.
+const LAG_PAUSE_MS: i64 = 1_000;
 
 /// A batch on its way from moment 2 to moment 7.
 #[derive(Debug, Clone)]
@@ -69,8 +75,10 @@ struct RunningBatch {
     plan: BatchPlan,
     /// Whether an earlier attempt had planned it.
     replayed: bool,
-    /// What became of its rows, once they were read.
-    rows: Tally,
+    /// What was seen of its rows, once they were read.
+    seen: Arc<Seen>,
+    /// When the target had it, in milliseconds since 1970; None until then, and when its answer was lost.
+    committed_ms: Option<i64>,
     watch: Stopwatch,
 }
 
@@ -125,6 +133,7 @@ impl StreamingQuery {
             n_batches: 0,
             rows: Tally::default(),
             trigger_start_ms: None,
+            lag_asked_ms: None,
             last_progress: None,
         }
     }
@@ -260,6 +269,7 @@ impl StreamingQuery {
                     if available == Available::Nothing {
                         self.pace.asked(self.options.clock.now_ms());
                     }
+                    self.tell_rest(known.start.as_ref());
                     self.known = Some(known);
                     return Ok(Stepped::Resting);
                 }
@@ -293,8 +303,26 @@ impl StreamingQuery {
         if *trigger == Trigger::AvailableNow {
             self.parts.source.fix_end().await?;
         }
+        (self.options.observer)(&QueryEvent::Prepared {
+            id: &id,
+            run_id: &self.run_id,
+            source: &self.parts.source.description(),
+            sink: &self.parts.sink.description(),
+            model: self.parts.scorer.model_id(),
+        });
         self.prepared = Some(Prepared { id, shape });
         Ok(())
+    }
+
+    /// Tells that there is nothing to do, with what the source knows of its newest rows, now and then.
+    fn tell_rest(&mut self, done: Option<&Offset>) {
+        let now_ms = self.options.clock.now_ms();
+        let is_due = self.lag_asked_ms.is_none_or(|asked_ms| now_ms - asked_ms >= LAG_PAUSE_MS);
+        let lag = is_due.then(|| self.parts.source.lag(done));
+        if is_due {
+            self.lag_asked_ms = Some(now_ms);
+        }
+        (self.options.observer)(&QueryEvent::Resting { lag: lag.as_ref() });
     }
 
     /// Takes note of partitions that came or went; then the target must be asked about those that are ours now.
@@ -412,7 +440,8 @@ impl StreamingQuery {
         }
         let Some(writer) = self.fill(&mut batch, stop).await? else { return Ok(Stepped::Finished) };
         self.unreported = Some(batch.clone());
-        commit(writer, &batch.rows).await?;
+        commit(writer, &batch.seen.tally).await?;
+        batch.committed_ms = Some(clock.now_ms());
         batch.watch.lap("addBatch", clock.as_ref());
 
         if !written_ahead {
@@ -460,7 +489,11 @@ impl StreamingQuery {
             shape: &self.prepared.as_ref().expect("every step prepares before it runs a batch").shape,
             policy: self.options.bad_rows,
             n_blocks_in_flight: self.options.n_blocks_in_flight,
+            clock: &clock,
+            observer: &self.options.observer,
         };
+        let aborted = || (self.options.observer)(&QueryEvent::Aborted(running.plan.id));
+        (self.options.observer)(&QueryEvent::Started(running.plan.id));
         let rows = self.parts.source.read(&running.plan.range).await?;
         running.watch.lap("getBatch", clock.as_ref());
         let mut writer = self.parts.sink.begin(&running.plan).await?;
@@ -471,18 +504,20 @@ impl StreamingQuery {
             () = stop.requested_since(GRACE, clock.as_ref()) => Ok(None),
         };
         match filled {
-            Ok(Some(tally)) => {
-                running.rows = tally;
+            Ok(Some(seen)) => {
+                running.seen = Arc::new(seen);
                 Ok(Some(writer))
             }
             Ok(None) => {
                 writer.abort().await;
+                aborted();
                 Ok(None)
             }
             // As a dead process would, we leave everything as it is.
             Err(error) if error.is_killed() => Err(error),
             Err(error) => {
                 writer.abort().await;
+                aborted();
                 Err(error)
             }
         }
@@ -492,8 +527,12 @@ impl StreamingQuery {
         let trigger_end_ms = self.options.clock.now_ms();
         self.pace.ran(trigger_end_ms);
         self.n_batches += 1;
-        self.rows += batch.rows;
-        let RunningBatch { plan, replayed, rows, watch } = batch;
+        let RunningBatch { plan, replayed, seen, committed_ms, watch } = batch;
+        self.rows += seen.tally;
+        // Where the answer to the commit was lost, the rows were there by now.
+        let age_ms = committed_ms.unwrap_or(trigger_end_ms).saturating_sub(seen.moment_ms).max(0) as u64;
+        let lag = self.parts.source.lag(Some(&plan.range.end));
+        self.lag_asked_ms = Some(trigger_end_ms);
         let report = Report {
             id: self.prepared.as_ref().map_or("", |prepared| &prepared.id),
             run_id: &self.run_id,
@@ -505,7 +544,11 @@ impl StreamingQuery {
             end: plan.range.end,
             model: self.parts.scorer.model_id().clone(),
             replayed,
-            rows,
+            rows: seen.tally,
+            reasons: seen.reasons.clone(),
+            scoring: seen.scoring,
+            latency: seen.ages.after(age_ms),
+            lag,
             trigger_start_ms: watch.start_ms,
             previous_trigger_start_ms: watch.previous_start_ms,
             trigger_end_ms,
@@ -529,7 +572,7 @@ async fn commit(writer: Box<dyn BatchWriter>, rows: &Tally) -> Result<(), QueryE
 
 impl RunningBatch {
     fn new(plan: BatchPlan, replayed: bool, watch: Stopwatch) -> RunningBatch {
-        RunningBatch { plan, replayed, rows: Tally::default(), watch }
+        RunningBatch { plan, replayed, seen: Arc::default(), committed_ms: None, watch }
     }
 }
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
+
 use crate::checkpoint::Checkpoint;
 use crate::clock::{Clock, SystemClock};
+use crate::lag::Lag;
 use crate::output_shape::BatchTimeColumn;
-use crate::plan::BatchId;
+use crate::plan::{BatchId, ModelId};
 use crate::progress::Progress;
 use crate::query_error::QueryError;
 use crate::retry::RETRY_DEADLINE;
@@ -48,8 +51,11 @@ pub struct QueryOptions {
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Who is told what happens.
-    pub observer: Arc<dyn Fn(&QueryEvent<'_>) + Send + Sync>,
+    pub observer: Observer,
 }
+
+/// Who is told what happens. The query waits for it, so it must be quick.
+pub type Observer = Arc<dyn Fn(&QueryEvent<'_>) + Send + Sync>;
 
 impl Default for QueryOptions {
     /// Rows as they arrive, every bad row stops the job, all columns are written, two blocks at a time.
@@ -72,8 +78,32 @@ impl Default for QueryOptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum QueryEvent<'a> {
+    /// Source and sink are ready for the first batch.
+    Prepared {
+        /// The query, over all restarts.
+        id: &'a str,
+        /// This run of it.
+        run_id: &'a str,
+        /// What the source calls itself.
+        source: &'a str,
+        /// What the sink calls itself.
+        sink: &'a str,
+        /// What rows are scored with.
+        model: &'a ModelId,
+    },
+    /// A batch begins, or begins anew after it was given up.
+    Started(BatchId),
+    /// Rows of the open batch were scored and are about to be handed to the sink. They are not committed yet.
+    Scored(&'a RecordBatch),
+    /// The open batch was given up. It comes again, unless the query ends.
+    Aborted(BatchId),
     /// A batch is done.
     Progress(&'a Progress),
+    /// There is nothing to do for now.
+    Resting {
+        /// How far behind the source is known to be; None when it was not asked this time.
+        lag: Option<&'a Lag>,
+    },
     /// An earlier process had committed this batch and died before it could say so.
     FoundDone(BatchId),
     /// A failure may pass; it is tried again after the pause.

@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use futures::Stream;
 
 use crate::connector_error::connector_error;
+use crate::lag::Lag;
 use crate::offset::{Offset, OffsetRange, Positions, SourcePartition};
 
 /// The rows of a range, block by block, in order.
@@ -83,6 +84,14 @@ pub trait Source: Send {
     /// What a person should know and nothing fails of, such as files that were passed over; each is told once.
     fn take_warnings(&mut self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What it has and the batches up to `done` have not taken, going by what it learned when it was last asked.
+    ///
+    /// Asked after each batch, and now and then while there is nothing new; it must cost little.
+    fn lag(&self, done: Option<&Offset>) -> Lag {
+        let _ = done;
+        Lag::Unknown
     }
 
     /// `offset` as one position per partition, for a target that stores those.
@@ -148,13 +157,20 @@ impl fmt::Debug for SourceRows {
     }
 }
 
-/// The origin of each row of a block, asked only for rows that are rejected.
+/// The origin of each row of a block. Position and payload are asked only for rows that are rejected.
 pub trait Origin: Send + Sync {
     /// Position of row `row_idx` as text, such as `file:///in/a.csv:17` (path and line) or `loans-0:5123`.
     fn position(&self, row_idx: usize) -> String;
 
     /// The record as it was read, without its line end. A source without records of bytes gives a JSON object.
     fn payload(&self, row_idx: usize) -> Cow<'_, [u8]>;
+
+    /// The times that the records of the block carry, in milliseconds since 1970, in any order; those without one are left out.
+    ///
+    /// Asked once for a block: what latencies are measured from.
+    fn timestamps_ms(&self) -> Vec<i64> {
+        Vec::new()
+    }
 }
 
 /// A record that could not be decoded.

@@ -216,4 +216,8 @@ const ERRORS: &[Field] = &[
     ),
 ];
 
-const METRICS: &[Field] = &[required("listen", Shape::Text, "address and port of the HTTP endpoint")];
+const METRICS: &[Field] = &[required(
+    "listen",
+    Shape::Text,
+    "address and port of its pages, such as 127.0.0.1:9464; with port 0 the system chooses one",
+)];

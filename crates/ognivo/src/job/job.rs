@@ -1,5 +1,6 @@
 //! The job as meant: what a job file says, typed, with defaults filled.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) search: Option<SearchJob>,
     /// What to score as it arrives.
     pub(crate) stream: Option<StreamJob>,
+    /// Where a running stream can be watched; absent: nowhere.
+    pub(crate) metrics: Option<MetricsJob>,
     /// The document as written, `--set` included, secrets not, for `validate --print`.
     pub(crate) document: Node,
 }
@@ -167,6 +170,13 @@ pub(crate) struct StreamJob {
     pub(crate) errors: ErrorsJob,
     /// How long failures that may pass are waited for.
     pub(crate) retry_deadline: Duration,
+}
+
+/// `metrics`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MetricsJob {
+    /// Where the process listens.
+    pub(crate) listen: SocketAddr,
 }
 
 /// `batchTimeColumn`.

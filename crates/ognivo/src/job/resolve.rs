@@ -2,6 +2,7 @@
 //!
 //! [`read_job`] is the way in. It reads nothing but the job file and the files of its `${file:…}`, and writes nothing.
 
+mod metrics;
 mod read;
 mod search;
 mod stream;
@@ -10,6 +11,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
+use self::metrics::resolve_metrics;
 use self::search::resolve_search;
 use self::stream::resolve_stream;
 use self::train::resolve_train;
@@ -89,6 +91,7 @@ fn resolve(node: &Node, document: Node, base: PathBuf, stem: String, complaints:
         train,
         search,
         stream: node.get("stream").and_then(|stream| resolve_stream(stream, version, complaints)),
+        metrics: node.get("metrics").and_then(|metrics| resolve_metrics(metrics, complaints)),
         base,
         document,
     };

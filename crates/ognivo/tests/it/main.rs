@@ -10,6 +10,7 @@
 //! - `search`: every set's metric is Spark's, a stopped search goes on;
 //! - `tune`: settings that are tried, what is told of them and what is saved;
 //! - `survival`: the example of that name, trained and searched as it stands;
+//! - `watch`: what a running stream tells over HTTP, and to `top` and `tap`;
 //! - `verbs`: what each verb prints and how it ends.
 
 #![allow(
@@ -39,7 +40,7 @@ mod campaign {
     mod random; // random numbers from a seed
     mod random_kills; // a stream that is killed at random moments loses and repeats no row
     mod read_only; // an output folder that may not be written
-    mod small_disk; // disks that a test fills or closes
+    pub(crate) mod small_disk; // disks that a test fills or closes
     mod two_drivers; // two processes that start one stream at the same instant
     #[cfg(debug_assertions)]
     mod vanished_input; // an input file that is planned and gone when it is to be read
@@ -50,9 +51,12 @@ mod house_prices;
 mod live;
 mod loan_job;
 mod loans;
+mod open_metrics;
 mod report;
 mod search;
 mod stream_oracle;
 mod survival;
 mod tune;
 mod verbs;
+mod watch;
+mod watched;

@@ -2,7 +2,7 @@
 
 /// `text` with what markup would read as its own written as references; line ends and other control characters, which no browser
 /// shows, as signs that it does.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

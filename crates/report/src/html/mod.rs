@@ -3,7 +3,8 @@
 mod escape;
 
 use escape::breakable;
-pub(crate) use escape::{escape, shortened};
+pub use escape::escape;
+pub(crate) use escape::shortened;
 
 use std::fmt::Write as _;
 

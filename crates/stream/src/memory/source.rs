@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{MemoryFaults, MemoryTopic, topic};
 use crate::kill_point::{self, KillPoint};
+use crate::lag::Lag;
 use crate::offset::{Offset, OffsetRange, Positions, SourcePartition};
 use crate::source::{Assignment, ReadLimit, RowStream, Source, SourceError};
 
@@ -141,6 +142,15 @@ impl Source for MemorySource {
         let moved = Assignment { gained: named(&now, &self.assigned), lost: named(&self.assigned, &now) };
         self.assigned = now;
         Ok(Some(moved))
+    }
+
+    fn lag(&self, done: Option<&Offset>) -> Lag {
+        let done = numbers(done);
+        let behind = |partition: &usize| {
+            let at = done.get(partition).copied().unwrap_or(0);
+            (SourcePartition(partition.to_string()), self.newest(*partition).saturating_sub(at) as u64)
+        };
+        Lag::Records(self.assigned.keys().map(behind).collect())
     }
 
     fn positions(&self, offset: &Offset) -> Result<Positions, SourceError> {

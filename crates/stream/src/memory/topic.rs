@@ -10,7 +10,10 @@ use crate::source::{Malformed, Origin, SourceRows};
 
 /// Records of bytes. A record that is a number decodes to a row with that `id`; any other is malformed.
 #[derive(Debug, Clone)]
-pub struct MemoryTopic(Arc<Mutex<Vec<Vec<Vec<u8>>>>>);
+pub struct MemoryTopic(Arc<Mutex<Vec<Vec<StoredRecord>>>>);
+
+/// A record, and the time that it carries.
+type StoredRecord = (Vec<u8>, Option<i64>);
 
 impl MemoryTopic {
     /// An empty topic of so many partitions.
@@ -20,7 +23,12 @@ impl MemoryTopic {
 
     /// Appends a record.
     pub fn add(&self, partition: usize, record: impl Into<Vec<u8>>) {
-        self.partitions()[partition].push(record.into());
+        self.partitions()[partition].push((record.into(), None));
+    }
+
+    /// Appends a record that carries this time, in milliseconds since 1970.
+    pub fn add_at(&self, time_ms: i64, partition: usize, record: impl Into<Vec<u8>>) {
+        self.partitions()[partition].push((record.into(), Some(time_ms)));
     }
 
     /// Number of partitions.
@@ -43,15 +51,16 @@ impl MemoryTopic {
         let records: Vec<Record> = self.partitions()[partition][from..to]
             .iter()
             .enumerate()
-            .map(|(i, payload)| Record {
+            .map(|(i, (payload, time_ms))| Record {
                 position: format!("memory-{partition}:{}", from + i),
                 payload: payload.clone(),
+                time_ms: *time_ms,
             })
             .collect();
         records.chunks(BLOCK_RECORDS).map(decode).collect()
     }
 
-    fn partitions(&self) -> MutexGuard<'_, Vec<Vec<Vec<u8>>>> {
+    fn partitions(&self) -> MutexGuard<'_, Vec<Vec<StoredRecord>>> {
         self.0.lock().expect("nobody panics while holding this lock")
     }
 }
@@ -70,6 +79,7 @@ pub(super) fn schema() -> SchemaRef {
 struct Record {
     position: String,
     payload: Vec<u8>,
+    time_ms: Option<i64>,
 }
 
 struct Records(Vec<Record>);
@@ -80,6 +90,9 @@ impl Origin for Records {
     }
     fn payload(&self, row_idx: usize) -> Cow<'_, [u8]> {
         Cow::Borrowed(&self.0[row_idx].payload)
+    }
+    fn timestamps_ms(&self) -> Vec<i64> {
+        self.0.iter().filter_map(|record| record.time_ms).collect()
     }
 }
 

@@ -19,6 +19,7 @@ mod scripts {
     mod moving_partitions;
     mod ownership;
     mod policies;
+    mod telling;
     mod triggers;
 }
 /// Kill points that end a real process.
