@@ -79,20 +79,16 @@ fn a_promise_that_the_route_cannot_keep_is_refused() {
     check(
         &[("{format: kafka, options: {topic: loans.bad}}", "{format: json, path: dead}")],
         expect![[r#"
-        loans.yaml:11:5: `writeStream` lacks the key: checkpointLocation
-          hint: name a folder that stays the same from start to start
-        loans.yaml:15:15: dead letters outside the cluster are not in the transaction of the rows: exactlyOnce
-          hint: send them to a topic: `deadLetter: {format: kafka, options: {topic: …}}`
-    "#]],
+            loans.yaml:15:15: dead letters outside the cluster are not in the transaction of the rows: exactlyOnce
+              hint: send them to a topic: `deadLetter: {format: kafka, options: {topic: …}}`
+        "#]],
     );
     check(
         &[(r#"servers: "127.0.0.1:9092", topic"#, r#"servers: "127.0.0.1:9093", topic"#)],
         expect![[r#"
-        loans.yaml:11:5: `writeStream` lacks the key: checkpointLocation
-          hint: name a folder that stays the same from start to start
-        loans.yaml:15:15: a transaction spans one cluster, and this stream reads from another: exactlyOnce
-          hint: say `delivery: atLeastOnce`, and name a checkpointLocation
-    "#]],
+            loans.yaml:15:15: a transaction spans one cluster, and this stream reads from another: exactlyOnce
+              hint: say `delivery: atLeastOnce`, and name a checkpointLocation
+        "#]],
     );
     check(
         &[("delivery: exactlyOnce", "delivery: atLeastOnce")],
@@ -180,8 +176,16 @@ fn options_of_topics_and_tables_are_checked_by_their_own_names() {
 
 #[test]
 fn a_stream_that_would_read_what_it_writes_is_refused() {
-    check(&[("topic: loans.scored", "topic: loans")], expect![""]);
-    check(&[("subscribe: loans,", "subscribePattern: 'loans.*',")], expect![""]);
+    check(&[("topic: loans.scored", "topic: loans")], expect![[r#"
+        loans.yaml:12:58: the stream would read what it writes: loans
+          hint: give it a topic that the source does not take
+    "#]]);
+    check(&[("subscribe: loans,", "subscribePattern: 'loans.*',")], expect![[r#"
+        loans.yaml:12:58: the stream would read what it writes: loans.scored
+          hint: give it a topic that the source does not take
+        loans.yaml:16:41: the stream would read what it writes: loans.bad
+          hint: give it a topic that the source does not take
+    "#]]);
 }
 
 #[test]
