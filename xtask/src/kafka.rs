@@ -1,4 +1,4 @@
-//! `cargo xtask kafka`: the source and the sink on a real broker, with kills and faults.
+//! `cargo xtask kafka`: the source, the sink and whole jobs on a real broker, with kills and faults.
 
 use crate::program::{self, cargo};
 use crate::services::kafka::Broker;
@@ -17,13 +17,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     done.and(stopped)
 }
 
+/// Name, package, test and filter of each part; those that kill the broker come last and alone.
+const PARTS: [(&str, &str, &str, [&str; 2]); 3] = [
+    ("source and sink", "ognivo-kafka", "it", ["--skip", "faults::"]),
+    ("whole jobs", "ognivo", "kafka", ["--test-threads=2", "--nocapture"]),
+    ("a broker that fails", "ognivo-kafka", "it", ["--test-threads=1", "faults::"]),
+];
+
 fn check(broker: &Broker, only: &[String]) -> Result<(), String> {
-    for (name, filter) in
-        [("source and sink", ["--skip", "faults::"]), ("a broker that fails", ["--test-threads=1", "faults::"])]
-    {
+    for (name, package, test, filter) in PARTS {
         println!("== {name}");
         let mut tests = cargo();
-        tests.args(["test", "--package", "ognivo-kafka", "--test", "it", "--"]).args(filter).args(only);
+        tests.args(["test", "--package", package, "--test", test, "--"]).args(filter).args(only);
         tests.env("OGNIVO_KAFKA", broker.address()).env("OGNIVO_KAFKA_SERVERS", broker.folder());
         program::run(&mut tests)?;
     }

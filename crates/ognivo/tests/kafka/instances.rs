@@ -1,0 +1,109 @@
+//! Zombies, and instances of one job that are killed at random.
+
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use crate::binary::Ran;
+use crate::topics::{Rig, Stream};
+
+/// So that what a dead or sleeping instance left open is over soon.
+const SHORT_TRANSACTIONS: &str = ", kafka.transaction.timeout.ms: 3000";
+
+/// How long random kills go on, in seconds; a variable may say more.
+const SECONDS: u64 = 30;
+
+fn told(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Numbers of a seed that is printed.
+struct Dice(u64);
+
+impl Dice {
+    fn new() -> Dice {
+        let seed = told("OGNIVO_KAFKA_SEED").unwrap_or_else(|| {
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            since.as_nanos() as u64 | 1
+        });
+        println!("OGNIVO_KAFKA_SEED={seed}");
+        Dice(seed)
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+fn signal(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+    assert!(sent.success(), "signal {signal}");
+}
+
+fn start(stream: &Stream<'_>) -> Child {
+    stream.rig.loans.place.start(&["stream", &stream.file, "--quiet"])
+}
+
+/// Asks it to end, and sees that it ended well.
+#[track_caller]
+fn end(child: Child) {
+    signal(&child, "TERM");
+    Ran::of_child(child).ok();
+}
+
+#[test]
+fn a_process_that_slept_beyond_its_transaction_and_its_membership_does_no_harm_when_it_wakes() {
+    let mut dice = Dice::new();
+    let rig = Rig::new(24, 20);
+    for round in 0..3 {
+        let stream = rig.stream(&format!("zombie-{round}"), 2, ", maxOffsetsPerTrigger: 10", SHORT_TRANSACTIONS, "");
+        let parts: Vec<_> = rig.records.chunks(rig.records.len() / 3 + 1).collect();
+        let sleeper = start(&stream);
+        stream.add(parts[0]);
+        stream.wait_for(10, Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(dice.below(150)));
+        signal(&sleeper, "STOP");
+        let heir = start(&stream);
+        stream.add(parts[1]);
+        stream.wait_for(parts[0].len() + parts[1].len(), Duration::from_secs(60));
+        signal(&sleeper, "CONT");
+        stream.add(parts[2]);
+        stream.wait_for(rig.records.len(), Duration::from_secs(60));
+        // Time for the sleeper to do what it must not.
+        std::thread::sleep(Duration::from_secs(2));
+        end(sleeper);
+        end(heir);
+        stream.check(rig.records.len());
+    }
+}
+
+#[test]
+fn three_instances_that_are_killed_at_random_lose_and_repeat_nothing() {
+    let mut dice = Dice::new();
+    let rig = Rig::new(50, 40);
+    let stream = rig.stream("three", 6, ", maxOffsetsPerTrigger: 20", SHORT_TRANSACTIONS, "");
+    let mut instances: Vec<Child> = (0..3).map(|_| start(&stream)).collect();
+    let seconds = told("OGNIVO_KAFKA_SECONDS").unwrap_or(SECONDS);
+    let n_parts = (seconds * 4) as usize;
+    let mut parts = rig.records.chunks(rig.records.len() / n_parts + 1);
+    let (begin, mut n_kills) = (Instant::now(), 0);
+    while begin.elapsed() < Duration::from_secs(seconds) {
+        parts.next().into_iter().for_each(|part| stream.add(part));
+        if dice.below(6) == 0 {
+            let idx = dice.below(3) as usize;
+            signal(&instances[idx], "KILL");
+            let _ = instances[idx].wait();
+            instances[idx] = start(&stream);
+            n_kills += 1;
+        }
+        std::thread::sleep(Duration::from_millis(50 + dice.below(300)));
+    }
+    parts.for_each(|part| stream.add(part));
+    stream.wait_for(rig.records.len(), Duration::from_secs(120));
+    println!("{n_kills} kills in {seconds} s");
+    instances.into_iter().for_each(end);
+    stream.check(rig.records.len());
+    assert!(n_kills > 0);
+}
