@@ -251,3 +251,50 @@ fn room(status: &Status) -> Check {
     let text = format!("{} of {} on all DataNodes", size(status.remaining_bytes), size(status.total_bytes));
     crate::probe::room_check("room of the cluster", status.remaining_bytes, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ognivo_stream::probe::Found;
+
+    /// `ok`, `warn`, `later` or `fail`, and the text.
+    fn told(check: Check) -> String {
+        let (mark, text) = match check.found {
+            Found::Fine { text } => ("ok", text),
+            Found::Warning { text, .. } => ("warn", text),
+            Found::Failed { text, may_pass: true, .. } => ("later", text),
+            Found::Failed { text, .. } => ("fail", text),
+        };
+        format!("{mark}: {text}")
+    }
+
+    #[test]
+    fn a_name_node_that_is_away_matters_as_much_as_the_others_serve() {
+        let away = || State::Away(Failed::Late(DEADLINE));
+        assert_eq!(told(State::Standby.check("nn2:8020", true)), "ok: standby");
+        assert_eq!(told(State::Standby.check("nn2:8020", false)), "later: standby, and no other NameNode is active");
+        assert_eq!(told(away().check("nn2:8020", true)), "warn: no answer within 10 s; the other one serves");
+        assert_eq!(told(away().check("nn2:8020", false)), "later: no answer within 10 s");
+    }
+
+    #[test]
+    fn a_ticket_that_ends_soon_is_worth_a_word() {
+        let ticket = Ticket { principal: "alice@LAB.TEST".to_owned(), ends_s: Some(1_700_000_000), renewable_s: 0 };
+        let cache = Cache::of_environment();
+        let at = |left_s: i64| told(logged_in(&ticket, &cache, (1_700_000_000 - left_s) * 1000));
+        let until = "as alice@LAB.TEST until 2023-11-14T22:13:20Z";
+        assert_eq!(at(7200), format!("ok: {until} (2 h left)"));
+        assert_eq!(at(601), format!("ok: {until} (10 min left)"));
+        assert_eq!(at(90), format!("warn: {until} (90 s left)"));
+    }
+
+    #[test]
+    fn data_nodes_are_enough_for_the_replication_or_for_one_copy_or_for_none() {
+        let status = |live, is_safe_mode| Status { live, dead: 1, is_safe_mode, total_bytes: 0, remaining_bytes: 0 };
+        let at = |live, is_safe_mode| told(super::live(&status(live, is_safe_mode), 3));
+        assert_eq!(at(3, false), "ok: 3 live, 1 dead; dfs.replication is 3 here");
+        assert_eq!(at(2, false), "warn: 2 live, 1 dead; dfs.replication is 3 here");
+        assert_eq!(at(0, false), "later: 0 live, 1 dead; dfs.replication is 3 here");
+        assert!(at(3, true).starts_with("later: "));
+    }
+}

@@ -4,9 +4,19 @@ mod messages;
 mod tickets;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use crate::cluster::{Trial, told};
+
+/// Something that renews a ticket.
+struct Renewal(Child);
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// A ticket cache of alice's own, beside the one that these tests are logged in with.
 struct Login {
@@ -26,9 +36,10 @@ impl Login {
         self.kinit(&["-k", "-t", keytab.to_str().unwrap(), "-l", &life[0], "-r", &life[1], "alice@LAB.TEST"]);
     }
 
-    /// Renews the ticket that is there, for as long as it was fetched for.
-    fn renew(&self) {
-        self.kinit(&["-R"]);
+    /// Renews the ticket that is there every few seconds, as a cron job would, for as long as what comes back lives.
+    fn renew_every(&self, pause_s: u32) -> Renewal {
+        let loop_of = format!("while sleep {pause_s}; do kinit -R -c {} || exit; done", self.name());
+        Renewal(Command::new("sh").args(["-c", &loop_of]).spawn().unwrap())
     }
 
     fn kinit(&self, arguments: &[&str]) {
