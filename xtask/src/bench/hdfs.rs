@@ -94,7 +94,9 @@ fn clients(cluster: &Cluster, ours: &Path, n_rounds: usize) -> Result<Vec<Row>, 
         let taken = rotate(n_rounds, 2, |client| clients[client].ask(&(task.words)(client)))?;
         let mut add = |what: String, of: fn(&Taken) -> f64, goal: Option<f64>| {
             let [ours, theirs] = [0, 1].map(|client| taken[client].iter().map(of).collect::<Vec<f64>>());
-            rows.push(Figures { ours: &ours, theirs: &theirs, shown: seconds }.row(&what, "Java", goal));
+            let row = Figures { ours: &ours, theirs: &theirs, shown: seconds }.row(&what, "Java", goal);
+            println!("{}: {}, {}", row.what, row.ours, row.theirs);
+            rows.push(row);
         };
         add(format!("HDFS: {}", task.what), |taken| taken.wall_seconds, Some(task.goal));
         if task.what.ends_with("GB") {
@@ -162,6 +164,7 @@ fn trigger(cluster: &Cluster, model: &Path, n_rounds: usize, replication: usize,
     let python = spark::environment(spark::NEWEST)?;
     let folder = cache::folder("bench")?.join("hdfs");
     fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+    ognivo_fs(cluster, &["mkdir", "-p", "/bench"])?;
     put(cluster, model, "/bench/model")?;
     put(cluster, &loans::file(N_ROWS_ARRIVING)?, "/bench/arriving.csv")?;
     let mut watcher = java(cluster)?;
@@ -178,7 +181,9 @@ fn trigger(cluster: &Cluster, model: &Path, n_rounds: usize, replication: usize,
     })?;
     let what = format!("HDFS: stream, a file of {N_ROWS_ARRIVING} rows visible to its scored rows visible, replication {replication}");
     let peer = format!("PySpark {}, warm", spark::NEWEST);
-    Ok(Figures { ours: &taken[0], theirs: &taken[1], shown: milliseconds }.row(&what, &peer, Some(goal)))
+    let row = Figures { ours: &taken[0], theirs: &taken[1], shown: milliseconds }.row(&what, &peer, Some(goal));
+    println!("{}: {}, {}", row.what, row.ours, row.theirs);
+    Ok(row)
 }
 
 /// Lets files arrive one by one; the median of the time until their batches are there.
