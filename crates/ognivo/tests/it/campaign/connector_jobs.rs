@@ -176,16 +176,22 @@ fn options_of_topics_and_tables_are_checked_by_their_own_names() {
 
 #[test]
 fn a_stream_that_would_read_what_it_writes_is_refused() {
-    check(&[("topic: loans.scored", "topic: loans")], expect![[r#"
+    check(
+        &[("topic: loans.scored", "topic: loans")],
+        expect![[r#"
         loans.yaml:12:58: the stream would read what it writes: loans
           hint: give it a topic that the source does not take
-    "#]]);
-    check(&[("subscribe: loans,", "subscribePattern: 'loans.*',")], expect![[r#"
+    "#]],
+    );
+    check(
+        &[("subscribe: loans,", "subscribePattern: 'loans.*',")],
+        expect![[r#"
         loans.yaml:12:58: the stream would read what it writes: loans.scored
           hint: give it a topic that the source does not take
         loans.yaml:16:41: the stream would read what it writes: loans.bad
           hint: give it a topic that the source does not take
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
