@@ -16,7 +16,21 @@ enum Work {
 /// Name, and what it runs; the quick ones first. The tests of the campaign run once, in its own step.
 const STEPS: &[(&str, Work)] = &[
     ("format", Work::Cargo(&["fmt", "--all", "--check"])),
-    ("lints", Work::Cargo(&["clippy", "--workspace", "--all-targets", "--test", "hdfs", "--test", "cassandra", "--", "--deny", "warnings"])),
+    (
+        "lints",
+        Work::Cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--test",
+            "hdfs",
+            "--test",
+            "cassandra",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+    ),
     ("rules of the house", Work::Cargo(&["test", "--package", "xtask", "--quiet"])),
     (
         "tests and examples in the docs",

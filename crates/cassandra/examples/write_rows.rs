@@ -35,12 +35,15 @@ const BLOCK_ROWS: usize = 16_384;
 const N_UNDER_WAY: usize = 256;
 const N_CONNECTIONS: usize = 2;
 
-const TABLE: &str = "CREATE TABLE bench.scored (id bigint PRIMARY KEY, prediction double, probability frozen<list<double>>)";
+const TABLE: &str =
+    "CREATE TABLE bench.scored (id bigint PRIMARY KEY, prediction double, probability frozen<list<double>>)";
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [who, host, n_rows] = &arguments[..] else { return Err("usage: write_rows sink|driver HOST:PORT N_ROWS".into()) };
+    let [who, host, n_rows] = &arguments[..] else {
+        return Err("usage: write_rows sink|driver HOST:PORT N_ROWS".into());
+    };
     let n_rows: usize = n_rows.parse()?;
     let session = session(host).await?;
     make_table(&session).await?;
@@ -76,7 +79,8 @@ async fn by_sink(host: &str, n_rows: usize) -> Result<(f64, f64), Box<dyn Error>
         ("table", "scored"),
     ];
     let options: Vec<_> = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let mut sink = CassandraSink::new(CassandraConfig::parse(&options, &[])?, "bench".to_owned(), Arc::new(SystemClock));
+    let mut sink =
+        CassandraSink::new(CassandraConfig::parse(&options, &[])?, "bench".to_owned(), Arc::new(SystemClock));
     let blocks: Vec<RecordBatch> =
         (0..n_rows).step_by(BLOCK_ROWS).map(|start| block(start, BLOCK_ROWS.min(n_rows - start))).collect();
     sink.prepare(&schema()).await?;
@@ -110,9 +114,8 @@ fn block(start: usize, n_rows: usize) -> RecordBatch {
 
 /// One prepared statement in a loop, with values that are there already.
 async fn by_driver(session: &Session, n_rows: usize) -> Result<(f64, f64), Box<dyn Error>> {
-    let mut statement = Statement::new(
-        "INSERT INTO bench.scored (id, prediction, probability) VALUES (?, ?, ?) USING TIMESTAMP ?",
-    );
+    let mut statement =
+        Statement::new("INSERT INTO bench.scored (id, prediction, probability) VALUES (?, ?, ?) USING TIMESTAMP ?");
     statement.set_consistency(Consistency::LocalQuorum);
     statement.set_is_idempotent(true);
     let insert = session.prepare(statement).await?;

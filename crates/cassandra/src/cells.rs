@@ -209,9 +209,7 @@ impl<'a> Source<'a> {
             DataType::Int32 => Source::I32(array.as_primitive::<Int32Type>().values()),
             DataType::Date32 => Source::I32(array.as_primitive::<Date32Type>().values()),
             DataType::Int64 => Source::I64(array.as_primitive::<Int64Type>().values()),
-            DataType::Decimal128(_, scale) => {
-                Source::Decimal(array.as_primitive::<Decimal128Type>().values(), *scale)
-            }
+            DataType::Decimal128(_, scale) => Source::Decimal(array.as_primitive::<Decimal128Type>().values(), *scale),
             DataType::Float32 => Source::F32(array.as_primitive::<Float32Type>().values()),
             DataType::Float64 => Source::F64(array.as_primitive::<Float64Type>().values()),
             DataType::Utf8 => Source::Text(array.as_string()),
@@ -419,9 +417,7 @@ fn write_timestamp(ticks: i64, per_ms: i64, out: CellWriter<'_>) -> Result<Writt
 
 /// Two's complement in as few bytes as keep the sign.
 fn shortest(bytes: &[u8; 16]) -> &[u8] {
-    let is_surplus = |i: usize| {
-        (bytes[i] == 0 && bytes[i + 1] < 0x80) || (bytes[i] == 0xff && bytes[i + 1] >= 0x80)
-    };
+    let is_surplus = |i: usize| (bytes[i] == 0 && bytes[i + 1] < 0x80) || (bytes[i] == 0xff && bytes[i + 1] >= 0x80);
     let start = (0..15).take_while(|&i| is_surplus(i)).count();
     &bytes[start..]
 }

@@ -7,10 +7,10 @@ use ognivo_data::fault::nearest;
 use openssl::pkcs12::Pkcs12;
 use openssl::ssl::{SslConnector, SslConnectorBuilder, SslFiletype, SslMethod};
 use openssl::x509::store::X509StoreBuilder;
+use scylla::client::PoolSize;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
-use scylla::client::PoolSize;
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::statement::Consistency;
@@ -202,5 +202,6 @@ pub(crate) async fn prepare(
     statement.set_consistency(consistency);
     statement.set_is_idempotent(true);
     let prepared = session.prepare(statement).await;
-    prepared.map_err(|error| CassandraError::of_trouble(Trouble::of_prepare(&error), "prepare a statement for", table, 1))
+    prepared
+        .map_err(|error| CassandraError::of_trouble(Trouble::of_prepare(&error), "prepare a statement for", table, 1))
 }

@@ -335,7 +335,8 @@ impl CassandraConfig {
     pub fn parse(options: &[(String, String)], columns: &[(String, String)]) -> Result<CassandraConfig, ConfigError> {
         let given = Given::new(options)?;
         let keyspace = given.needed(KEYSPACE, "the keyspace of the table")?;
-        let table = TableName { keyspace: keyspace.to_owned(), table: given.needed(TABLE, "the table's name")?.to_owned() };
+        let table =
+            TableName { keyspace: keyspace.to_owned(), table: given.needed(TABLE, "the table's name")?.to_owned() };
         let ignore_nulls = given.boolean(IGNORE_NULLS, true)?;
         if !ignore_nulls {
             return Err(wrong(IGNORE_NULLS, "true: a null leaves its cell as it is, and makes no tombstone", "false"));
@@ -343,7 +344,8 @@ impl CassandraConfig {
         check_columns(columns)?;
         Ok(CassandraConfig {
             connection: Connection::of(&given)?,
-            consistency: given.parsed(CONSISTENCY, "a consistency level such as LOCAL_QUORUM", consistency)?
+            consistency: given
+                .parsed(CONSISTENCY, "a consistency level such as LOCAL_QUORUM", consistency)?
                 .unwrap_or(Consistency::LocalQuorum),
             concurrent_writes: given
                 .parsed(CONCURRENT, "from 1 to 32768", |text| number(text, 1, MOST_CONCURRENT_WRITES))?
@@ -586,8 +588,7 @@ pub(crate) fn consistency_name(level: Consistency) -> &'static str {
 fn table_name(text: &str, keyspace: &str) -> Option<TableName> {
     let (keyspace, table) = text.split_once('.').unwrap_or((keyspace, text));
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    (is_name(keyspace) && is_name(table))
-        .then(|| TableName { keyspace: keyspace.to_owned(), table: table.to_owned() })
+    (is_name(keyspace) && is_name(table)).then(|| TableName { keyspace: keyspace.to_owned(), table: table.to_owned() })
 }
 
 #[cfg(test)]
@@ -648,7 +649,11 @@ mod tests {
              rows are written one by one, many at once",
             Some("leave it out"),
         );
-        check_refused(&[("output.ttl", "-1")], "option `spark.cassandra.output.ttl` must be seconds from 0 to 630720000: -1", None);
+        check_refused(
+            &[("output.ttl", "-1")],
+            "option `spark.cassandra.output.ttl` must be seconds from 0 to 630720000: -1",
+            None,
+        );
         check_refused(&[("table", "x")], "option `table` is given twice", None);
         check_refused(
             &[("auth.username", "x")],
@@ -661,12 +666,19 @@ mod tests {
             None,
         );
         check_refused(
-            &[("connection.ssl.enabled", "true"), ("connection.ssl.trustStore.path", "ca.pem"), ("connection.ssl.trustStore.type", "JKS")],
+            &[
+                ("connection.ssl.enabled", "true"),
+                ("connection.ssl.trustStore.path", "ca.pem"),
+                ("connection.ssl.trustStore.type", "JKS"),
+            ],
             "option `spark.cassandra.connection.ssl.trustStore.type` must be PEM or PKCS12: JKS",
             Some("`keytool -importkeystore -deststoretype PKCS12` makes a PKCS12 of a JKS"),
         );
         let missing = CassandraConfig::parse(&[], &[]).unwrap_err();
-        assert_eq!((missing.to_string().as_str(), missing.option()), ("option `keyspace` is missing", Some("keyspace")));
+        assert_eq!(
+            (missing.to_string().as_str(), missing.option()),
+            ("option `keyspace` is missing", Some("keyspace"))
+        );
     }
 
     #[test]
@@ -706,7 +718,8 @@ mod tests {
     #[test]
     fn a_table_column_is_fed_once() {
         let columns = ["a", "b", "a"].map(|column| (column.to_owned(), "x".to_owned()));
-        let options: Vec<_> = TABLE_OPTIONS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let options: Vec<_> =
+            TABLE_OPTIONS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let error = CassandraConfig::parse(&options, &columns).unwrap_err();
         assert_eq!(error.to_string(), "column `a` of the table is fed twice");
     }

@@ -152,7 +152,8 @@ impl Explain for CreateTableError {
             CreateTableError::NoSuchColumn { nearest: Some(name), .. } => format!("did you mean `{name}`?"),
             CreateTableError::NoSuchColumn { there, .. } => format!("there are: {there}"),
             CreateTableError::NoKey { .. } => {
-                "name columns whose values no two rows share: option `partitionKey`, and `clusteringKey` if need be".to_owned()
+                "name columns whose values no two rows share: option `partitionKey`, and `clusteringKey` if need be"
+                    .to_owned()
             }
         })
     }
@@ -216,7 +217,9 @@ mod tests {
         check(
             &[],
             &[],
-            expect!["nothing says what names a row among these columns: loan_id, Purpose, probability, offset; name columns whose values no two rows share: option `partitionKey`, and `clusteringKey` if need be"],
+            expect![
+                "nothing says what names a row among these columns: loan_id, Purpose, probability, offset; name columns whose values no two rows share: option `partitionKey`, and `clusteringKey` if need be"
+            ],
         );
         check(
             &[("partitionKey", "loanid")],

@@ -202,22 +202,18 @@ fn of_connection(hosts: String, is_encrypted: bool, error: &ConnectionError) -> 
     if is_encrypted && is_certificate && reason.contains("verify failed") {
         return CassandraError::Untrusted { hosts, reason };
     }
-    let is_gone_at_once = matches!(
-        error,
-        ConnectionError::BrokenConnection(_)
-    ) || matches!(error, ConnectionError::ConnectionSetupRequestError(setup)
+    let is_gone_at_once = matches!(error, ConnectionError::BrokenConnection(_))
+        || matches!(error, ConnectionError::ConnectionSetupRequestError(setup)
         if matches!(setup.error, ConnectionSetupRequestErrorKind::BrokenConnection(BrokenConnectionError { .. })));
     let hint = match is_encrypted {
         true if reason.contains("wrong version number") => {
             Some("does it speak TLS at all? see `spark.cassandra.connection.ssl.enabled`".to_owned())
         }
         // In TLS 1.3 a server says no to our certificate, or to none, after it was connected, and not why.
-        true if is_certificate || reason.contains(" alert ") => {
-            Some("does it want a certificate of ours? see `spark.cassandra.connection.ssl.clientAuth.enabled`".to_owned())
-        }
-        false if is_gone_at_once => {
-            Some("does it want TLS? see `spark.cassandra.connection.ssl.enabled`".to_owned())
-        }
+        true if is_certificate || reason.contains(" alert ") => Some(
+            "does it want a certificate of ours? see `spark.cassandra.connection.ssl.clientAuth.enabled`".to_owned(),
+        ),
+        false if is_gone_at_once => Some("does it want TLS? see `spark.cassandra.connection.ssl.enabled`".to_owned()),
         _ => None,
     };
     CassandraError::Unreachable { hosts, reason, hint }
@@ -252,7 +248,9 @@ impl Explain for CassandraError {
             CassandraError::Datacenter { .. } => Some("see `spark.cassandra.connection.localDC`".to_owned()),
             CassandraError::NoKeyspace { nearest, .. } => mean(nearest),
             CassandraError::NoTable { nearest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
-            CassandraError::NoTable { .. } => Some("`ognivo stream --create-table` tells which one would fit".to_owned()),
+            CassandraError::NoTable { .. } => {
+                Some("`ognivo stream --create-table` tells which one would fit".to_owned())
+            }
             CassandraError::Mapping(cause) => cause.hint(),
             CassandraError::Forbidden { table, .. } => {
                 Some(format!("GRANT MODIFY ON {} TO the role of the job", table.quoted()))

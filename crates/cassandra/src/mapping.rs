@@ -55,7 +55,8 @@ impl InsertPlan {
         columns: &[(String, String)],
         ttl_s: Option<u32>,
     ) -> Result<InsertPlan, MappingError> {
-        if let Some(counter) = table.columns.iter().find(|column| column.cql == ColumnType::Native(NativeType::Counter)) {
+        if let Some(counter) = table.columns.iter().find(|column| column.cql == ColumnType::Native(NativeType::Counter))
+        {
             return Err(MappingError::Counter { table: table.name.clone(), column: counter.name.clone() });
         }
         let mut bound: Vec<BoundColumn> = Vec::new();
@@ -259,17 +260,18 @@ impl Explain for MappingError {
             MappingError::NoSuchTableColumn { nearest: Some(name), .. } => {
                 Some(format!("did you mean its column `{name}`? `columns` pairs columns of the table with ours"))
             }
-            MappingError::NoSuchTableColumn { there, .. } => {
-                Some(format!("`select` leaves columns out, `columns` pairs columns of the table with ours; it has: {there}"))
-            }
+            MappingError::NoSuchTableColumn { there, .. } => Some(format!(
+                "`select` leaves columns out, `columns` pairs columns of the table with ours; it has: {there}"
+            )),
             MappingError::NoSuchRowColumn { nearest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             MappingError::NoSuchRowColumn { there, .. } => Some(format!("they have: {there}")),
-            MappingError::WrongType { suggestion: Some(cql), .. } => Some(format!("a column of type {cql} can hold it")),
+            MappingError::WrongType { suggestion: Some(cql), .. } => {
+                Some(format!("a column of type {cql} can hold it"))
+            }
             MappingError::WrongType { .. } => Some("leave the column out with `select` or `columns`".to_owned()),
-            MappingError::KeyNotFed { ours, .. } => Some(format!(
-                "pair it with one of ours under `columns`; the rows have: {}",
-                ours.join(", ")
-            )),
+            MappingError::KeyNotFed { ours, .. } => {
+                Some(format!("pair it with one of ours under `columns`; the rows have: {}", ours.join(", ")))
+            }
             MappingError::Counter { .. } => Some("write into a table without counters".to_owned()),
             MappingError::FedTwice { .. } => Some("leave one of them out".to_owned()),
         }
@@ -403,10 +405,8 @@ mod tests {
 
     #[test]
     fn a_list_that_is_not_frozen_is_noticed() {
-        let unfrozen = table(&[
-            ("loan_id", native(NativeType::BigInt), Role::PartitionKey),
-            ("p", list(false), Role::Regular),
-        ]);
+        let unfrozen =
+            table(&[("loan_id", native(NativeType::BigInt), Role::PartitionKey), ("p", list(false), Role::Regular)]);
         assert!(plan(&unfrozen, &[("p", "probability")]).unwrap().has_unfrozen_list());
         assert!(!plan(&scored(), &[("p", "probability")]).unwrap().has_unfrozen_list());
     }

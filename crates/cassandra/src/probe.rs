@@ -52,7 +52,8 @@ fn told_of_servers(config: &CassandraConfig, session: &Session) -> String {
     centres.dedup();
     let connection = &config.connection;
     let encrypted = if connection.tls.is_some() { "encrypted" } else { "not encrypted" };
-    let login = connection.login.as_ref().map_or("without a login".to_owned(), |login| format!("as {}", login.username));
+    let login =
+        connection.login.as_ref().map_or("without a login".to_owned(), |login| format!("as {}", login.username));
     format!("{} servers in {}, {n_up} of them reached; {encrypted}; {login}", nodes.len(), centres.join(", "))
 }
 
@@ -63,7 +64,10 @@ async fn check_table(config: &CassandraConfig, schema: Option<&Schema>, session:
         let Some(schema) = schema else { return Ok(shape.columns_told()) };
         let plan = InsertPlan::new(&shape, schema, &config.columns, config.ttl_s)?;
         client::prepare(session, &plan.cql(), config.consistency, &config.table).await?;
-        let fed = plan.columns.iter().map(|bound| format!("{} from {}", bound.column, schema.field(bound.row_column_idx).name()));
+        let fed = plan
+            .columns
+            .iter()
+            .map(|bound| format!("{} from {}", bound.column, schema.field(bound.row_column_idx).name()));
         Ok::<String, CassandraError>(fed.collect::<Vec<_>>().join(", "))
     };
     Check::of(what, asked.await)
@@ -85,9 +89,13 @@ async fn check_rights(config: &CassandraConfig, session: &Session) -> Check {
             Check::failed(what, format!("{} has no MODIFY", login.username), Some(hint))
         }
         Ok(_) => Check::fine(what, format!("{} has MODIFY", login.username)),
-        Err(Trouble::Row { message, .. } | Trouble::Statement(message)) => Check::fine(what, format!("nobody is asked for rights: {message}")),
+        Err(Trouble::Row { message, .. } | Trouble::Statement(message)) => {
+            Check::fine(what, format!("nobody is asked for rights: {message}"))
+        }
         Err(Trouble::Forbidden(message)) => Check::warning(what, format!("it cannot be asked: {message}"), None),
-        Err(Trouble::TooMuch(message) | Trouble::Away(message)) => Check::warning(what, format!("no answer: {message}"), None),
+        Err(Trouble::TooMuch(message) | Trouble::Away(message)) => {
+            Check::warning(what, format!("no answer: {message}"), None)
+        }
     }
 }
 

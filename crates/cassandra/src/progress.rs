@@ -35,7 +35,9 @@ impl ProgressTable {
     /// The `CREATE TABLE` of a progress table.
     pub(crate) fn create(table: &TableName) -> String {
         let table = table.quoted();
-        format!("CREATE TABLE IF NOT EXISTS {table} (query text, target text, batch_id bigint, PRIMARY KEY ((query), target))")
+        format!(
+            "CREATE TABLE IF NOT EXISTS {table} (query text, target text, batch_id bigint, PRIMARY KEY ((query), target))"
+        )
     }
 
     pub(crate) async fn open(

@@ -100,7 +100,10 @@ impl CassandraSink {
 
 impl fmt::Debug for CassandraSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CassandraSink").field("config", &self.config).field("query_id", &self.query_id).finish_non_exhaustive()
+        f.debug_struct("CassandraSink")
+            .field("config", &self.config)
+            .field("query_id", &self.query_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -214,7 +217,8 @@ impl TableBatch {
     /// Sends all rows; those come back that were refused.
     async fn send(&self, rows: &RecordBatch) -> Result<Vec<Refusal>, SinkError> {
         let values = self.ready.plan.open(rows);
-        let values = values.map_err(|(column, refusal)| CassandraError::BadColumn { column, message: refusal.message })?;
+        let values =
+            values.map_err(|(column, refusal)| CassandraError::BadColumn { column, message: refusal.message })?;
         let block = Block {
             batch: self,
             values,
@@ -229,7 +233,12 @@ impl TableBatch {
     }
 
     /// A server that refuses rows may mean the rows, or the table that is not what it was.
-    async fn look_at_refusals(&self, refusals: &[Refusal], by_server: usize, n_rows: usize) -> Result<(), CassandraError> {
+    async fn look_at_refusals(
+        &self,
+        refusals: &[Refusal],
+        by_server: usize,
+        n_rows: usize,
+    ) -> Result<(), CassandraError> {
         let plan = &self.ready.plan;
         let statement = self.ready.insert.get_statement();
         let consistency = self.ready.insert.get_consistency().unwrap_or_default();

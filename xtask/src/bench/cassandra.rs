@@ -31,7 +31,15 @@ CPU is that of the client's process; the server shares the processors, so the ti
 /// # Errors
 /// When the server or a program fails.
 fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
-    program::run(cargo().args(["build", "--release", "--quiet", "--package", "ognivo-cassandra", "--example", "write_rows"]))?;
+    program::run(cargo().args([
+        "build",
+        "--release",
+        "--quiet",
+        "--package",
+        "ognivo-cassandra",
+        "--example",
+        "write_rows",
+    ]))?;
     let cluster = Cluster::start_empty(FOLDER, Setup::default())?;
     let measured = compare(&cluster, n_rounds);
     Cluster::stop_all_in(FOLDER)?;

@@ -64,7 +64,9 @@ impl Cluster {
             let home = folder.join(node(number));
             fs::create_dir_all(&home).map_err(failed)?;
             let yaml = cluster.settings(number, storage_port, setup);
-            for (name, text) in [("cassandra.yaml", yaml), ("logback.xml", LOGBACK.to_owned()), ("java.options", options())] {
+            for (name, text) in
+                [("cassandra.yaml", yaml), ("logback.xml", LOGBACK.to_owned()), ("java.options", options())]
+            {
                 fs::write(home.join(name), text).map_err(failed)?;
             }
             cluster.start_node(number)?;
@@ -230,15 +232,33 @@ fn make_certificates(folder: &Path) -> Result<(), String> {
     let store = |name: &str| folder.join(format!("{name}.p12")).display().to_string();
     let of_store = |name: &str| {
         let mut keytool = Command::new("keytool");
-        keytool.stderr(Stdio::null()).args(["-keystore", &store(name), "-storetype", "PKCS12", "-storepass", STORE_PASSWORD]);
+        keytool.stderr(Stdio::null()).args([
+            "-keystore",
+            &store(name),
+            "-storetype",
+            "PKCS12",
+            "-storepass",
+            STORE_PASSWORD,
+        ]);
         keytool
     };
     let key = ["-genkeypair", "-keyalg", "EC", "-groupname", "secp256r1", "-validity", "365"];
-    for (name, extension) in
-        [("server", "san=ip:127.0.0.1,ip:127.0.0.2,ip:127.0.0.3"), ("client", "san=dns:client"), ("stranger", "san=dns:stranger")]
-    {
+    for (name, extension) in [
+        ("server", "san=ip:127.0.0.1,ip:127.0.0.2,ip:127.0.0.3"),
+        ("client", "san=dns:client"),
+        ("stranger", "san=dns:stranger"),
+    ] {
         let subject = format!("CN={name}");
-        program::run(of_store(name).args(key).args(["-alias", name, "-dname", &subject, "-ext", extension, "-ext", "bc=ca:true"]))?;
+        program::run(of_store(name).args(key).args([
+            "-alias",
+            name,
+            "-dname",
+            &subject,
+            "-ext",
+            extension,
+            "-ext",
+            "bc=ca:true",
+        ]))?;
         let text = program::output(of_store(name).args(["-exportcert", "-rfc", "-alias", name]))?;
         let file = folder.join(format!("{name}.pem"));
         fs::write(&file, text).map_err(|e| format!("cannot write {}: {e}", file.display()))?;

@@ -13,7 +13,18 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("ognivo-files", &["ognivo-stream", "ognivo-data"]),
     ("ognivo-cassandra", &["ognivo-stream", "ognivo-data"]),
     ("ognivo-report", &["ognivo-ml", "ognivo-data"]),
-    ("ognivo", &["ognivo-files", "ognivo-cassandra", "ognivo-report", "ognivo-model", "ognivo-stream", "ognivo-ml", "ognivo-data"]),
+    (
+        "ognivo",
+        &[
+            "ognivo-files",
+            "ognivo-cassandra",
+            "ognivo-report",
+            "ognivo-model",
+            "ognivo-stream",
+            "ognivo-ml",
+            "ognivo-data",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

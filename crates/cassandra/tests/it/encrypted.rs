@@ -36,7 +36,8 @@ async fn connect(more: &[(&str, String)]) -> Result<(), SinkError> {
 /// No rows of the roles' table: a sink that gets as far as to say so is connected.
 fn rows() -> RecordBatch {
     let column: ArrayRef = Arc::new(Int32Array::from(vec![1]));
-    RecordBatch::try_new(Arc::new(Schema::new(vec![Field::new("nothing", DataType::Int32, false)])), vec![column]).unwrap()
+    RecordBatch::try_new(Arc::new(Schema::new(vec![Field::new("nothing", DataType::Int32, false)])), vec![column])
+        .unwrap()
 }
 
 fn is_connected(said: &Result<(), SinkError>) -> bool {
@@ -44,7 +45,11 @@ fn is_connected(said: &Result<(), SinkError>) -> bool {
 }
 
 fn trust(file: &str) -> Vec<(&'static str, String)> {
-    vec![("enabled", "true".to_owned()), ("trustStore.path", certificate(file)), ("trustStore.password", SECRET.to_owned())]
+    vec![
+        ("enabled", "true".to_owned()),
+        ("trustStore.path", certificate(file)),
+        ("trustStore.password", SECRET.to_owned()),
+    ]
 }
 
 fn identity(file: &str, password: &str) -> Vec<(&'static str, String)> {

@@ -26,7 +26,11 @@ async fn check(keyspace: &str, options: &[(&'static str, &'static str)], fault: 
                 Ok(summary) => break summary,
                 Err(error) => {
                     println!("once more after: {error}");
-                    assert_eq!(ognivo_data::fault::Explain::retry(&error), ognivo_data::fault::Retry::Backoff, "{error}");
+                    assert_eq!(
+                        ognivo_data::fault::Explain::retry(&error),
+                        ognivo_data::fault::Retry::Backoff,
+                        "{error}"
+                    );
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }

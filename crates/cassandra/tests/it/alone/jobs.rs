@@ -97,11 +97,21 @@ impl Loans {
         loans.write("train.yaml", &TRAIN.replace("SCHEMA", SCHEMA));
         loans.ok(&["train", "train.yaml", "--quiet"]);
         let select = "id,probability,prediction,rawPrediction";
-        let told =
-            loans.ok(&["score", "model", "good.csv", "--schema", SCHEMA, "--select", select, "--output", "json", "--quiet"]);
+        let told = loans
+            .ok(&["score", "model", "good.csv", "--schema", SCHEMA, "--select", select, "--output", "json", "--quiet"]);
         loans.scores = told.lines().map(score_of).collect();
         assert_eq!(loans.scores.len(), N_FILES * ROWS_PER_FILE);
-        loans.place.cql(&ognivo_cassandra::create_progress_table(&loans.place.config("t", &[("progressTable", "progress")], &[])).unwrap()).await;
+        loans
+            .place
+            .cql(
+                &ognivo_cassandra::create_progress_table(&loans.place.config(
+                    "t",
+                    &[("progressTable", "progress")],
+                    &[],
+                ))
+                .unwrap(),
+            )
+            .await;
         loans
     }
 
@@ -126,7 +136,11 @@ impl Loans {
 
     /// Makes the table of a run, and writes its job.
     async fn prepare(&self, run: &str, list: &str) -> String {
-        self.place.cql(&format!("CREATE TABLE KS.{run} (id bigint PRIMARY KEY, prediction double, probability {list}, raw {list})")).await;
+        self.place
+            .cql(&format!(
+                "CREATE TABLE KS.{run} (id bigint PRIMARY KEY, prediction double, probability {list}, raw {list})"
+            ))
+            .await;
         let text = STREAM.replace("SCHEMA", SCHEMA).replace("CONTACT", &contact_point());
         let name = format!("{run}.yaml");
         self.write(&name, &text.replace("RUN", run).replace("KEYSPACE", &self.place.keyspace));
@@ -135,7 +149,10 @@ impl Loans {
 
     /// The table holds every row that it must, bit for bit, with the time of a plan, and no other; dead letters are there once.
     async fn check(&self, run: &str, has_plan_times: bool) {
-        let rows = self.place.rows(&format!("SELECT id, probability, prediction, raw, writetime(prediction) FROM KS.{run}")).await;
+        let rows = self
+            .place
+            .rows(&format!("SELECT id, probability, prediction, raw, writetime(prediction) FROM KS.{run}"))
+            .await;
         let found: BTreeMap<i64, Score> = rows.iter().map(|row| score_in_table(row)).collect();
         assert_eq!(rows.len(), self.scores.len(), "{run}: rows");
         assert!(found == self.scores, "{run}: every score has the bits of the batch score");

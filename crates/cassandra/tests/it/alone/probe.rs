@@ -8,7 +8,8 @@ use crate::place::Place;
 use crate::run;
 
 async fn told(place: &Place, table: &str, more: &[(&str, &str)]) -> Vec<(String, bool, String)> {
-    let schema = Schema::new(vec![Field::new("id", DataType::Int32, false), Field::new("score", DataType::Float64, true)]);
+    let schema =
+        Schema::new(vec![Field::new("id", DataType::Int32, false), Field::new("score", DataType::Float64, true)]);
     let checks = ognivo_cassandra::probe(&place.config(table, more, &[]), Some(&schema), &SystemClock).await;
     checks
         .into_iter()
@@ -57,9 +58,15 @@ fn a_role_that_may_only_read_and_a_column_that_is_not_there_fail_their_checks() 
         place.cql("GRANT SELECT ON KEYSPACE KS TO looker").await;
         let as_looker = [("spark.cassandra.auth.username", "looker"), ("spark.cassandra.auth.password", "looking")];
         let failed = |told: Vec<(String, bool, String)>| -> Vec<String> {
-            told.into_iter().filter(|(_, is_failed, _)| *is_failed).map(|(what, _, text)| format!("{what}: {text}")).collect()
+            told.into_iter()
+                .filter(|(_, is_failed, _)| *is_failed)
+                .map(|(what, _, text)| format!("{what}: {text}"))
+                .collect()
         };
-        assert_eq!(failed(told(&place, "t", &as_looker).await), ["right to write into probe_fails.t: looker has no MODIFY"]);
+        assert_eq!(
+            failed(told(&place, "t", &as_looker).await),
+            ["right to write into probe_fails.t: looker has no MODIFY"]
+        );
         place.cql("GRANT MODIFY ON KS.t TO looker").await;
         assert!(failed(told(&place, "t", &as_looker).await).is_empty());
         assert_eq!(

@@ -14,7 +14,8 @@ use crate::run;
 fn rows(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let fields: Vec<Field> =
         columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, column)| column).collect()).unwrap()
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, column)| column).collect())
+        .unwrap()
 }
 
 fn ints(values: Vec<Option<i32>>) -> ArrayRef {
@@ -73,7 +74,10 @@ fn a_wrong_password_and_a_missing_one_are_told_from_a_server_that_is_not_there()
         );
         let error = said(&place, "t", &[("spark.cassandra.connection.host", "127.0.0.1:1")], &[], &scored()).await;
         assert_eq!((error.fault(), error.retry()), (Fault::Remote, Retry::Backoff));
-        assert!(error.to_string().starts_with("cannot connect to cassandra at 127.0.0.1:1: Connection refused"), "{error}");
+        assert!(
+            error.to_string().starts_with("cannot connect to cassandra at 127.0.0.1:1: Connection refused"),
+            "{error}"
+        );
     });
 }
 
@@ -93,7 +97,9 @@ fn a_name_that_is_not_there_is_told_with_the_nearest() {
     run(async {
         let place = Place::new("refusals_names", 1).await;
         place.cql("CREATE TABLE KS.scored (id int PRIMARY KEY, prediction double)").await;
-        place.cql("CREATE MATERIALIZED VIEW KS.seen AS SELECT * FROM KS.scored WHERE id IS NOT NULL PRIMARY KEY (id)").await;
+        place
+            .cql("CREATE MATERIALIZED VIEW KS.seen AS SELECT * FROM KS.scored WHERE id IS NOT NULL PRIMARY KEY (id)")
+            .await;
         let error = said(&place, "scored", &[("keyspace", "refusals_name")], &[], &scored()).await;
         check(&error, "there is no keyspace of this name: refusals_name", Some("did you mean `refusals_names`?"));
         let error = said(&place, "scord", &[], &[], &scored()).await;
@@ -180,7 +186,8 @@ fn a_row_that_cannot_be_written_is_refused_and_the_others_are_written() {
         ]);
         let (written, refused) = write(&mut place.sink("t", &[], &[]), &plan(0), &rows).await.unwrap();
         assert_eq!((written.n_scored, place.rows("SELECT id FROM KS.t").await.len()), (2, 2));
-        let told: Vec<_> = refused.iter().map(|row| (row.row_idx, row.column.as_deref(), row.message.as_str())).collect();
+        let told: Vec<_> =
+            refused.iter().map(|row| (row.row_idx, row.column.as_deref(), row.message.as_str())).collect();
         let [empty, address, too_large, long] = told[..] else { panic!("four rows are refused: {told:?}") };
         assert_eq!(empty, (1, None, "Key may not be empty"));
         assert_eq!(address, (2, Some("address"), "not an address: nowhere"));

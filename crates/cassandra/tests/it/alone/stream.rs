@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use ognivo_data::fault::{Explain, Retry};
+use ognivo_data::outcome::Fate;
 use ognivo_stream::kill_point::{KillPoint, kill_at, passed, spare};
 use ognivo_stream::memory::{MemoryScorer, MemoryWorld, SourceKind, TargetKind, WorldOptions};
 use ognivo_stream::query::{QueryOptions, StreamingQuery};
 use ognivo_stream::sink::Sink;
 use ognivo_stream::split_sink::SplitSink;
 use ognivo_stream::tally::Tally;
-use ognivo_data::outcome::Fate;
 use scylla::value::CqlValue;
 
 use crate::place::Place;
@@ -62,7 +62,12 @@ impl Trial {
     }
 
     pub(crate) fn in_place(place: Place, max_rows: usize, options: &[(&'static str, &'static str)]) -> Trial {
-        let world = WorldOptions { source: SourceKind::Logged, target: TargetKind::Upserting, max_rows, ..WorldOptions::default() };
+        let world = WorldOptions {
+            source: SourceKind::Logged,
+            target: TargetKind::Upserting,
+            max_rows,
+            ..WorldOptions::default()
+        };
         Trial { place, world: MemoryWorld::new(world), options: options.to_vec() }
     }
 
@@ -89,7 +94,10 @@ impl Trial {
     pub(crate) fn start(&self) -> StreamingQuery {
         let (mut parts, options) = self.world.parts(0, "model");
         parts.sink = self.sink();
-        StreamingQuery::new(parts, QueryOptions { clock: std::sync::Arc::new(ognivo_stream::clock::SystemClock), ..options })
+        StreamingQuery::new(
+            parts,
+            QueryOptions { clock: std::sync::Arc::new(ognivo_stream::clock::SystemClock), ..options },
+        )
     }
 
     /// Runs queries, each started anew, until one gets through; how many died.
@@ -127,10 +135,13 @@ impl Trial {
                 assert!(times.contains(&bigint(&row[2])), "a cell has the time of a plan: {row:?} of {times:?}");
             }
         }
-        let n_dead = (0..n_added)
-            .filter(|id| is_malformed(id) || matches!(MemoryScorer::fate(*id), Fate::Rejected(_)))
-            .count();
-        assert_eq!(self.place.rows("SELECT position FROM KS.dead").await.len(), n_dead, "every dead letter is there once");
+        let n_dead =
+            (0..n_added).filter(|id| is_malformed(id) || matches!(MemoryScorer::fate(*id), Fate::Rejected(_))).count();
+        assert_eq!(
+            self.place.rows("SELECT position FROM KS.dead").await.len(),
+            n_dead,
+            "every dead letter is there once"
+        );
         rows.len()
     }
 
@@ -163,7 +174,8 @@ async fn campaign(keyspace: &str, options: &[(&'static str, &'static str)], seed
     for seed in seeds {
         let mut dice = Dice(seed);
         trial.world.add(30 + dice.below(90));
-        let kill = |dice: &mut Dice| kill_at(POINTS[dice.below(POINTS.len() as u64) as usize], 1 + dice.below(3) as u32);
+        let kill =
+            |dice: &mut Dice| kill_at(POINTS[dice.below(POINTS.len() as u64) as usize], 1 + dice.below(3) as u32);
         kill(&mut dice);
         let first = trial.start().process_all_available().await;
         let mut n_died = u32::from(first.is_err());

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, Float64Builder};
+use arrow_array::builder::{Float64Builder, ListBuilder};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int8Array,
     Int16Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
@@ -28,10 +28,8 @@ async fn round_trip(place: &Place, cql: &str, column: ArrayRef) -> Vec<Option<Cq
 
 fn keyed(column: ArrayRef) -> RecordBatch {
     let keys: ArrayRef = Arc::new(Int32Array::from_iter_values(0..column.len() as i32));
-    let fields = vec![
-        Field::new("k", keys.data_type().clone(), false),
-        Field::new("v", column.data_type().clone(), true),
-    ];
+    let fields =
+        vec![Field::new("k", keys.data_type().clone(), false), Field::new("v", column.data_type().clone(), true)];
     RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![keys, column]).unwrap()
 }
 
@@ -50,28 +48,105 @@ fn scalars_come_back_as_they_went() {
     run(async {
         let place = Place::new("types_scalars", 1).await;
         let place = &place;
-        check(place, "boolean", BooleanArray::from(vec![true, false]), &[CqlValue::Boolean(true), CqlValue::Boolean(false)]).await;
-        check(place, "tinyint", Int8Array::from(vec![i8::MIN, i8::MAX]), &[CqlValue::TinyInt(i8::MIN), CqlValue::TinyInt(i8::MAX)]).await;
-        check(place, "smallint", Int16Array::from(vec![i16::MIN, 7]), &[CqlValue::SmallInt(i16::MIN), CqlValue::SmallInt(7)]).await;
-        check(place, "int", Int32Array::from(vec![i32::MIN, i32::MAX]), &[CqlValue::Int(i32::MIN), CqlValue::Int(i32::MAX)]).await;
+        check(
+            place,
+            "boolean",
+            BooleanArray::from(vec![true, false]),
+            &[CqlValue::Boolean(true), CqlValue::Boolean(false)],
+        )
+        .await;
+        check(
+            place,
+            "tinyint",
+            Int8Array::from(vec![i8::MIN, i8::MAX]),
+            &[CqlValue::TinyInt(i8::MIN), CqlValue::TinyInt(i8::MAX)],
+        )
+        .await;
+        check(
+            place,
+            "smallint",
+            Int16Array::from(vec![i16::MIN, 7]),
+            &[CqlValue::SmallInt(i16::MIN), CqlValue::SmallInt(7)],
+        )
+        .await;
+        check(
+            place,
+            "int",
+            Int32Array::from(vec![i32::MIN, i32::MAX]),
+            &[CqlValue::Int(i32::MIN), CqlValue::Int(i32::MAX)],
+        )
+        .await;
         check(place, "int", Int8Array::from(vec![-1]), &[CqlValue::Int(-1)]).await;
-        check(place, "bigint", Int64Array::from(vec![i64::MIN, i64::MAX]), &[CqlValue::BigInt(i64::MIN), CqlValue::BigInt(i64::MAX)]).await;
+        check(
+            place,
+            "bigint",
+            Int64Array::from(vec![i64::MIN, i64::MAX]),
+            &[CqlValue::BigInt(i64::MIN), CqlValue::BigInt(i64::MAX)],
+        )
+        .await;
         check(place, "bigint", Int32Array::from(vec![-5]), &[CqlValue::BigInt(-5)]).await;
         let varint = |bytes: &[u8]| CqlValue::Varint(CqlVarint::from_signed_bytes_be_slice(bytes));
-        check(place, "varint", Int64Array::from(vec![0, 128, -129]), &[varint(&[0]), varint(&[0, 128]), varint(&[0xff, 0x7f])]).await;
+        check(
+            place,
+            "varint",
+            Int64Array::from(vec![0, 128, -129]),
+            &[varint(&[0]), varint(&[0, 128]), varint(&[0xff, 0x7f])],
+        )
+        .await;
         let decimals = Decimal128Array::from(vec![-12_345, 0, i128::MAX / 10]).with_precision_and_scale(38, 3).unwrap();
-        let decimal = |unscaled: &[u8]| {
-            CqlValue::Decimal(CqlDecimal::from_signed_be_bytes_slice_and_exponent(unscaled, 3))
-        };
-        check(place, "decimal", decimals, &[decimal(&[0xcf, 0xc7]), decimal(&[0]), decimal(&(i128::MAX / 10).to_be_bytes())]).await;
-        check(place, "text", StringArray::from(vec!["", "é\u{10348}"]), &[CqlValue::Text(String::new()), CqlValue::Text("é\u{10348}".to_owned())]).await;
+        let decimal =
+            |unscaled: &[u8]| CqlValue::Decimal(CqlDecimal::from_signed_be_bytes_slice_and_exponent(unscaled, 3));
+        check(
+            place,
+            "decimal",
+            decimals,
+            &[decimal(&[0xcf, 0xc7]), decimal(&[0]), decimal(&(i128::MAX / 10).to_be_bytes())],
+        )
+        .await;
+        check(
+            place,
+            "text",
+            StringArray::from(vec!["", "é\u{10348}"]),
+            &[CqlValue::Text(String::new()), CqlValue::Text("é\u{10348}".to_owned())],
+        )
+        .await;
         check(place, "ascii", StringArray::from(vec!["a b"]), &[CqlValue::Ascii("a b".to_owned())]).await;
-        check(place, "blob", BinaryArray::from(vec![&[0u8, 255][..], &[]]), &[CqlValue::Blob(vec![0, 255]), CqlValue::Blob(Vec::new())]).await;
-        check(place, "date", Date32Array::from(vec![0, -719_162]), &[CqlValue::Date(CqlDate(1 << 31)), CqlValue::Date(CqlDate((1 << 31) - 719_162))]).await;
+        check(
+            place,
+            "blob",
+            BinaryArray::from(vec![&[0u8, 255][..], &[]]),
+            &[CqlValue::Blob(vec![0, 255]), CqlValue::Blob(Vec::new())],
+        )
+        .await;
+        check(
+            place,
+            "date",
+            Date32Array::from(vec![0, -719_162]),
+            &[CqlValue::Date(CqlDate(1 << 31)), CqlValue::Date(CqlDate((1 << 31) - 719_162))],
+        )
+        .await;
         let timestamps = TimestampMicrosecondArray::from(vec![1_795_353_850_713_000, -1]).with_timezone("UTC");
-        check(place, "timestamp", timestamps, &[CqlValue::Timestamp(CqlTimestamp(1_795_353_850_713)), CqlValue::Timestamp(CqlTimestamp(-1))]).await;
-        check(place, "time", StringArray::from(vec!["13:30:54.000000001"]), &[CqlValue::Time(CqlTime(48_654_000_000_001))]).await;
-        check(place, "time", Int64Array::from(vec![86_399_999_999_999]), &[CqlValue::Time(CqlTime(86_399_999_999_999))]).await;
+        check(
+            place,
+            "timestamp",
+            timestamps,
+            &[CqlValue::Timestamp(CqlTimestamp(1_795_353_850_713)), CqlValue::Timestamp(CqlTimestamp(-1))],
+        )
+        .await;
+        check(
+            place,
+            "time",
+            StringArray::from(vec!["13:30:54.000000001"]),
+            &[CqlValue::Time(CqlTime(48_654_000_000_001))],
+        )
+        .await;
+        check(
+            place,
+            "time",
+            Int64Array::from(vec![86_399_999_999_999]),
+            &[CqlValue::Time(CqlTime(86_399_999_999_999))],
+        )
+        .await;
         let uuid = "550e8400-e29b-41d4-a716-446655440000";
         let back = round_trip(place, "uuid", Arc::new(StringArray::from(vec![uuid]))).await;
         assert_eq!(back[0].as_ref().and_then(CqlValue::as_uuid).unwrap().to_string(), uuid);
@@ -102,11 +177,13 @@ fn floating_point_numbers_keep_every_bit() {
         let place = Place::new("types_floats", 1).await;
         let doubles = [0.1, -0.0, f64::MIN_POSITIVE / 3.0, f64::INFINITY, f64::from_bits(0x7ff8_dead_beef_0001)];
         let back = round_trip(&place, "double", Arc::new(Float64Array::from(doubles.to_vec()))).await;
-        let bits: Vec<u64> = back.iter().map(|value| value.as_ref().and_then(CqlValue::as_double).unwrap().to_bits()).collect();
+        let bits: Vec<u64> =
+            back.iter().map(|value| value.as_ref().and_then(CqlValue::as_double).unwrap().to_bits()).collect();
         assert_eq!(bits, doubles.map(f64::to_bits));
         let floats = [0.1f32, -0.0, f32::MIN_POSITIVE / 3.0, f32::NEG_INFINITY];
         let back = round_trip(&place, "float", Arc::new(Float32Array::from(floats.to_vec()))).await;
-        let bits: Vec<u32> = back.iter().map(|value| value.as_ref().and_then(CqlValue::as_float).unwrap().to_bits()).collect();
+        let bits: Vec<u32> =
+            back.iter().map(|value| value.as_ref().and_then(CqlValue::as_float).unwrap().to_bits()).collect();
         assert_eq!(bits, floats.map(f32::to_bits));
     });
 }
@@ -149,7 +226,11 @@ fn vectors_dense_and_sparse_become_lists_and_vectors() {
         lists.append_value([Some(0.1), Some(2.0)]);
         let lists: ArrayRef = Arc::new(lists.finish());
         for cql in ["list<double>", "frozen<list<double>>", "vector<double, 2>"] {
-            assert_eq!(numbers(&round_trip(&place, cql, lists.clone()).await[0]), [0.1, 2.0].map(f64::to_bits), "{cql}");
+            assert_eq!(
+                numbers(&round_trip(&place, cql, lists.clone()).await[0]),
+                [0.1, 2.0].map(f64::to_bits),
+                "{cql}"
+            );
         }
     });
 }
@@ -164,7 +245,10 @@ fn a_null_leaves_its_cell_as_it_is_and_makes_no_tombstone() {
         write(&mut place.sink("t", &[], &[]), &plan(3), &keyed(column)).await.unwrap();
         let mut rows = place.rows("SELECT k, v, writetime(v) FROM KS.t").await;
         rows.sort_by_key(|row| row[0].as_ref().and_then(CqlValue::as_int));
-        assert_eq!(format!("{rows:?}"), "[[Some(Int(0)), Some(Double(7.0)), Some(BigInt(1))], [Some(Int(1)), None, None]]");
+        assert_eq!(
+            format!("{rows:?}"),
+            "[[Some(Int(0)), Some(Double(7.0)), Some(BigInt(1))], [Some(Int(1)), None, None]]"
+        );
     });
 }
 
