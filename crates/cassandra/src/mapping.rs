@@ -122,13 +122,15 @@ fn bind(
     row_column_idx: usize,
 ) -> Result<BoundColumn, MappingError> {
     let field = schema.field(row_column_idx);
-    let encoder = Encoder::of(&target.cql, field.data_type()).ok_or_else(|| MappingError::WrongType {
-        table: table.name.clone(),
-        column: target.name.clone(),
-        cql: cql_name(&target.cql),
-        ours: field.name().clone(),
-        our_type: type_name(field.data_type()),
-        suggestion: crate::create_table::cql_type(field.data_type()),
+    let encoder = Encoder::of(&target.cql, field.data_type()).ok_or_else(|| {
+        MappingError::WrongType(Box::new(WrongType {
+            table: table.name.clone(),
+            column: target.name.clone(),
+            cql: cql_name(&target.cql),
+            ours: field.name().clone(),
+            our_type: type_name(field.data_type()),
+            suggestion: crate::create_table::cql_type(field.data_type()),
+        }))
     })?;
     let is_unfrozen_list = matches!(target.cql, ColumnType::Collection { frozen: false, .. });
     Ok(BoundColumn {
@@ -208,21 +210,8 @@ pub enum MappingError {
         there: String,
     },
     /// A table column cannot hold what is to feed it.
-    #[error("column `{column}` of {table} is {cql}, which cannot hold `{ours}`: {our_type}")]
-    WrongType {
-        /// The table.
-        table: TableName,
-        /// Its column.
-        column: String,
-        /// The type of that.
-        cql: String,
-        /// Our column.
-        ours: String,
-        /// The type of ours.
-        our_type: String,
-        /// A type that could hold ours.
-        suggestion: Option<String>,
-    },
+    #[error("column `{}` of {} is {}, which cannot hold `{}`: {}", .0.column, .0.table, .0.cql, .0.ours, .0.our_type)]
+    WrongType(Box<WrongType>),
     /// Two columns of ours feed one of the table.
     #[error("two columns feed `{column}` of the table, the second is: {second}")]
     FedTwice {
@@ -251,6 +240,23 @@ pub enum MappingError {
     },
 }
 
+/// A table column and what it cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongType {
+    /// The table.
+    pub table: TableName,
+    /// Its column.
+    pub column: String,
+    /// The type of that.
+    pub cql: String,
+    /// Our column.
+    pub ours: String,
+    /// The type of ours.
+    pub our_type: String,
+    /// A type that could hold ours.
+    pub suggestion: Option<String>,
+}
+
 impl Explain for MappingError {
     fn fault(&self) -> Fault {
         Fault::Job
@@ -265,10 +271,10 @@ impl Explain for MappingError {
             )),
             MappingError::NoSuchRowColumn { nearest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             MappingError::NoSuchRowColumn { there, .. } => Some(format!("they have: {there}")),
-            MappingError::WrongType { suggestion: Some(cql), .. } => {
-                Some(format!("a column of type {cql} can hold it"))
-            }
-            MappingError::WrongType { .. } => Some("leave the column out with `select` or `columns`".to_owned()),
+            MappingError::WrongType(wrong) => Some(match &wrong.suggestion {
+                Some(cql) => format!("a column of type {cql} can hold it"),
+                None => "leave the column out with `select` or `columns`".to_owned(),
+            }),
             MappingError::KeyNotFed { ours, .. } => {
                 Some(format!("pair it with one of ours under `columns`; the rows have: {}", ours.join(", ")))
             }

@@ -89,7 +89,9 @@ async fn check_rights(config: &CassandraConfig, session: &Session) -> Check {
             Check::failed(what, format!("{} has no MODIFY", login.username), Some(hint))
         }
         Ok(_) => Check::fine(what, format!("{} has MODIFY", login.username)),
-        Err(Trouble::Row { .. } | Trouble::Statement(_)) => Check::fine(what, "this cluster asks nobody for rights"),
+        Err(Trouble::Row { message, .. } | Trouble::Statement(message)) => {
+            Check::fine(what, format!("nobody is asked for rights: {message}"))
+        }
         Err(Trouble::Forbidden(message)) => Check::warning(what, format!("it cannot be asked: {message}"), None),
         Err(Trouble::TooMuch(message) | Trouble::Away(message)) => {
             Check::warning(what, format!("no answer: {message}"), None)
@@ -148,6 +150,10 @@ async fn rows_of(session: &Session, query: &str, consistency: Consistency) -> Re
     let mut statement = Statement::new(query);
     statement.set_consistency(consistency);
     let answer = session.query_unpaged(statement, ()).await.map_err(|error| Trouble::of(&error))?;
+    if !answer.is_rows() {
+        // A list of nothing is no list.
+        return Ok(Vec::new());
+    }
     let rows = answer.into_rows_result().map_err(|error| Trouble::Statement(error.to_string()))?;
     let rows = rows.rows::<Row>().map_err(|error| Trouble::Statement(error.to_string()))?;
     rows.collect::<Result<_, _>>().map_err(|error| Trouble::Statement(error.to_string()))
