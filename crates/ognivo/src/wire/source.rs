@@ -20,8 +20,8 @@ use crate::job::route::value_format;
 
 /// A source, with what is asked of its kind alone.
 pub(super) enum AnySource {
-    Files(FileSource),
-    Topics(KafkaSource),
+    Files(Box<FileSource>),
+    Topics(Box<KafkaSource>),
 }
 
 impl AnySource {
@@ -42,8 +42,8 @@ impl AnySource {
 
     pub(super) fn boxed(self) -> Box<dyn Source> {
         match self {
-            AnySource::Files(source) => Box::new(source),
-            AnySource::Topics(source) => Box::new(source),
+            AnySource::Files(source) => source,
+            AnySource::Topics(source) => source,
         }
     }
 }
@@ -57,10 +57,10 @@ pub(super) fn source(
     clock: Arc<dyn Clock>,
 ) -> Result<AnySource, Failure> {
     match (&stream.read, kept) {
-        (SourceJob::Topics(read), kept) => topic_source(job, stream, read, kept).map(AnySource::Topics),
+        (SourceJob::Topics(read), kept) => topic_source(job, stream, read, kept).map(Box::new).map(AnySource::Topics),
         (SourceJob::Files(read), Some(kept)) => {
             let schema = schema_of_files(job, read, session)?;
-            file_source(job, stream, read, schema, kept, clock).map(AnySource::Files)
+            file_source(job, stream, read, schema, kept, clock).map(Box::new).map(AnySource::Files)
         }
         (SourceJob::Files(_), None) => unreachable!("a resolved stream of files has a checkpoint"),
     }
