@@ -23,8 +23,6 @@ use ognivo_stream::output_shape::written_schema;
 use ognivo_stream::plan::ModelId;
 use ognivo_stream::query::{QueryOptions, QueryParts};
 use ognivo_stream::score::{ScoreError, Scorer};
-use ognivo_stream::sink::Sink as _;
-use ognivo_stream::source::Source as _;
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
