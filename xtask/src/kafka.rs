@@ -30,6 +30,7 @@ fn check(broker: &Broker, only: &[String]) -> Result<(), String> {
         let mut tests = cargo();
         tests.args(["test", "--package", package, "--test", test, "--"]).args(filter).args(only);
         tests.env("OGNIVO_KAFKA", broker.address()).env("OGNIVO_KAFKA_SERVERS", broker.folder());
+        tests.env("OGNIVO_KAFKA_SASL", broker.sasl_address()).env("OGNIVO_KAFKA_TLS", broker.tls_address());
         program::run(&mut tests)?;
     }
     Ok(())

@@ -117,6 +117,9 @@ pub enum KafkaError {
     /// Where the stream began cannot be noted.
     #[error(transparent)]
     InitialOffsets(Box<ognivo_stream::checkpoint::CheckpointError>),
+    /// A group shares its partitions out by itself.
+    #[error("option `assign` cannot be used where instances share the partitions of a group")]
+    AssignInGroup,
     /// A thread of ours ended.
     #[error("the thread that reads from the brokers has ended")]
     FetcherEnded,
@@ -208,7 +211,7 @@ impl Explain for KafkaError {
             KafkaError::NoTopic { .. } | KafkaError::Column { .. } | KafkaError::NoSuchTime { .. } => Fault::Job,
             KafkaError::DataLoss { .. } | KafkaError::PartitionGone { .. } => Fault::Data,
             KafkaError::NullTopic | KafkaError::Malformed { .. } => Fault::Data,
-            KafkaError::NotAnOffset { .. } | KafkaError::NoTarget(_) => Fault::Job,
+            KafkaError::NotAnOffset { .. } | KafkaError::NoTarget(_) | KafkaError::AssignInGroup => Fault::Job,
             KafkaError::HeldAlready { .. } | KafkaError::FetcherEnded => Fault::Bug,
             KafkaError::Decode(cause) => cause.fault(),
             KafkaError::Encode(cause) => cause.fault(),
@@ -236,6 +239,7 @@ impl Explain for KafkaError {
             KafkaError::DataLoss { .. } | KafkaError::PartitionGone { .. } => {
                 "with `failOnDataLoss: false` the stream goes on at the first record that is there"
             }
+            KafkaError::AssignInGroup => "name the topics with `subscribe`",
             KafkaError::NoTopic { .. } => "make the topic first; the job makes none",
             KafkaError::NoSuchTime { .. } => {
                 "with `startingOffsetsByTimestampStrategy: latest` such a partition begins at its end"

@@ -251,6 +251,8 @@ impl Poller {
             ClientError::MessageConsumption(Code::AutoOffsetReset) => {
                 self.shared.state().failure = Some(Failure::OutOfRange);
             }
+            // Who only names a group needs no right to it.
+            ClientError::MessageConsumption(Code::GroupAuthorizationFailed) if !self.is_member => {}
             ClientError::MessageConsumption(code) | ClientError::MessageConsumptionFatal(code)
                 if !passes_by_itself(*code) =>
             {
@@ -338,7 +340,7 @@ impl Poller {
             let waiting = state.awaiting_start.take().map(|(partitions, _)| partitions).unwrap_or_default();
             drop(state);
             let (moved, new): (Vec<_>, Vec<_>) =
-                offsets.0.iter().map(|(at, from)| (at.clone(), *from)).partition(|(at, _)| assigned.contains(at));
+                offsets.0.iter().map(|(at, from)| (at.clone(), *from)).partition(|(at, _)| assigned.contains(at) && !waiting.contains(at));
             let mut list = Offsets(new.into_iter().collect()).to_list();
             for at in waiting.iter().filter(|at| offsets.get(at).is_none()) {
                 let _ = list.add_partition_offset(&at.topic, at.partition, Offset::End);

@@ -42,19 +42,10 @@ impl GroupHandle {
         &self.group
     }
 
-    /// Our holding of these partitions now.
-    ///
-    /// # Errors
-    /// When one is not ours.
-    pub(crate) fn holding<'a>(
-        &self,
-        partitions: impl IntoIterator<Item = &'a TopicPartition>,
-    ) -> Result<Holding, KafkaError> {
+    /// Our holding of those of these partitions that are ours now.
+    pub(crate) fn holding<'a>(&self, partitions: impl IntoIterator<Item = &'a TopicPartition>) -> Holding {
         let state = self.fetcher.state();
-        let each = partitions.into_iter().map(|at| match state.held.get(at) {
-            Some(number) => Ok((at.clone(), *number)),
-            None => Err(KafkaError::PartitionLost { partition: at.to_string() }),
-        });
+        let each = partitions.into_iter().filter_map(|at| Some((at.clone(), *state.held.get(at)?)));
         each.collect()
     }
 
@@ -67,8 +58,8 @@ impl GroupHandle {
     /// When a partition was taken from us since.
     pub(crate) fn generation_of(&self, holding: &Holding) -> Result<ConsumerGroupMetadata, KafkaError> {
         let metadata = self.fetcher.consumer.group_metadata();
-        let now = self.holding(holding.keys())?;
-        match now.iter().find(|(at, number)| holding.get(*at) != Some(number)) {
+        let now = self.holding(holding.keys());
+        match holding.iter().find(|(at, number)| now.get(*at) != Some(number)) {
             Some((at, _)) => Err(KafkaError::PartitionLost { partition: at.to_string() }),
             None => metadata.ok_or(KafkaError::FetcherEnded),
         }

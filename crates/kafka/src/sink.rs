@@ -23,7 +23,7 @@ use rdkafka::ClientConfig;
 use crate::config::SinkConfig;
 use crate::decode::ValueFormat;
 use crate::error::KafkaError;
-use crate::group::GroupHandle;
+use crate::group::{GroupHandle, Holding};
 use crate::offsets::{Offsets, TopicPartition};
 use crate::producer::Producer;
 use crate::progress::BatchProgress;
@@ -91,6 +91,8 @@ pub struct KafkaSink {
     shape: Option<Arc<Shape>>,
     /// The producer and its transactional id.
     producer: Option<(Arc<Producer>, Option<String>)>,
+    /// The id of our transactions, as decided when the target was asked last.
+    id: Option<String>,
     batches: Option<Arc<BatchProgress>>,
     /// How far the target is, as it said or as we made it.
     held: Arc<Mutex<Held>>,
@@ -101,12 +103,15 @@ pub struct KafkaSink {
 pub(crate) struct Held {
     pub(crate) offsets: Offsets,
     pub(crate) batch: Option<BatchId>,
+    /// Our holding of the source's partitions when their positions were asked for: a partition that went and came back
+    /// since may have been moved by somebody else.
+    holding: Holding,
 }
 
 impl KafkaSink {
     /// A sink at rest: nothing is connected yet.
     pub fn new(parts: SinkParts) -> KafkaSink {
-        KafkaSink { parts, shape: None, producer: None, batches: None, held: Arc::default() }
+        KafkaSink { parts, shape: None, producer: None, id: None, batches: None, held: Arc::default() }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -215,12 +220,15 @@ impl KafkaSink {
             }
             Progress::Group(group) => {
                 let ours: Vec<TopicPartition> = partitions.iter().filter_map(TopicPartition::of).collect();
-                if let Some(id) = self.transactional_id(&ours) {
-                    self.producer(Some(id)).await?;
+                self.id = self.transactional_id(&ours);
+                if self.id.is_some() {
+                    // Ends what another process of the id left open, so that the positions are final.
+                    self.producer(self.id.clone()).await?;
                 }
+                let holding = group.holding(&ours);
                 let offsets = group.committed(ours).await?;
                 let positions = offsets.to_positions();
-                self.held().offsets = offsets;
+                *self.held() = Held { offsets, batch: None, holding };
                 Ok(Committed::Offsets(positions))
             }
         }
@@ -238,9 +246,9 @@ impl KafkaSink {
             }
             Progress::Group(group) => {
                 let moved = self.moved(plan)?;
-                let holding = group.holding(moved.0.keys())?;
-                let id = self.producer.as_ref().and_then(|(_, id)| id.clone());
-                (id, Store::Group { group, offsets: moved, holding })
+                let holding = self.holding_of(&moved)?;
+                assert!(self.id.is_some() || !self.is_exactly_once(), "the target is asked before a batch is begun");
+                (self.id.clone(), Store::Group { group, offsets: moved, holding })
             }
         };
         let producer = self.producer(id.clone()).await?;
@@ -249,6 +257,16 @@ impl KafkaSink {
         }
         let shape = self.shape.clone().expect("a sink is prepared before a batch is begun");
         Ok(KafkaWriter::new(producer, shape, store, id.is_some(), Arc::clone(&self.held)))
+    }
+
+    /// Our holding of these partitions since their positions were asked for.
+    fn holding_of(&self, moved: &Offsets) -> Result<Holding, KafkaError> {
+        let held = self.held();
+        let each = moved.0.keys().map(|at| match held.holding.get(at) {
+            Some(number) => Ok((at.clone(), *number)),
+            None => Err(KafkaError::PartitionLost { partition: at.to_string() }),
+        });
+        each.collect()
     }
 
     /// The positions that the batch moves.
@@ -304,6 +322,7 @@ impl Sink for KafkaSink {
 
     async fn reset(&mut self) -> Result<(), SinkError> {
         self.producer = None;
+        self.id = None;
         *self.held() = Held::default();
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 mod rows;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub struct KafkaSource {
     /// Our group; None when we are alone.
     group: Option<GroupHandle>,
     initial: Option<InitialOffsets>,
+    /// The partitions of the group that the driver knows of, each with the number of our holding it.
+    told: BTreeMap<TopicPartition, u64>,
     /// Where partitions begin that no batch has taken from yet, or again after records were gone.
     begun: Offsets,
     /// Whether `begun` holds what the job began with; partitions that come later begin at their first record.
@@ -73,7 +75,8 @@ impl KafkaSource {
     /// [`assignment`](Source::assignment).
     ///
     /// # Errors
-    /// A column of a type that the format cannot be read as, or a setting that the client refuses.
+    /// A column of a type that the format cannot be read as, a setting that the client refuses, or partitions that are
+    /// assigned although a group shares them out.
     pub fn new(
         config: SourceConfig,
         value: ValueFormat,
@@ -83,6 +86,7 @@ impl KafkaSource {
         let decoder = Decoder::new(&value, &schema, config.include_headers)?;
         let group = match membership {
             Membership::Alone => None,
+            Membership::Group(_) if matches!(config.topics, Topics::Assign(_)) => return Err(KafkaError::AssignInGroup),
             Membership::Group(id) => Some(config.client.get("group.id").unwrap_or(&id).to_owned()),
         };
         let client = client_of(&config, group.as_deref());
@@ -97,6 +101,7 @@ impl KafkaSource {
             group: group.map(|id| GroupHandle::new(Arc::clone(&fetcher), &id)),
             fetcher,
             initial: None,
+            told: BTreeMap::new(),
             begun: Offsets::default(),
             has_begun: false,
             partitions: None,
@@ -129,7 +134,10 @@ impl KafkaSource {
     /// The partitions to read now.
     async fn our_partitions(&mut self) -> Result<Vec<TopicPartition>, KafkaError> {
         if self.group.is_some() {
-            return Ok(self.fetcher.state().held.keys().cloned().collect());
+            // What came since the driver was told has no position yet, and what came back has another.
+            let held = &self.fetcher.state().held;
+            let known = self.told.iter().filter(|(at, number)| held.get(*at) == Some(number));
+            return Ok(known.map(|(at, _)| at.clone()).collect());
         }
         if let Some((partitions, looked_at)) = &self.partitions
             && (looked_at.elapsed() < PARTITIONS_EVERY || matches!(self.config.topics, Topics::Assign(_)))
@@ -372,6 +380,8 @@ fn client_of(config: &SourceConfig, group: Option<&str>) -> rdkafka::ClientConfi
         // A member that died is noticed within seconds.
         ("session.timeout.ms", "10000"),
         ("partition.assignment.strategy", "cooperative-sticky"),
+        // What is fetched waits in our lanes; the client's own queue only bridges the gaps.
+        ("queued.max.messages.kbytes", "16384"),
         ("socket.keepalive.enable", "true"),
         ("reconnect.backoff.max.ms", "1000"),
     ];
@@ -447,11 +457,15 @@ impl Source for KafkaSource {
             if let Some(error) = state.failure.as_ref().and_then(Failure::to_error) {
                 return Some(Err(error));
             }
-            state.has_joined.then(|| Ok((std::mem::take(&mut state.gained), std::mem::take(&mut state.lost))))
+            let news = |state: &mut State| {
+                (std::mem::take(&mut state.gained), std::mem::take(&mut state.lost), state.held.clone())
+            };
+            state.has_joined.then(|| Ok(news(state)))
         });
         let no_answer =
             || KafkaError::code("cannot join the group", rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
-        let (gained, lost) = joined.await.unwrap_or_else(|| Err(no_answer())).map_err(SourceError::new)?;
+        let (gained, lost, held) = joined.await.unwrap_or_else(|| Err(no_answer())).map_err(SourceError::new)?;
+        self.told = held;
         // Somebody else may have moved what came back.
         self.begun.0.retain(|at, _| !gained.contains(at) && !lost.contains(at));
         let names = |partitions: BTreeSet<TopicPartition>| partitions.iter().map(TopicPartition::name).collect();

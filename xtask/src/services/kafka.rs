@@ -6,7 +6,10 @@
 //! <cache>/services/kafka/data                    what the broker keeps; an earlier run's is removed at the start
 //! <cache>/services/kafka/server.log              what it says, appended over restarts
 //! <cache>/services/kafka/broker.log broker.pid   what Java says, and its process
+//! <cache>/services/kafka/certs                   an authority of its own and the broker's certificate
 //! ```
+//! It listens three times: without a login (who comes there may do everything), with SASL, and with SASL within TLS. `admin`
+//! (PLAIN, `admin-secret`) and `alice` (SCRAM-SHA-512, `alice-secret`) may do everything, `bob` (PLAIN, `bob-secret`) nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,6 +37,8 @@ const READY: &str = "Kafka Server started";
 pub(crate) struct Broker {
     folder: PathBuf,
     address: String,
+    sasl_address: String,
+    tls_address: String,
 }
 
 impl Broker {
@@ -47,8 +52,13 @@ impl Broker {
         let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
         fs::remove_dir_all(&folder).map_err(failed)?;
         fs::create_dir_all(&folder).map_err(failed)?;
-        let [port, controller_port] = free_ports::<2>().map_err(failed)?;
-        let broker = Broker { folder: folder.clone(), address: format!("127.0.0.1:{port}") };
+        let [port, sasl_port, tls_port, controller_port] = free_ports::<4>().map_err(failed)?;
+        let broker = Broker {
+            folder: folder.clone(),
+            address: format!("127.0.0.1:{port}"),
+            sasl_address: format!("127.0.0.1:{sasl_port}"),
+            tls_address: format!("localhost:{tls_port}"),
+        };
         let to_file = log_settings("File", &format!("fileName = {}", broker.path("server.log").display()), "INFO");
         let to_stderr = log_settings("Console", "target = SYSTEM_ERR", "WARN");
         for (name, text) in [
@@ -59,6 +69,7 @@ impl Broker {
             fs::write(broker.path(name), text).map_err(failed)?;
         }
         println!("== starting a Kafka broker in {}", folder.display());
+        broker.make_certificates()?;
         broker.format()?;
         broker.start()?;
         Ok(broker)
@@ -71,9 +82,13 @@ impl Broker {
     pub(crate) fn running(folder: &str) -> Result<Option<Broker>, String> {
         let folder = cache::folder(folder)?;
         let settings = fs::read_to_string(folder.join("server.properties")).unwrap_or_default();
-        let address = settings.lines().find_map(|line| line.strip_prefix("advertised.listeners=PLAINTEXT://"));
-        let found = address.zip(Server::find(BROKER, &folder));
-        Ok(found.map(|(address, _)| Broker { address: address.to_owned(), folder }))
+        let listener = |name: &str| -> Option<String> {
+            let all = settings.lines().find_map(|line| line.strip_prefix("advertised.listeners="))?;
+            all.split(',').find_map(|one| one.strip_prefix(name)?.strip_prefix("://")).map(str::to_owned)
+        };
+        let addresses = listener("PLAINTEXT").zip(listener("SASL_PLAINTEXT")).zip(listener("SASL_SSL"));
+        let found = addresses.zip(Server::find(BROKER, &folder));
+        Ok(found.map(|(((address, sasl_address), tls_address), _)| Broker { folder, address, sasl_address, tls_address }))
     }
 
     /// Stops the broker that runs in `folder` of the cache.
@@ -92,7 +107,17 @@ impl Broker {
         &self.address
     }
 
-    /// Where it keeps its log, process id and data.
+    /// `127.0.0.1:port`, where a login is asked for.
+    pub(crate) fn sasl_address(&self) -> &str {
+        &self.sasl_address
+    }
+
+    /// `localhost:port`, where a login is asked for within TLS.
+    pub(crate) fn tls_address(&self) -> &str {
+        &self.tls_address
+    }
+
+    /// Where it keeps its log, process id, data and certificates.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -130,11 +155,36 @@ impl Broker {
     fn format(&self) -> Result<(), String> {
         let mut java = self.java("tools-log4j2.properties", "kafka.tools.StorageTool")?;
         java.args(["format", "--standalone", "-t", CLUSTER_ID, "-c"]).arg(self.path("server.properties"));
+        java.args(["--add-scram", "SCRAM-SHA-512=[name=alice,password=alice-secret]"]);
         let done = java.stdout(Stdio::null()).output().map_err(|e| format!("cannot start java: {e}"))?;
         match done.status.success() {
             true => Ok(()),
             false => Err(format!("the broker cannot be formatted:\n{}", String::from_utf8_lossy(&done.stderr))),
         }
+    }
+
+    /// An authority, and a certificate of the broker's that it signed.
+    fn make_certificates(&self) -> Result<(), String> {
+        let folder = self.path("certs");
+        let failed = |e: std::io::Error| format!("cannot write to {}: {e}", folder.display());
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let names = "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n";
+        fs::write(folder.join("names"), names).map_err(failed)?;
+        let authority = "req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=ognivo-tests -keyout ca.key -out ca.pem \
+                         -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign";
+        let request = "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout broker.key -out broker.csr";
+        let sign = "x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -out broker.crt -extfile names";
+        for arguments in [authority, request, sign] {
+            let mut openssl = Command::new("openssl");
+            openssl.args(arguments.split_whitespace()).current_dir(&folder);
+            let done = openssl.output().map_err(|e| format!("cannot start openssl: {e}"))?;
+            if !done.status.success() {
+                return Err(format!("openssl {arguments}:\n{}", String::from_utf8_lossy(&done.stderr)));
+            }
+        }
+        let text = |name: &str| fs::read_to_string(folder.join(name)).map_err(failed);
+        let whole = [text("broker.key")?, text("broker.crt")?, text("ca.pem")?].concat();
+        fs::write(folder.join("broker.pem"), whole).map_err(failed)
     }
 
     /// A class of Kafka's.
@@ -151,17 +201,41 @@ impl Broker {
 
 /// One node that is broker and controller, with few partitions of its own and quick answers for tests.
 fn settings(broker: &Broker, controller_port: u16) -> String {
-    let (address, data) = (&broker.address, broker.path("data"));
-    let data = data.display();
+    let Broker { address, sasl_address, tls_address, .. } = broker;
+    let (data, certs) = (broker.path("data"), broker.path("certs"));
+    let (data, certs) = (data.display(), certs.display());
+    let tls_listener = tls_address.replace("localhost", "127.0.0.1");
+    let module = |name: &str| format!("org.apache.kafka.common.security.{name} required");
+    let plain = format!(
+        "{} user_admin=\"admin-secret\" user_bob=\"bob-secret\";",
+        module("plain.PlainLoginModule")
+    );
+    let scram = format!("{};", module("scram.ScramLoginModule"));
+    let logins: String = ["sasl_plaintext", "sasl_ssl"]
+        .map(|listener| {
+            format!(
+                "listener.name.{listener}.plain.sasl.jaas.config={plain}\n\
+                 listener.name.{listener}.scram-sha-512.sasl.jaas.config={scram}\n"
+            )
+        })
+        .concat();
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
-listeners=PLAINTEXT://{address},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://{address}
+listeners=PLAINTEXT://{address},SASL_PLAINTEXT://{sasl_address},SASL_SSL://{tls_listener},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://{address},SASL_PLAINTEXT://{sasl_address},SASL_SSL://{tls_address}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+{logins}ssl.keystore.type=PEM
+ssl.keystore.location={certs}/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={certs}/ca.pem
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:admin;User:alice
+allow.everyone.if.no.acl.found=false
 log.dirs={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=5

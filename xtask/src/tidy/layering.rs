@@ -5,18 +5,20 @@ use crate::json::{self, Json};
 use crate::program::{cargo, output};
 
 /// A room, and the rooms that it may know.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("ognivo-data", &[]),
     ("ognivo-ml", &["ognivo-data"]),
     ("ognivo-model", &["ognivo-ml", "ognivo-data"]),
     ("ognivo-stream", &["ognivo-data"]),
     ("ognivo-files", &["ognivo-stream", "ognivo-data"]),
+    ("ognivo-kafka", &["ognivo-stream", "ognivo-data"]),
     ("ognivo-cassandra", &["ognivo-stream", "ognivo-data"]),
     ("ognivo-report", &["ognivo-ml", "ognivo-data"]),
     (
         "ognivo",
         &[
             "ognivo-files",
+            "ognivo-kafka",
             "ognivo-cassandra",
             "ognivo-report",
             "ognivo-model",
@@ -32,9 +34,9 @@ const ROOMS: [(&str, &[&str]); 9] = [
 const GUESTS: [(&str, &[&str]); 16] = [
     ("parquet", &["ognivo-model", "ognivo-files"]),
     ("object_store", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo"]),
-    ("tokio", &["ognivo-stream", "ognivo-files", "ognivo-cassandra", "ognivo"]),
-    ("futures", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo-cassandra", "ognivo"]),
-    ("async-trait", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo-cassandra", "ognivo"]),
+    ("tokio", &["ognivo-stream", "ognivo-files", "ognivo-kafka", "ognivo-cassandra", "ognivo"]),
+    ("futures", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo-kafka", "ognivo-cassandra", "ognivo"]),
+    ("async-trait", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo-kafka", "ognivo-cassandra", "ognivo"]),
     ("rayon", &["ognivo-data", "ognivo"]),
     ("clap", &["ognivo"]),
     ("saphyr", &["ognivo"]),
@@ -42,7 +44,7 @@ const GUESTS: [(&str, &[&str]); 16] = [
     ("axum", &["ognivo"]),
     ("anyhow", &["ognivo"]),
     ("datafusion", &[]),
-    ("rdkafka", &[]),
+    ("rdkafka", &["ognivo-kafka"]),
     ("scylla", &["ognivo-cassandra"]),
     ("openssl", &["ognivo-cassandra"]),
     ("rand", &[]),

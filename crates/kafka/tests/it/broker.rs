@@ -26,6 +26,16 @@ pub(crate) fn address() -> String {
     told("OGNIVO_KAFKA")
 }
 
+/// Where a login is asked for.
+pub(crate) fn sasl_address() -> String {
+    told("OGNIVO_KAFKA_SASL")
+}
+
+/// Where a login is asked for within TLS, and the authority of the broker's certificate.
+pub(crate) fn tls_address() -> (String, PathBuf) {
+    (told("OGNIVO_KAFKA_TLS"), PathBuf::from(told("OGNIVO_KAFKA_SERVERS")).join("certs/ca.pem"))
+}
+
 /// A name that no other test has.
 pub(crate) fn unique(name: &str) -> String {
     format!("{name}-{}", &Uuid::new_v4().simple().to_string()[..12])

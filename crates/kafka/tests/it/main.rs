@@ -8,6 +8,7 @@
 //! - `routes`: the other ways through: a plan written ahead, a batch number in the transaction, at least once;
 //! - `options`: each option of the source;
 //! - `records`: keys, headers, tombstones, malformed records, partitions;
+//! - `rights`: logins, rights, and what `ognivo doctor` is told;
 //! - `faults`: a broker that is killed and started again.
 
 mod broker;
@@ -17,5 +18,6 @@ mod instances;
 mod laws;
 mod options;
 mod records;
+mod rights;
 mod routes;
 mod stream;
