@@ -184,6 +184,10 @@ impl Origin for Records {
     fn payload(&self, row_idx: usize) -> Cow<'_, [u8]> {
         Cow::Borrowed(self.block.values.get(self.idx[row_idx] as usize).unwrap_or_default())
     }
+
+    fn timestamps_ms(&self) -> Vec<i64> {
+        self.idx.iter().filter_map(|idx| self.block.times_ms[*idx as usize]).collect()
+    }
 }
 
 fn binary(block: &RecordBlock, piece: &Piece) -> ArrayRef {

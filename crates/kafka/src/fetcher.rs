@@ -339,8 +339,11 @@ impl Poller {
             // Given to us and not asked for: it begins with what is asked for, and its records are not looked at yet.
             let waiting = state.awaiting_start.take().map(|(partitions, _)| partitions).unwrap_or_default();
             drop(state);
-            let (moved, new): (Vec<_>, Vec<_>) =
-                offsets.0.iter().map(|(at, from)| (at.clone(), *from)).partition(|(at, _)| assigned.contains(at) && !waiting.contains(at));
+            let (moved, new): (Vec<_>, Vec<_>) = offsets
+                .0
+                .iter()
+                .map(|(at, from)| (at.clone(), *from))
+                .partition(|(at, _)| assigned.contains(at) && !waiting.contains(at));
             let mut list = Offsets(new.into_iter().collect()).to_list();
             for at in waiting.iter().filter(|at| offsets.get(at).is_none()) {
                 let _ = list.add_partition_offset(&at.topic, at.partition, Offset::End);

@@ -86,7 +86,9 @@ impl KafkaSource {
         let decoder = Decoder::new(&value, &schema, config.include_headers)?;
         let group = match membership {
             Membership::Alone => None,
-            Membership::Group(_) if matches!(config.topics, Topics::Assign(_)) => return Err(KafkaError::AssignInGroup),
+            Membership::Group(_) if matches!(config.topics, Topics::Assign(_)) => {
+                return Err(KafkaError::AssignInGroup);
+            }
             Membership::Group(id) => Some(config.client.get("group.id").unwrap_or(&id).to_owned()),
         };
         let client = client_of(&config, group.as_deref());

@@ -88,7 +88,12 @@ impl Broker {
         };
         let addresses = listener("PLAINTEXT").zip(listener("SASL_PLAINTEXT")).zip(listener("SASL_SSL"));
         let found = addresses.zip(Server::find(BROKER, &folder));
-        Ok(found.map(|(((address, sasl_address), tls_address), _)| Broker { folder, address, sasl_address, tls_address }))
+        Ok(found.map(|(((address, sasl_address), tls_address), _)| Broker {
+            folder,
+            address,
+            sasl_address,
+            tls_address,
+        }))
     }
 
     /// Stops the broker that runs in `folder` of the cache.
@@ -206,10 +211,7 @@ fn settings(broker: &Broker, controller_port: u16) -> String {
     let (data, certs) = (data.display(), certs.display());
     let tls_listener = tls_address.replace("localhost", "127.0.0.1");
     let module = |name: &str| format!("org.apache.kafka.common.security.{name} required");
-    let plain = format!(
-        "{} user_admin=\"admin-secret\" user_bob=\"bob-secret\";",
-        module("plain.PlainLoginModule")
-    );
+    let plain = format!("{} user_admin=\"admin-secret\" user_bob=\"bob-secret\";", module("plain.PlainLoginModule"));
     let scram = format!("{};", module("scram.ScramLoginModule"));
     let logins: String = ["sasl_plaintext", "sasl_ssl"]
         .map(|listener| {
