@@ -122,14 +122,16 @@ fn bind(
     row_column_idx: usize,
 ) -> Result<BoundColumn, MappingError> {
     let field = schema.field(row_column_idx);
-    let encoder = Encoder::of(&target.cql, field.data_type()).ok_or_else(|| MappingError::WrongType {
+    let wrong = || WrongType {
         table: table.name.clone(),
         column: target.name.clone(),
         cql: cql_name(&target.cql),
         ours: field.name().clone(),
         our_type: type_name(field.data_type()),
         suggestion: crate::create_table::cql_type(field.data_type()),
-    })?;
+    };
+    let encoder = Encoder::of(&target.cql, field.data_type());
+    let encoder = encoder.ok_or_else(|| MappingError::WrongType(Box::new(wrong())))?;
     let is_unfrozen_list = matches!(target.cql, ColumnType::Collection { frozen: false, .. });
     Ok(BoundColumn {
         column: target.name.clone(),
@@ -165,7 +167,7 @@ fn feed_the_rest_of_the_key(
 fn no_such_table_column(table: &TableShape, name: &str) -> MappingError {
     let names = table.columns.iter().map(|column| column.name.as_str());
     MappingError::NoSuchTableColumn {
-        table: table.name.clone(),
+        table: Box::new(table.name.clone()),
         column: name.to_owned(),
         nearest: nearest(name, names).map(str::to_owned),
         there: table.columns_told(),
@@ -181,6 +183,24 @@ fn no_such_row_column(schema: &Schema, name: &str) -> MappingError {
     }
 }
 
+/// A table column cannot hold what is to feed it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("column `{column}` of {table} is {cql}, which cannot hold `{ours}`: {our_type}")]
+pub struct WrongType {
+    /// The table.
+    pub table: TableName,
+    /// Its column.
+    pub column: String,
+    /// The type of that.
+    pub cql: String,
+    /// Our column.
+    pub ours: String,
+    /// The type of ours.
+    pub our_type: String,
+    /// A type that could hold ours.
+    pub suggestion: Option<String>,
+}
+
 /// Rows do not fit a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -189,7 +209,7 @@ pub enum MappingError {
     #[error("table {table} has no column for: {column}")]
     NoSuchTableColumn {
         /// The table.
-        table: TableName,
+        table: Box<TableName>,
         /// The name that was looked for.
         column: String,
         /// The table's column that is spelt alike.
@@ -208,21 +228,8 @@ pub enum MappingError {
         there: String,
     },
     /// A table column cannot hold what is to feed it.
-    #[error("column `{column}` of {table} is {cql}, which cannot hold `{ours}`: {our_type}")]
-    WrongType {
-        /// The table.
-        table: TableName,
-        /// Its column.
-        column: String,
-        /// The type of that.
-        cql: String,
-        /// Our column.
-        ours: String,
-        /// The type of ours.
-        our_type: String,
-        /// A type that could hold ours.
-        suggestion: Option<String>,
-    },
+    #[error(transparent)]
+    WrongType(Box<WrongType>),
     /// Two columns of ours feed one of the table.
     #[error("two columns feed `{column}` of the table, the second is: {second}")]
     FedTwice {
@@ -265,10 +272,10 @@ impl Explain for MappingError {
             )),
             MappingError::NoSuchRowColumn { nearest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
             MappingError::NoSuchRowColumn { there, .. } => Some(format!("they have: {there}")),
-            MappingError::WrongType { suggestion: Some(cql), .. } => {
-                Some(format!("a column of type {cql} can hold it"))
-            }
-            MappingError::WrongType { .. } => Some("leave the column out with `select` or `columns`".to_owned()),
+            MappingError::WrongType(wrong) => Some(match &wrong.suggestion {
+                Some(cql) => format!("a column of type {cql} can hold it"),
+                None => "leave the column out with `select` or `columns`".to_owned(),
+            }),
             MappingError::KeyNotFed { ours, .. } => {
                 Some(format!("pair it with one of ours under `columns`; the rows have: {}", ours.join(", ")))
             }
