@@ -209,8 +209,9 @@ fn of_connection(hosts: String, is_encrypted: bool, error: &ConnectionError) -> 
         true if reason.contains("wrong version number") => {
             Some("does it speak TLS at all? see `spark.cassandra.connection.ssl.enabled`".to_owned())
         }
-        // In TLS 1.3 a server says no to our certificate, or to none, after it was connected, and not why.
-        true if is_certificate || reason.contains(" alert ") => Some(
+        // In TLS 1.3 a server says no to our certificate, or to none, after it was connected, and hangs up; whether what it said or
+        // that it hung up is seen first, nobody knows.
+        true if is_certificate || reason.contains(" alert ") || is_gone_at_once => Some(
             "does it want a certificate of ours? see `spark.cassandra.connection.ssl.clientAuth.enabled`".to_owned(),
         ),
         false if is_gone_at_once => Some("does it want TLS? see `spark.cassandra.connection.ssl.enabled`".to_owned()),

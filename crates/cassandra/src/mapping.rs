@@ -122,6 +122,7 @@ fn bind(
     row_column_idx: usize,
 ) -> Result<BoundColumn, MappingError> {
     let field = schema.field(row_column_idx);
+<<<<<<< HEAD
     let encoder = Encoder::of(&target.cql, field.data_type()).ok_or_else(|| {
         MappingError::WrongType(Box::new(WrongType {
             table: table.name.clone(),
@@ -132,6 +133,18 @@ fn bind(
             suggestion: crate::create_table::cql_type(field.data_type()),
         }))
     })?;
+=======
+    let wrong = || WrongType {
+        table: table.name.clone(),
+        column: target.name.clone(),
+        cql: cql_name(&target.cql),
+        ours: field.name().clone(),
+        our_type: type_name(field.data_type()),
+        suggestion: crate::create_table::cql_type(field.data_type()),
+    };
+    let encoder = Encoder::of(&target.cql, field.data_type());
+    let encoder = encoder.ok_or_else(|| MappingError::WrongType(Box::new(wrong())))?;
+>>>>>>> cassandra
     let is_unfrozen_list = matches!(target.cql, ColumnType::Collection { frozen: false, .. });
     Ok(BoundColumn {
         column: target.name.clone(),
@@ -167,7 +180,7 @@ fn feed_the_rest_of_the_key(
 fn no_such_table_column(table: &TableShape, name: &str) -> MappingError {
     let names = table.columns.iter().map(|column| column.name.as_str());
     MappingError::NoSuchTableColumn {
-        table: table.name.clone(),
+        table: Box::new(table.name.clone()),
         column: name.to_owned(),
         nearest: nearest(name, names).map(str::to_owned),
         there: table.columns_told(),
@@ -183,6 +196,24 @@ fn no_such_row_column(schema: &Schema, name: &str) -> MappingError {
     }
 }
 
+/// A table column cannot hold what is to feed it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("column `{column}` of {table} is {cql}, which cannot hold `{ours}`: {our_type}")]
+pub struct WrongType {
+    /// The table.
+    pub table: TableName,
+    /// Its column.
+    pub column: String,
+    /// The type of that.
+    pub cql: String,
+    /// Our column.
+    pub ours: String,
+    /// The type of ours.
+    pub our_type: String,
+    /// A type that could hold ours.
+    pub suggestion: Option<String>,
+}
+
 /// Rows do not fit a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -191,7 +222,7 @@ pub enum MappingError {
     #[error("table {table} has no column for: {column}")]
     NoSuchTableColumn {
         /// The table.
-        table: TableName,
+        table: Box<TableName>,
         /// The name that was looked for.
         column: String,
         /// The table's column that is spelt alike.
@@ -210,7 +241,11 @@ pub enum MappingError {
         there: String,
     },
     /// A table column cannot hold what is to feed it.
+<<<<<<< HEAD
     #[error("column `{}` of {} is {}, which cannot hold `{}`: {}", .0.column, .0.table, .0.cql, .0.ours, .0.our_type)]
+=======
+    #[error(transparent)]
+>>>>>>> cassandra
     WrongType(Box<WrongType>),
     /// Two columns of ours feed one of the table.
     #[error("two columns feed `{column}` of the table, the second is: {second}")]
