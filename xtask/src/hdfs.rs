@@ -42,7 +42,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 
 enum Asked {
     Everything,
-    Nemesis { n_runs: u64, seed: Option<String> },
+    Nemesis {
+        n_runs: u64,
+        seed: Option<String>,
+    },
     FailOver,
     Spark,
     /// What a job has left on a cluster that runs.

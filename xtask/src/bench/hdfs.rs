@@ -73,7 +73,11 @@ const TASKS: [Task; 4] = [
     Task { what: "write 1 GB", goal: 1.0, words: |client| format!("write /bench/written-{client} {GIGABYTE}") },
     Task { what: "read 1 GB", goal: 1.0, words: |_| "read /bench/written-1".to_owned() },
     Task { what: "list 10,000 files", goal: 2.5, words: |_| "list /bench/many".to_owned() },
-    Task { what: "stat 10,000 files, one after the other", goal: 2.5, words: |_| format!("stat /bench/many {N_FILES}") },
+    Task {
+        what: "stat 10,000 files, one after the other",
+        goal: 2.5,
+        words: |_| format!("stat /bench/many {N_FILES}"),
+    },
 ];
 
 /// Goal of the CPU time of a read.
@@ -179,7 +183,9 @@ fn trigger(cluster: &Cluster, model: &Path, n_rounds: usize, replication: usize,
         };
         live(cluster, &mut watcher, &place, stream)
     })?;
-    let what = format!("HDFS: stream, a file of {N_ROWS_ARRIVING} rows visible to its scored rows visible, replication {replication}");
+    let what = format!(
+        "HDFS: stream, a file of {N_ROWS_ARRIVING} rows visible to its scored rows visible, replication {replication}"
+    );
     let peer = format!("PySpark {}, warm", spark::NEWEST);
     let row = Figures { ours: &taken[0], theirs: &taken[1], shown: milliseconds }.row(&what, &peer, Some(goal));
     println!("{}: {}, {}", row.what, row.ours, row.theirs);

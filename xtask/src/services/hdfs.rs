@@ -174,7 +174,9 @@ impl Cluster {
         let mut java = self.java("org.apache.hadoop.hdfs.server.datanode.DataNode")?;
         let data = self.folder.join(other_data_node(number));
         java.arg(format!("-Ddfs.datanode.data.dir=file://{}", data.display()));
-        for (key, port) in ["dfs.datanode.address", "dfs.datanode.http.address", "dfs.datanode.ipc.address"].iter().zip(ports) {
+        for (key, port) in
+            ["dfs.datanode.address", "dfs.datanode.http.address", "dfs.datanode.ipc.address"].iter().zip(ports)
+        {
             java.arg(format!("-D{key}=127.0.0.1:{port}"));
         }
         Server::start(&other_data_node(number), &self.folder, &mut java).map(|_| ())
@@ -300,8 +302,9 @@ fn state_of_the_file_system(http_port: u16) -> std::io::Result<String> {
     const TIMEOUT: Duration = Duration::from_secs(5);
     let mut stream = TcpStream::connect(("127.0.0.1", http_port))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    stream
-        .write_all(b"GET /jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    stream.write_all(
+        b"GET /jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

@@ -115,7 +115,8 @@ impl NameService {
         let words: Vec<String> = java.get_args().map(|word| format!("'{}'", word.to_string_lossy())).collect();
         let text = format!("#!/bin/sh\nexec java {} \"$@\"\n", words.join(" "));
         let path = self.haadmin();
-        let written = fs::write(&path, text).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)));
+        let written =
+            fs::write(&path, text).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)));
         written.map_err(|e| format!("cannot write {}: {e}", path.display()))
     }
 
@@ -136,7 +137,11 @@ impl NameService {
         while let Err(failed) = attempt() {
             if begin.elapsed() > READY_DEADLINE {
                 let words = NAME_NODES.map(|(_, name)| server::last_words(name, &self.folder));
-                return Err(format!("not within {} s: {what}: {failed}\n{}", begin.elapsed().as_secs(), words.join("\n")));
+                return Err(format!(
+                    "not within {} s: {what}: {failed}\n{}",
+                    begin.elapsed().as_secs(),
+                    words.join("\n")
+                ));
             }
             sleep(Duration::from_millis(300));
         }
