@@ -127,7 +127,7 @@ struct Client {
 }
 
 struct Taken {
-    n: f64,
+    n: u64,
     wall_seconds: f64,
     cpu_seconds: f64,
 }
@@ -149,7 +149,7 @@ impl Client {
         self.answers.read_line(&mut answer).map_err(failed)?;
         let told = json::parse(&answer).map_err(|e| format!("a client of HDFS ended at: {words}: {e}"))?;
         Ok(Taken {
-            n: number(&told, "n")?,
+            n: number(&told, "n")? as u64,
             wall_seconds: number(&told, "wall_seconds")?,
             cpu_seconds: number(&told, "cpu_seconds")?,
         })

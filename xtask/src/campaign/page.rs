@@ -11,6 +11,9 @@ const FOUND: &str = include_str!("found.md");
 /// What is tried beside real Spark, by another command; written by hand.
 const SPARK: &str = include_str!("spark.md");
 
+/// What is tried on real HDFS, by another command; written by hand.
+const HDFS: &str = include_str!("hdfs.md");
+
 /// What a campaign cannot show; written by hand.
 const LIMITS: &str = include_str!("limits.md");
 
@@ -29,13 +32,14 @@ const PACKAGES: [(&str, &str); 4] = [
 pub(super) fn text(tally: &Tally, scale: u64, seconds: u64) -> Result<String, String> {
     let sections: Vec<String> = PACKAGES.iter().map(|(package, title)| section(tally, package, title)).collect();
     Ok(format!(
-        "# Reliability\n\n{}\n\n## What is promised\n\n{}\n\n## What was tried\n\n{}\n\n{}{}\n\n{}\n\n{}\n\n{}\n\n{}",
+        "# Reliability\n\n{}\n\n## What is promised\n\n{}\n\n## What was tried\n\n{}\n\n{}{}\n\n{}\n\n{}\n\n{}\n\n{}\n\n{}",
         written(scale, seconds)?,
         promises()?,
         summary(tally),
         sections.join("\n\n"),
         unchecked(tally),
         SPARK.trim_end(),
+        HDFS.trim_end(),
         LIMITS.trim_end(),
         FOUND.trim_end(),
         again(tally),

@@ -69,6 +69,7 @@ fn cpu_seconds() -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells it");
     let after_name = stat.rsplit(')').next().expect("a name in parentheses");
-    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("ticks")).sum();
+    let ticks: f64 =
+        after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("ticks")).sum();
     ticks / TICKS_PER_SECOND
 }
