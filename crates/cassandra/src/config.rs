@@ -708,11 +708,7 @@ mod tests {
 
     #[test]
     fn the_reference_page_has_every_option_with_its_default_and_its_sentence() {
-<<<<<<< HEAD
-        let page = include_str!("../../../docs/connectors/cassandra.md");
-=======
         let page = include_str!("../../../docs/cassandra.md");
->>>>>>> cassandra
         for OptionSpec { name, default, doc } in OPTIONS {
             let line = format!("| `{name}` | {default} | {doc} |");
             assert!(page.lines().any(|there| there == line), "the page lacks this line:\n{line}");

@@ -82,7 +82,7 @@ pub enum CassandraError {
     View(TableName),
     /// The rows do not fit the table.
     #[error(transparent)]
-    Mapping(Box<MappingError>),
+    Mapping(#[from] MappingError),
     /// We may not do it.
     #[error("no right to {action} {table}: {message}")]
     Forbidden {
@@ -218,12 +218,6 @@ fn of_connection(hosts: String, is_encrypted: bool, error: &ConnectionError) -> 
         _ => None,
     };
     CassandraError::Unreachable { hosts, reason, hint }
-}
-
-impl From<MappingError> for CassandraError {
-    fn from(cause: MappingError) -> CassandraError {
-        CassandraError::Mapping(Box::new(cause))
-    }
 }
 
 impl Explain for CassandraError {

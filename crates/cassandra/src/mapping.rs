@@ -122,18 +122,6 @@ fn bind(
     row_column_idx: usize,
 ) -> Result<BoundColumn, MappingError> {
     let field = schema.field(row_column_idx);
-<<<<<<< HEAD
-    let encoder = Encoder::of(&target.cql, field.data_type()).ok_or_else(|| {
-        MappingError::WrongType(Box::new(WrongType {
-            table: table.name.clone(),
-            column: target.name.clone(),
-            cql: cql_name(&target.cql),
-            ours: field.name().clone(),
-            our_type: type_name(field.data_type()),
-            suggestion: crate::create_table::cql_type(field.data_type()),
-        }))
-    })?;
-=======
     let wrong = || WrongType {
         table: table.name.clone(),
         column: target.name.clone(),
@@ -144,7 +132,6 @@ fn bind(
     };
     let encoder = Encoder::of(&target.cql, field.data_type());
     let encoder = encoder.ok_or_else(|| MappingError::WrongType(Box::new(wrong())))?;
->>>>>>> cassandra
     let is_unfrozen_list = matches!(target.cql, ColumnType::Collection { frozen: false, .. });
     Ok(BoundColumn {
         column: target.name.clone(),
@@ -241,11 +228,7 @@ pub enum MappingError {
         there: String,
     },
     /// A table column cannot hold what is to feed it.
-<<<<<<< HEAD
-    #[error("column `{}` of {} is {}, which cannot hold `{}`: {}", .0.column, .0.table, .0.cql, .0.ours, .0.our_type)]
-=======
     #[error(transparent)]
->>>>>>> cassandra
     WrongType(Box<WrongType>),
     /// Two columns of ours feed one of the table.
     #[error("two columns feed `{column}` of the table, the second is: {second}")]
@@ -273,23 +256,6 @@ pub enum MappingError {
         /// The columns of the rows.
         ours: Vec<String>,
     },
-}
-
-/// A table column and what it cannot hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrongType {
-    /// The table.
-    pub table: TableName,
-    /// Its column.
-    pub column: String,
-    /// The type of that.
-    pub cql: String,
-    /// Our column.
-    pub ours: String,
-    /// The type of ours.
-    pub our_type: String,
-    /// A type that could hold ours.
-    pub suggestion: Option<String>,
 }
 
 impl Explain for MappingError {
