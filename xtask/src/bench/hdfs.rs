@@ -92,7 +92,7 @@ fn clients(cluster: &Cluster, ours: &Path, n_rounds: usize) -> Result<Vec<Row>, 
     for task in &TASKS {
         // The JVM compiles what is hot, and both open their connections; the answers are compared.
         let n = [clients[0].ask(&(task.words)(0))?.n, clients[1].ask(&(task.words)(1))?.n];
-        if n[0].total_cmp(&n[1]).is_ne() {
+        if n[0] != n[1] {
             return Err(format!("{}: {} here, {} there", task.what, n[0], n[1]));
         }
         let taken = rotate(n_rounds, 2, |client| clients[client].ask(&(task.words)(client)))?;
