@@ -68,6 +68,19 @@ fn a_job_between_topics_or_into_a_table_that_is_right_has_no_complaint() {
 }
 
 #[test]
+fn the_job_that_the_page_about_topics_shows_is_right() {
+    let page = include_str!("../../../../../docs/how-to/stream-between-topics.md");
+    let (_, after) = page.split_once("```yaml\n").unwrap();
+    let (job, _) = after.split_once("```").unwrap();
+    check_text(
+        job,
+        expect![[r#"
+            ok
+        "#]],
+    );
+}
+
+#[test]
 fn a_promise_that_the_route_cannot_keep_is_refused() {
     check(
         &[("delivery: exactlyOnce", "delivery: exactlyOnce\n    checkpointLocation: checkpoints/loans")],
