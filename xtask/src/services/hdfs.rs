@@ -273,12 +273,11 @@ impl Cluster {
     }
 
     fn java(&self, class: &str) -> Result<Command, String> {
-        let mut java = java(&self.folder, class)?;
-        if let Some(Kerberos { kdc, .. }) = &self.kerberos {
-            // Options of the machine stand before the class in a command line; this one is taken from the environment as well.
-            java.env("JDK_JAVA_OPTIONS", format!("-Djava.security.krb5.conf={}", kdc.client_conf().display()));
-        }
-        Ok(java)
+        // In the command line, and not in the environment: tests start servers again by their command lines.
+        let kerberos = self.kerberos.as_ref();
+        let conf =
+            kerberos.map(|Kerberos { kdc, .. }| format!("-Djava.security.krb5.conf={}", kdc.client_conf().display()));
+        java(&self.folder, conf.as_slice(), class)
     }
 
     fn settings(&self, data_ports: [u16; 3]) -> [(&'static str, String); 3] {
@@ -354,11 +353,11 @@ const LOG: &str = "log4j.rootLogger=INFO, A\nlog4j.appender.A=org.apache.log4j.C
                    log4j.appender.A.target=System.err\nlog4j.appender.A.layout=org.apache.log4j.PatternLayout\n\
                    log4j.appender.A.layout.ConversionPattern=%d %p %c{1}: %m%n\n";
 
-/// A class of Hadoop's, with the settings of a cluster's folder.
-fn java(folder: &Path, class: &str) -> Result<Command, String> {
+/// A class of Hadoop's, with the settings of a cluster's folder and options of the JVM.
+fn java(folder: &Path, options: &[String], class: &str) -> Result<Command, String> {
     let (conf, pages, jars) = (folder.join("conf"), folder.display(), jars()?);
     let mut java = Command::new("java");
-    java.args(["-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp"]);
+    java.args(options).args(["-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp"]);
     java.arg(format!("{}:{pages}:{}/*", conf.display(), jars.display())).arg(class);
     Ok(java)
 }

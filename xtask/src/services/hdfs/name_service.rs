@@ -111,7 +111,7 @@ impl NameService {
 
     /// A program that hands its arguments to Hadoop's tool.
     fn write_haadmin(&self) -> Result<(), String> {
-        let java = java(&self.folder, "org.apache.hadoop.hdfs.tools.DFSHAAdmin")?;
+        let java = java(&self.folder, &[], "org.apache.hadoop.hdfs.tools.DFSHAAdmin")?;
         let words: Vec<String> = java.get_args().map(|word| format!("'{}'", word.to_string_lossy())).collect();
         let text = format!("#!/bin/sh\nexec java {} \"$@\"\n", words.join(" "));
         let path = self.haadmin();
@@ -122,7 +122,7 @@ impl NameService {
 
     /// The NameNode `id`, with what is done with it still to be said.
     fn name_node(&self, id: &str) -> Result<Command, String> {
-        let mut java = java(&self.folder, NAME_NODE_CLASS)?;
+        let mut java = java(&self.folder, &[], NAME_NODE_CLASS)?;
         java.arg(format!("-Ddfs.ha.namenode.id={id}"));
         Ok(java)
     }
