@@ -60,7 +60,7 @@ impl NameService {
             quietly(service.name_node(second)?.args(["-bootstrapStandby", "-nonInteractive"]))
         })?;
         service.start_name_node(1)?;
-        Server::start(DATA_NODE, &folder, &mut java(&folder, "org.apache.hadoop.hdfs.server.datanode.DataNode")?)?;
+        Server::start(DATA_NODE, &folder, &mut java(&folder, &[], "org.apache.hadoop.hdfs.server.datanode.DataNode")?)?;
         service.until("the first NameNode becomes active", || {
             quietly(Command::new(service.haadmin()).args(["-transitionToActive", first]))
         })?;
