@@ -51,6 +51,8 @@ const CALL_DEADLINE: Duration = Duration::from_secs(10);
 /// How long leaving the group may take.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 
+const CANNOT_START: &str = "cannot start reading";
+
 /// The consumer with our context.
 pub(crate) type Consumer = BaseConsumer<Context>;
 
@@ -330,41 +332,53 @@ impl Poller {
     }
 
     fn start(&self, offsets: &Offsets) -> Result<(), KafkaError> {
-        let failed = |cause: ClientError| KafkaError::client("cannot start reading", &cause);
-        let assigned: BTreeSet<TopicPartition> =
-            self.consumer.assignment().map(|list| partitions_of(&list)).unwrap_or_default().into_iter().collect();
-        let mut wanted = offsets.clone();
-        if self.is_member {
-            let mut state = self.shared.state();
-            // Given to us and not asked for: it begins with what is asked for, and its records are not looked at yet.
-            let waiting = state.awaiting_start.take().map(|(partitions, _)| partitions).unwrap_or_default();
-            drop(state);
-            let (moved, new): (Vec<_>, Vec<_>) = offsets
-                .0
-                .iter()
-                .map(|(at, from)| (at.clone(), *from))
-                .partition(|(at, _)| assigned.contains(at) && !waiting.contains(at));
-            let mut list = Offsets(new.into_iter().collect()).to_list();
-            for at in waiting.iter().filter(|at| offsets.get(at).is_none()) {
-                let _ = list.add_partition_offset(&at.topic, at.partition, Offset::End);
-            }
-            if list.count() > 0 {
-                assign_more(&self.consumer, &list).map_err(failed)?;
-            }
-            if !moved.is_empty() {
-                self.seek(Offsets(moved.into_iter().collect()).to_list())?;
-            }
-        } else {
-            for lane in &self.shared.state().lanes {
-                wanted.0.entry(lane.at.clone()).or_insert(lane.reached);
-            }
-            self.consumer.assign(&wanted.to_list()).map_err(failed)?;
-        }
+        let restarted = if self.is_member { self.start_shared(offsets)? } else { self.start_alone(offsets)? };
         // A lane that was full is not any more.
-        let _ = self.consumer.resume(&wanted.to_list());
-        self.wait_for_fresh_positions(&wanted);
-        self.begin_lanes(if self.is_member { offsets } else { &wanted }, offsets);
+        let _ = self.consumer.resume(&restarted.to_list());
+        self.wait_for_fresh_positions(&restarted);
+        self.begin_lanes(&restarted, offsets);
         Ok(())
+    }
+
+    /// All partitions are told to the client again, those that are not asked for from where their lanes end.
+    fn start_alone(&self, offsets: &Offsets) -> Result<Offsets, KafkaError> {
+        let mut all = offsets.clone();
+        for lane in &self.shared.state().lanes {
+            all.0.entry(lane.at.clone()).or_insert(lane.reached);
+        }
+        self.consumer.assign(&all.to_list()).map_err(|cause| KafkaError::client(CANNOT_START, &cause))?;
+        Ok(all)
+    }
+
+    /// Partitions that the group has just given us are assigned, those that we read already are moved.
+    ///
+    /// Nothing else is ever assigned: a partition that was lost since somebody asked for it would be the client's without
+    /// being the group's, and the group's next word about it would be refused as a contradiction.
+    fn start_shared(&self, offsets: &Offsets) -> Result<Offsets, KafkaError> {
+        let mut state = self.shared.state();
+        if let Some(lost) = offsets.0.keys().find(|at| !state.held.contains_key(at)) {
+            return Err(KafkaError::PartitionLost { partition: lost.to_string() });
+        }
+        let waiting = state.awaiting_start.take().map(|(partitions, _)| partitions).unwrap_or_default();
+        drop(state);
+        // Given to us and not asked for yet: its records are not looked at until it is moved.
+        let first = |at: &TopicPartition| offsets.get(at).map_or(Offset::End, Offset::Offset);
+        let mut list = TopicPartitionList::new();
+        for at in &waiting {
+            let _ = list.add_partition_offset(&at.topic, at.partition, first(at));
+        }
+        if !waiting.is_empty()
+            && let Err(cause) = assign_more(&self.consumer, &list)
+        {
+            self.shared.state().awaiting_start = Some((waiting, Instant::now()));
+            return Err(KafkaError::client(CANNOT_START, &cause));
+        }
+        let moved = offsets.0.iter().filter(|(at, _)| !waiting.contains(at));
+        let moved = Offsets(moved.map(|(at, from)| (at.clone(), *from)).collect());
+        if !moved.0.is_empty() {
+            self.seek(moved.to_list())?;
+        }
+        Ok(offsets.clone())
     }
 
     /// A partition that was only just assigned cannot be moved yet.

@@ -37,20 +37,35 @@ impl Dice {
     }
 }
 
-fn signal(child: &Child, signal: &str) {
-    let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
-    assert!(sent.success(), "signal {signal}");
+/// An instance of a job; it does not outlive a test that fails.
+struct Instance(Option<Child>);
+
+impl Instance {
+    fn start(stream: &Stream<'_>) -> Instance {
+        Instance(Some(stream.rig.loans.place.start(&["stream", &stream.file, "--quiet"])))
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.0.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap();
+        assert!(sent.success(), "signal {signal}");
+    }
+
+    /// Asks it to end, and sees that it ended well.
+    #[track_caller]
+    fn end(mut self) {
+        self.signal("TERM");
+        Ran::of_child(self.0.take().unwrap()).ok();
+    }
 }
 
-fn start(stream: &Stream<'_>) -> Child {
-    stream.rig.loans.place.start(&["stream", &stream.file, "--quiet"])
-}
-
-/// Asks it to end, and sees that it ended well.
-#[track_caller]
-fn end(child: Child) {
-    signal(&child, "TERM");
-    Ran::of_child(child).ok();
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 #[test]
@@ -60,21 +75,21 @@ fn a_process_that_slept_beyond_its_transaction_and_its_membership_does_no_harm_w
     for round in 0..3 {
         let stream = rig.stream(&format!("zombie-{round}"), 2, ", maxOffsetsPerTrigger: 10", SHORT_TRANSACTIONS, "");
         let parts: Vec<_> = rig.records.chunks(rig.records.len() / 3 + 1).collect();
-        let sleeper = start(&stream);
+        let sleeper = Instance::start(&stream);
         stream.add(parts[0]);
         stream.wait_for(10, Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(dice.below(150)));
-        signal(&sleeper, "STOP");
-        let heir = start(&stream);
+        sleeper.signal("STOP");
+        let heir = Instance::start(&stream);
         stream.add(parts[1]);
         stream.wait_for(parts[0].len() + parts[1].len(), Duration::from_secs(60));
-        signal(&sleeper, "CONT");
+        sleeper.signal("CONT");
         stream.add(parts[2]);
         stream.wait_for(rig.records.len(), Duration::from_secs(60));
         // Time for the sleeper to do what it must not.
         std::thread::sleep(Duration::from_secs(2));
-        end(sleeper);
-        end(heir);
+        sleeper.end();
+        heir.end();
         stream.check(rig.records.len());
     }
 }
@@ -84,7 +99,7 @@ fn three_instances_that_are_killed_at_random_lose_and_repeat_nothing() {
     let mut dice = Dice::new();
     let rig = Rig::new(50, 40);
     let stream = rig.stream("three", 6, ", maxOffsetsPerTrigger: 20", SHORT_TRANSACTIONS, "");
-    let mut instances: Vec<Child> = (0..3).map(|_| start(&stream)).collect();
+    let mut instances: Vec<Instance> = (0..3).map(|_| Instance::start(&stream)).collect();
     let seconds = told("OGNIVO_KAFKA_SECONDS").unwrap_or(SECONDS);
     let n_parts = (seconds * 4) as usize;
     let mut parts = rig.records.chunks(rig.records.len() / n_parts + 1);
@@ -93,9 +108,8 @@ fn three_instances_that_are_killed_at_random_lose_and_repeat_nothing() {
         parts.next().into_iter().for_each(|part| stream.add(part));
         if dice.below(6) == 0 {
             let idx = dice.below(3) as usize;
-            signal(&instances[idx], "KILL");
-            let _ = instances[idx].wait();
-            instances[idx] = start(&stream);
+            // The old one is killed when the new one takes its place.
+            instances[idx] = Instance::start(&stream);
             n_kills += 1;
         }
         std::thread::sleep(Duration::from_millis(50 + dice.below(300)));
@@ -103,7 +117,7 @@ fn three_instances_that_are_killed_at_random_lose_and_repeat_nothing() {
     parts.for_each(|part| stream.add(part));
     stream.wait_for(rig.records.len(), Duration::from_secs(120));
     println!("{n_kills} kills in {seconds} s");
-    instances.into_iter().for_each(end);
+    instances.into_iter().for_each(Instance::end);
     stream.check(rig.records.len());
     assert!(n_kills > 0);
 }
