@@ -51,17 +51,18 @@ impl ScoreCounts {
         self.scores.is_empty()
     }
 
-    /// One entry per score, the highest first. NaN is above all numbers and 0 above −0, as the JVM orders doubles.
+    /// One entry per score, the highest first.
     fn join_equal_scores(&mut self) {
-        let mut order: Vec<usize> = (0..self.scores.len()).collect();
-        let key = |entry: usize| if self.scores[entry].is_nan() { f64::NAN } else { self.scores[entry] };
-        order.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
+        // Keys and places side by side: the sort looks nothing up. Equal scores stay in the order in which they came.
+        let mut order: Vec<(u64, usize)> =
+            self.scores.iter().enumerate().map(|(entry, &score)| (descending(score), entry)).collect();
+        order.sort_unstable();
         let mut joined = ScoreCounts::default();
-        for entry in order {
-            let score = key(entry);
-            let is_known = joined.scores.last().is_some_and(|last| last.total_cmp(&score).is_eq());
-            if !is_known {
-                joined.scores.push(score);
+        let mut newest = None;
+        for (key, entry) in order {
+            if newest.replace(key) != Some(key) {
+                let score = self.scores[entry];
+                joined.scores.push(if score.is_nan() { f64::NAN } else { score });
                 joined.positives.push(0.0);
                 joined.negatives.push(0.0);
             }
@@ -90,6 +91,14 @@ impl ScoreCounts {
         }
         BinaryCurve { points }
     }
+}
+
+/// A number that is smaller the higher the score is: NaN is above all numbers and 0 above −0, as the JVM orders doubles.
+fn descending(score: f64) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    let bits = if score.is_nan() { f64::NAN.to_bits() } else { score.to_bits() };
+    let ascending = if bits & SIGN == 0 { bits | SIGN } else { !bits };
+    !ascending
 }
 
 /// What is predicted positive when the threshold is at a score.

@@ -75,10 +75,21 @@ impl<L: RowLoss> LossPass<L> {
     /// Adds a dense block with the widest instructions that this processor has; the bits are the same with all of them.
     fn add_block(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            #[allow(unsafe_code, reason = "the processor has just said that it has the instructions")]
-            return unsafe { self.add_tiles_avx2(block, batch) };
+        #[allow(unsafe_code, reason = "the processor has just said that it has the instructions")]
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                return unsafe { self.add_tiles_avx512(block, batch) };
+            }
+            if is_x86_feature_detected!("avx2") {
+                return unsafe { self.add_tiles_avx2(block, batch) };
+            }
         }
+        self.add_tiles(block, batch);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn add_tiles_avx512(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
         self.add_tiles(block, batch);
     }
 
