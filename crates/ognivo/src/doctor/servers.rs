@@ -1,13 +1,15 @@
 //! The brokers and the servers of tables that a stream talks to.
 
+use arrow_schema::Schema;
 use ognivo::session::Session;
 use ognivo_cassandra::CassandraConfig;
 use ognivo_kafka::{SinkConfig, SourceConfig};
 use ognivo_stream::clock::SystemClock;
+use ognivo_stream::dead_letter;
 use ognivo_stream::probe::Check;
 
 use crate::failure::Failure;
-use crate::job::job::{Job, SinkJob, SourceJob, StreamJob, TopicWriteJob};
+use crate::job::job::{Job, SinkJob, SourceJob, StreamJob, TableWriteJob, TopicWriteJob};
 use crate::wire;
 
 /// Asks each of them what the stream needs to know.
@@ -17,20 +19,26 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Re
         let group = stream.progress_in_group.then_some(job.name.as_str());
         checks.extend(ognivo_kafka::probe::source(&SourceConfig::parse(&read.options)?, group).await);
     }
-    // What is written may be known only once the model is there, which has a check of its own.
-    let scored = wire::written_columns(job, stream, session).await.ok();
-    let letters = ognivo_stream::dead_letter::schema();
-    for (sink, schema) in [(Some(&stream.write), scored), (stream.dead_letter.as_ref(), Some(letters))] {
-        match sink {
-            Some(SinkJob::Topic(write)) => checks.extend(topic(job, write).await?),
-            Some(SinkJob::Table(write)) => {
-                let config = CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base);
-                checks.extend(ognivo_cassandra::probe::probe(&config, schema.as_deref(), &SystemClock).await);
-            }
-            Some(SinkJob::Files(_)) | None => {}
+    match &stream.write {
+        SinkJob::Topic(write) => checks.extend(topic(job, write).await?),
+        SinkJob::Table(write) => {
+            // What is written is known only once the model is there, which has a check of its own.
+            let scored = wire::written_columns(job, stream, session).await.ok();
+            checks.extend(table(job, write, scored.as_deref()).await?);
         }
+        SinkJob::Files(_) => {}
+    }
+    match &stream.dead_letter {
+        Some(SinkJob::Topic(write)) => checks.extend(topic(job, write).await?),
+        Some(SinkJob::Table(write)) => checks.extend(table(job, write, Some(&dead_letter::schema())).await?),
+        Some(SinkJob::Files(_)) | None => {}
     }
     Ok(checks)
+}
+
+async fn table(job: &Job, write: &TableWriteJob, schema: Option<&Schema>) -> Result<Vec<Check>, Failure> {
+    let config = CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base);
+    Ok(ognivo_cassandra::probe::probe(&config, schema, &SystemClock).await)
 }
 
 async fn topic(job: &Job, write: &TopicWriteJob) -> Result<Vec<Check>, Failure> {

@@ -6,14 +6,14 @@ use crate::job::job::{DeliveryJob, EncodedValueJob, SinkJob, TableWriteJob, Topi
 use crate::job::node::{Node, Value};
 use crate::job::route;
 
-/// Keys of a target that not every format takes, and the formats that do.
-const KEYS: &[(&str, &[Target])] = &[
-    ("path", &[Target::Files]),
-    ("partitionBy", &[Target::Files]),
-    ("key", &[Target::Topic]),
-    ("value", &[Target::Topic]),
-    ("delivery", &[Target::Topic]),
-    ("columns", &[Target::Table]),
+/// Keys that only one kind of target takes.
+const KEYS: &[(&str, Target)] = &[
+    ("path", Target::Files),
+    ("partitionBy", Target::Files),
+    ("key", Target::Topic),
+    ("value", Target::Topic),
+    ("delivery", Target::Topic),
+    ("columns", Target::Table),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,7 @@ pub(super) fn resolve_sink(node: &Node, complaints: &mut Vec<Complaint>) -> Opti
         "cassandra" => (Target::Table, "a sink of cassandra".to_owned()),
         files => (Target::Files, format!("a sink of {files} files")),
     };
-    for (key, takes) in KEYS.iter().filter(|(_, takes)| !takes.contains(&target)) {
-        debug_assert!(!takes.is_empty(), "a key that nothing takes is no key");
+    for (key, _) in KEYS.iter().filter(|(_, takes)| *takes != target) {
         if let Some(entry) = node.entries().iter().find(|entry| entry.key == *key) {
             complaints.push(Complaint::new(entry.at, format!("{what} does not take the key: {key}")));
         }

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::job_files::check_text;
+use super::job_files::{changed, check_text};
 
 const JOB: &str = r#"version: 1
 name: loans
@@ -29,27 +29,17 @@ const TABLE: &str = r#"  writeStream:
     checkpointLocation: checkpoints/loans
 "#;
 
-/// The job with `from` changed to `to`, once each.
+/// Changes the job, and compares what `validate` prints.
 #[track_caller]
 fn check(changes: &[(&str, &str)], expected: Expect) {
-    let mut job = JOB.to_owned();
-    for (from, to) in changes {
-        assert_eq!(job.matches(from).count(), 1, "{from}");
-        job = job.replace(from, to);
-    }
-    check_text(&job, expected);
+    check_text(&changed(JOB, changes), expected);
 }
 
 /// The job that writes into a table.
 fn into_table(changes: &[(&str, &str)]) -> String {
     let begin = JOB.find("  writeStream:").unwrap();
     let end = JOB.find("  deadLetter:").unwrap();
-    let mut job = format!("{}{TABLE}{}", &JOB[..begin], &JOB[end..]);
-    for (from, to) in changes {
-        assert_eq!(job.matches(from).count(), 1, "{from}");
-        job = job.replace(from, to);
-    }
-    job
+    changed(&format!("{}{TABLE}{}", &JOB[..begin], &JOB[end..]), changes)
 }
 
 #[test]

@@ -49,12 +49,16 @@ stream:
 /// Changes the job, `from` to `to` each, and compares what `validate` prints.
 #[track_caller]
 fn check(changes: &[(&str, &str)], expected: Expect) {
-    let mut job = JOB.to_owned();
-    for (from, to) in changes {
+    check_text(&changed(JOB, changes), expected);
+}
+
+/// The job with each `from`, which it has once, changed to `to`.
+#[track_caller]
+pub(super) fn changed(job: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(job.to_owned(), |job, (from, to)| {
         assert_eq!(job.matches(from).count(), 1, "{from}");
-        job = job.replace(from, to);
-    }
-    check_text(&job, expected);
+        job.replace(from, to)
+    })
 }
 
 /// What was printed, with `FOLDER` for the test's folder and `UID` for the digits of a uid.
