@@ -323,6 +323,8 @@ impl Explain for FileSinkError {
                 }
                 // A file stands where the folder, or one above it, is to be: waiting does not help.
                 source if is_file_in_the_way(source) => Fault::Job,
+                // Another query has started on this folder and swept it.
+                object_store::Error::Precondition { .. } => Fault::Job,
                 _ => Fault::Remote,
             },
             FileSinkError::Log(cause) => cause.fault(),
@@ -361,7 +363,12 @@ impl Explain for FileSinkError {
                 Some("leave `commitLog` out, or write into another folder".to_owned())
             }
             FileSinkError::NoDeadLetterTarget => Some("give the job a `deadLetter`".to_owned()),
-            FileSinkError::Store { .. } => None,
+            FileSinkError::Store { source, .. } => match source.as_ref() {
+                object_store::Error::Precondition { .. } => {
+                    Some("does another query write into this folder? stop one of the two".to_owned())
+                }
+                _ => None,
+            },
         }
     }
 }

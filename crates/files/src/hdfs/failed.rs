@@ -159,8 +159,9 @@ impl Failed {
             Error::NotFound { source, .. } if is_parent_a_file => {
                 generic(ErrorKind::NotADirectory, format!("{source}: {place}"))
             }
-            Error::NotFound { source, .. } => {
-                generic(ErrorKind::Other, format!("somebody removed it while it was written ({source}): {place}"))
+            Error::NotFound { path, source } => {
+                let text = format!("somebody removed it while it was written ({source})");
+                Error::Precondition { path, source: text.into() }
             }
             error => error,
         }

@@ -617,7 +617,7 @@ impl Folders for HdfsStore {
     }
 
     /// Temporaries of another process are taken to be a dead one's: whoever sweeps a folder is the one that writes there. Should
-    /// the other process live, it can no longer give that file a name.
+    /// the other process live, it can no longer give that file a name, and its write fails with `Precondition`.
     async fn sweep(&self, folder: &Path) -> Result<usize> {
         let mut open = vec![folder.clone()];
         let mut n_removed = 0;

@@ -180,7 +180,8 @@ pub enum CheckpointError {
         /// What says that it must be there.
         beside: String,
     },
-    /// The store failed.
+    /// The store failed, or a file was taken away while it was written, as a query that starts does with what it finds
+    /// half-written.
     #[error("{path}: {source}")]
     Store {
         /// The file or folder.
@@ -211,6 +212,7 @@ fn shown(path: &Path) -> String {
 impl Explain for CheckpointError {
     fn fault(&self) -> Fault {
         match self {
+            CheckpointError::Store { source: object_store::Error::Precondition { .. }, .. } => Fault::Job,
             CheckpointError::Store { .. } => Fault::Remote,
             CheckpointError::Killed(killed) => killed.fault(),
             CheckpointError::Damaged { .. } | CheckpointError::Missing { .. } => Fault::Data,
@@ -225,6 +227,7 @@ impl Explain for CheckpointError {
                 | object_store::Error::NotImplemented { .. }
                 | object_store::Error::InvalidPath { .. }
                 | object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Precondition { .. }
                 | object_store::Error::Unauthenticated { .. } => Retry::Never,
                 _ => Retry::Backoff,
             },
@@ -234,7 +237,8 @@ impl Explain for CheckpointError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            CheckpointError::Exists { .. } => {
+            CheckpointError::Exists { .. }
+            | CheckpointError::Store { source: object_store::Error::Precondition { .. }, .. } => {
                 "another query runs on this checkpoint; stop it, or give this job a checkpointLocation of its own"
             }
             CheckpointError::Damaged { .. } | CheckpointError::Missing { .. } => {
