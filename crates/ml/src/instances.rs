@@ -200,6 +200,41 @@ impl RowMap for Instances {
     }
 }
 
+/// Instances with some slots of their vectors, in the order of `slots`, kept for many passes. Each batch must be one dense block.
+pub(crate) fn of_slots(instances: &Dataset, slots: &[usize]) -> Result<Dataset, DatasetError> {
+    instances.map(Arc::new(OfSlots { schema: Arc::clone(instances.schema()), slots: slots.to_vec() })).cached()
+}
+
+/// Whether each batch of the instances is one dense block.
+pub(crate) fn are_dense(instances: &Dataset) -> Result<bool, DatasetError> {
+    let partitions = instances.collect()?;
+    Ok(partitions.iter().flatten().all(|rows| InstanceBatch::of(rows).features.dense_block().is_some()))
+}
+
+/// The change of instances to those of some slots.
+struct OfSlots {
+    schema: SchemaRef,
+    slots: Vec<usize>,
+}
+
+impl RowMap for OfSlots {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn apply(&self, rows: RecordBatch) -> Result<RecordBatch, DatasetError> {
+        let batch = InstanceBatch::of(&rows);
+        let block = batch.features.dense_block().expect("whoever chooses slots has looked");
+        let mut values = Vec::with_capacity(block.n_rows * self.slots.len());
+        for row in block.values.chunks_exact(block.n_features) {
+            values.extend(self.slots.iter().map(|&slot| row[slot]));
+        }
+        let mut columns = rows.columns().to_vec();
+        columns[0] = dense_column(values, block.n_rows, self.slots.len());
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns).expect("the columns have the types of the schema"))
+    }
+}
+
 /// One batch of instances, as a pass sees it.
 pub(crate) struct InstanceBatch<'a> {
     pub(crate) features: VectorColumn<'a>,

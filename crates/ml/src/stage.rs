@@ -144,6 +144,15 @@ pub trait Estimator: Configured {
     /// A copy in a box.
     fn clone_box(&self) -> Box<dyn Estimator>;
 
+    /// What fits on `data` share when each sees some of the slots of the feature vectors; `None` where nothing can be shared.
+    ///
+    /// # Errors
+    /// As [`fit`](Estimator::fit) of all slots.
+    fn slot_fits(&self, data: &Dataset) -> Result<Option<Box<dyn SlotFits>>, FitError> {
+        let _ = data;
+        Ok(None)
+    }
+
     /// Learns once for each of `maps`, with its values: the models of fitting copies one by one, in the same order.
     ///
     /// An estimator overrides this to share work between fits that differ in some parameters only; the models have the same bits
@@ -162,6 +171,18 @@ pub trait Estimator: Configured {
             copies[at].fit(data).map_err(|error| error.with(maps[at].to_string()))
         })
     }
+}
+
+/// Fits of one estimator on the same rows, each on some slots of the feature vectors.
+pub trait SlotFits: fmt::Debug + Send + Sync {
+    /// The model of fitting on vectors of these slots only, in this order, bit for bit.
+    ///
+    /// # Errors
+    /// As [`Estimator::fit`] of such vectors.
+    ///
+    /// # Panics
+    /// When the vectors have fewer slots.
+    fn fit(&self, slots: &[usize]) -> Result<Box<dyn Transformer>, FitError>;
 }
 
 /// One element of a pipeline.

@@ -224,6 +224,7 @@ impl Aggregate for ScorePass {
         let scores = self.scores(rows)?;
         let labels = self.label.numbers(rows)?;
         let weights = self.weights.of(rows)?;
+        self.counts.reserve(rows.num_rows());
         for ((&score, &label), &weight) in scores.values().iter().zip(labels.values()).zip(weights.values()) {
             self.counts.add(score, label, weight);
         }

@@ -24,6 +24,15 @@ pub struct ScoreCounts {
 const JOIN_SLACK: usize = 1 << 16;
 
 impl ScoreCounts {
+    /// Makes room for so many more rows.
+    pub fn reserve(&mut self, n_rows: usize) {
+        // More than this are joined on the way.
+        let n_rows = n_rows.min(JOIN_SLACK);
+        self.scores.reserve(n_rows);
+        self.positives.reserve(n_rows);
+        self.negatives.reserve(n_rows);
+    }
+
     /// Takes in one row.
     pub fn add(&mut self, score: f64, label: f64, weight: f64) {
         let is_positive = label > 0.5;
@@ -58,6 +67,7 @@ impl ScoreCounts {
             self.scores.iter().enumerate().map(|(entry, &score)| (descending(score), entry)).collect();
         order.sort_unstable();
         let mut joined = ScoreCounts::default();
+        joined.reserve(order.len());
         let mut newest = None;
         for (key, entry) in order {
             if newest.replace(key) != Some(key) {

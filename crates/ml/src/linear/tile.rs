@@ -76,6 +76,12 @@ pub(crate) struct TileRows {
 impl TileRows {
     #[inline(always)]
     pub(crate) fn of(batch: &InstanceBatch<'_>, first_row: usize, n_rows: usize) -> TileRows {
+        // A whole tile is copied without a loop, and nearly all are whole.
+        if let Some(labels) = batch.labels[first_row..].first_chunk().filter(|_| n_rows == TILE_ROWS) {
+            let weights = batch.weights.map(|weights| &weights[first_row..]);
+            let weights = weights.and_then(|weights| weights.first_chunk()).copied().unwrap_or([1.0; TILE_ROWS]);
+            return TileRows { n_rows, labels: *labels, weights };
+        }
         let rows = first_row..first_row + n_rows;
         let (mut labels, mut weights) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS]);
         labels[..n_rows].copy_from_slice(&batch.labels[rows.clone()]);
@@ -178,10 +184,17 @@ impl Tile<'_> {
             slopes[at] = gradient[set.at(first + at)];
         }
         let scale: &[f64; N] = scale[first..].first_chunk().expect("there is a scale for every feature");
-        for (row, &multiplier) in self.values.chunks_exact(self.n_features).zip(multipliers) {
-            let row: &[f64; N] = row[first..].first_chunk().expect("a row has every feature");
+        let mut add = |row: &[f64; N], multiplier: f64| {
             for at in 0..N {
                 slopes[at] += A::product(multiplier, row[at], scale[at]);
+            }
+        };
+        if self.n_features == N {
+            let (rows, _) = self.values.as_chunks::<N>();
+            rows.iter().zip(multipliers).for_each(|(row, &multiplier)| add(row, multiplier));
+        } else {
+            for (row, &multiplier) in self.values.chunks_exact(self.n_features).zip(multipliers) {
+                add(row[first..].first_chunk().expect("a row has every feature"), multiplier);
             }
         }
         for at in 0..N {

@@ -8,6 +8,7 @@
 
 mod column_search;
 mod column_set;
+mod kept_fold;
 mod strategy;
 mod trial;
 mod varied_pipeline;

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use ognivo_data::fault::{Explain, Fault, nearest};
 
 use super::column_set::ColumnSet;
-use crate::columns::{LABEL_COL, columns_read, columns_written};
+use crate::columns::{LABEL_COL, PREDICTION_COL, PROBABILITY_COL, columns_read, columns_written};
+use crate::evaluation::Evaluator;
 use crate::param::{ParamKind, ParamValue, Params};
 use crate::pipeline::Pipeline;
 use crate::stage::Stage;
@@ -121,6 +122,25 @@ impl VariedPipeline {
     /// The columns to choose from.
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// The same, without predicted labels and probabilities that neither `evaluator` nor a later stage looks at. Margins stay:
+    /// without them Spark predicts labels otherwise.
+    pub(super) fn judged_by(&self, evaluator: &dyn Evaluator) -> VariedPipeline {
+        let mut judged = self.clone();
+        let params = evaluator.params();
+        let mut wanted: HashSet<String> = columns_read(params).into_iter().chain(columns_written(params)).collect();
+        for stage in judged.pipeline.stages_mut()[self.position + 1..].iter_mut().rev() {
+            let params = stage.configured_mut().params_mut();
+            for key in [PREDICTION_COL, PROBABILITY_COL] {
+                let is_there = params.spec(key.name).is_ok();
+                if is_there && params.find(key).is_some_and(|column| !wanted.contains(&column)) {
+                    params.put(key, String::new());
+                }
+            }
+            wanted.extend(columns_read(params));
+        }
+        judged
     }
 
     /// The stages before the one that takes the columns: the same for every set but for those that a set does without.

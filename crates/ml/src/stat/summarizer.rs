@@ -125,6 +125,18 @@ impl Summarizer {
         Ok(())
     }
 
+    /// What it would have seen of vectors of these slots only, in this order.
+    pub(crate) fn of_slots(&self, slots: &[usize]) -> Summarizer {
+        let chosen = |values: &[f64]| slots.iter().map(|&slot| values[slot]).collect();
+        Summarizer {
+            mean: chosen(&self.mean),
+            m2n: chosen(&self.m2n),
+            weight: chosen(&self.weight),
+            n_features: self.n_features.map(|_| slots.len()),
+            ..*self
+        }
+    }
+
     /// Size of the vectors; 0 when none was seen.
     pub fn n_features(&self) -> usize {
         self.n_features.unwrap_or(0)

@@ -24,6 +24,12 @@ pub(super) struct InstanceSummary {
 }
 
 impl InstanceSummary {
+    /// What it would have seen of vectors of these slots only.
+    pub(super) fn of_slots(&self, slots: &[usize]) -> InstanceSummary {
+        let label_weights = self.label_weights.clone();
+        InstanceSummary { features: self.features.of_slots(slots), label_weights, ..*self }
+    }
+
     /// The weight of every label from 0 to the largest.
     pub(super) fn histogram(&self) -> Vec<f64> {
         let n_labels = self.label_weights.last_key_value().map_or(0, |(&label, _)| label as usize + 1);

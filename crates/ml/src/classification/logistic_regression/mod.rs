@@ -8,7 +8,7 @@
 //! 4. [`optim`](crate::optim) minimises, a pass per evaluation; fits that differ in parameters only share their passes;
 //! 5. `problem` takes the variables back to the scale of the features.
 //!
-//! `model` and `scorer` apply the result, `summary` measures it.
+//! `model` and `scorer` apply the result, `summary` measures it. `slot_fits` shares the first two steps between fits on different slots.
 
 mod instance_summary;
 mod loss;
@@ -16,6 +16,7 @@ mod model;
 mod params;
 mod problem;
 mod scorer;
+mod slot_fits;
 mod summary;
 
 pub use loss::Objective;
@@ -40,6 +41,7 @@ use self::params::{
     STANDARDIZATION, THRESHOLD, THRESHOLDS, TOL, UPPER_BOUNDS_ON_COEFFICIENTS, UPPER_BOUNDS_ON_INTERCEPTS, WEIGHT_COL,
 };
 use self::problem::{Minimiser, Problem, Solution};
+use self::slot_fits::LogisticSlotFits;
 use crate::columns::{input_column, with_columns};
 use crate::instances::{Labels, check_columns, instances};
 use crate::linear::checks::checks;
@@ -48,7 +50,7 @@ use crate::optim::{Asking, Lbfgs, Lbfgsb, Owlqn, asking};
 use crate::param::{ParamError, Params};
 use crate::param_map::ParamMap;
 use crate::saved::{SavedError, SavedStage};
-use crate::stage::{Configured, Estimator, FitError, Stage, StageError, Transformer};
+use crate::stage::{Configured, Estimator, FitError, SlotFits, Stage, StageError, Transformer};
 
 /// Logistic regression with L2, L1 or mixed penalty, or within bounds.
 ///
@@ -337,6 +339,7 @@ impl LogisticRegression {
 }
 
 /// What a fit has learned before it minimises.
+#[derive(Debug)]
 struct Prepared {
     instances: Dataset,
     seen: InstanceSummary,
@@ -429,6 +432,9 @@ impl Estimator for LogisticRegression {
     fn fit_many(&self, data: &Dataset, maps: &[ParamMap]) -> Result<Vec<Box<dyn Transformer>>, FitError> {
         let models = LogisticRegression::fit_many(self, data, maps)?;
         Ok(models.into_iter().map(|model| Box::new(model) as Box<dyn Transformer>).collect())
+    }
+    fn slot_fits(&self, data: &Dataset) -> Result<Option<Box<dyn SlotFits>>, FitError> {
+        Ok(LogisticSlotFits::new(self, data)?.map(|fits| Box::new(fits) as Box<dyn SlotFits>))
     }
     fn clone_box(&self) -> Box<dyn Estimator> {
         Box::new(self.clone())
