@@ -282,6 +282,15 @@ mod tests {
     }
 
     #[test]
+    fn what_vanishes_while_it_is_written_is_neither_a_missing_target_nor_a_fault_to_wait_for() {
+        let gone = rpc("java.io.FileNotFoundException", "File does not exist: /t/.ognivo-1.tmp (inode 7) Holder c7 …");
+        let error = Failed::from(gone).writing("hdfs://nn/t/f");
+        assert!(matches!(error, Error::Precondition { .. }), "{error}");
+        let cause = std::error::Error::source(&error).expect("a cause").to_string();
+        assert!(cause.starts_with("somebody removed it while it was written (File does not exist: /t/"), "{cause}");
+    }
+
+    #[test]
     fn a_refusal_names_user_right_and_path_in_one_line() {
         let denied = "Permission denied: user=alice, access=WRITE, inode=\"/t\":root:supergroup:drwxr-xr-x\n\tat org…";
         check(
@@ -311,12 +320,5 @@ mod tests {
             expect!["Generic HDFS error: connection refused: hdfs://nn:8020/t/f"],
         );
         assert_eq!(effect(&HdfsError::IOError(ErrorKind::ConnectionAborted.into())), Effect::Unknown);
-    }
-
-    #[test]
-    fn what_vanishes_while_it_is_written_is_no_missing_target() {
-        let error = rpc("java.io.FileNotFoundException", "File does not exist: /t/.x (inode 7)").into();
-        let error = Failed::writing(error, "hdfs://nn/t/f");
-        assert!(matches!(error, Error::Generic { .. }), "{error}");
     }
 }
