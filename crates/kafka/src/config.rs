@@ -267,6 +267,11 @@ impl SourceConfig {
             _ => Ok(config),
         }
     }
+
+    /// The id of the group that keeps the progress: `kafka.group.id`, or else that of the job.
+    pub fn group_id<'a>(&'a self, job: &'a str) -> &'a str {
+        self.client.get("group.id").unwrap_or(job)
+    }
 }
 
 impl SinkConfig {

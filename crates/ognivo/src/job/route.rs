@@ -137,6 +137,15 @@ pub(super) fn check_topic_write(write: &TopicWriteJob, node: &Node, complaints: 
     check_value_format(&write.value.format, &write.value.options, node, complaints);
 }
 
+/// Dead letters have no column that could name their topic, so an option must.
+pub(super) fn check_letter_topic(letters: &TopicWriteJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    if value_of(&letters.options, "topic").is_none() {
+        let message = "option `topic` is missing: it says where dead letters go";
+        let hint = Some("add it: `deadLetter: {format: kafka, options: {topic: …}}`".to_owned());
+        complaints.push(Complaint::new(place_of(node, "options"), message).with_hint(hint));
+    }
+}
+
 /// Checks the options of a table.
 pub(super) fn check_table_options(write: &TableWriteJob, node: &Node, complaints: &mut Vec<Complaint>) {
     if let Err(error) = CassandraConfig::parse(&write.options, &write.columns) {
