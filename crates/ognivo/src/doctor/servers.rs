@@ -41,7 +41,7 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Re
             };
             checks.extend(topic(job, letters, delivery).await?);
         }
-        Some(SinkJob::Table(write)) => checks.extend(table(job, write, Some(&dead_letter::schema())).await?),
+        Some(SinkJob::Table(write)) => checks.extend(table(job, write, Some(&dead_letter::envelope_schema())).await?),
         Some(SinkJob::Files(_)) | None => {}
     }
     Ok(checks)

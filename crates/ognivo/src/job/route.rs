@@ -194,13 +194,20 @@ pub(super) fn inherit_cluster(options: &mut Options, of_other_end: Option<&Optio
     if value_of(options, CLUSTER).is_some() {
         return;
     }
-    let reaches =
-        |(name, _): &&(String, String)| REACHED_BY.iter().any(|begin| name.to_ascii_lowercase().starts_with(begin));
     for (name, value) in of_other_end.into_iter().flatten().filter(reaches) {
         if value_of(options, name).is_none() {
             options.push((name.clone(), value.clone()));
         }
     }
+}
+
+/// Of the options of one end, those that say how its cluster is reached.
+pub(crate) fn connection_of(options: &Options) -> Options {
+    options.iter().filter(reaches).cloned().collect()
+}
+
+fn reaches((name, _): &&(String, String)) -> bool {
+    REACHED_BY.iter().any(|begin| name.to_ascii_lowercase().starts_with(begin))
 }
 
 /// Whether both ends name the same servers.
@@ -229,7 +236,7 @@ pub(super) fn check_topic_overlaps(stream: &StreamJob, node: &Node, complaints: 
     }
 }
 
-fn value_of<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
+pub(crate) fn value_of<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
     let named = options.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     named.map(|(_, value)| value.as_str())
 }

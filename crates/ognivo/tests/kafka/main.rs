@@ -3,9 +3,11 @@
 //! `cargo xtask kafka` starts the broker and runs these; they are no part of `cargo test`, which has no servers.
 //!
 //! - `stream`: what a stream leaves, killed at any point or not, is what the `score` verb says of its rows;
-//! - `instances`: zombies, and instances that are killed at random.
+//! - `instances`: zombies, and instances that are killed at random;
+//! - `letters`: dead letters are listed, and sent back once through kills.
 
 mod instances;
+mod letters;
 mod stream;
 mod topics;
 
