@@ -4,6 +4,7 @@
 //! [`client`] for what is refused there and why.
 
 pub mod client;
+mod login;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -157,6 +158,16 @@ pub enum ConfigError {
         /// Why, and what to set in its place.
         why: &'static str,
     },
+    /// The client was built without what an option needs.
+    #[error("option `{name}` needs what this build of the client lacks: {feature}")]
+    NotBuilt {
+        /// The option.
+        name: String,
+        /// What the client calls what it lacks, or its words for it.
+        feature: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// Options contradict each other.
     #[error("{0}")]
     Conflict(&'static str),
@@ -168,7 +179,8 @@ impl ConfigError {
         match self {
             ConfigError::Unknown { name, .. }
             | ConfigError::Value { name, .. }
-            | ConfigError::Forbidden { name, .. } => Some(name),
+            | ConfigError::Forbidden { name, .. }
+            | ConfigError::NotBuilt { name, .. } => Some(name),
             ConfigError::Missing { .. } | ConfigError::Conflict(_) => None,
         }
     }
@@ -181,6 +193,7 @@ impl Explain for ConfigError {
     fn hint(&self) -> Option<String> {
         match self {
             ConfigError::Unknown { nearest, .. } => nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
+            ConfigError::NotBuilt { hint, .. } => Some((*hint).to_owned()),
             _ => None,
         }
     }
@@ -266,6 +279,11 @@ impl SourceConfig {
             }
             _ => Ok(config),
         }
+    }
+
+    /// The id of the group that keeps the progress: `kafka.group.id`, or else that of the job.
+    pub fn group_id<'a>(&'a self, job: &'a str) -> &'a str {
+        self.client.get("group.id").unwrap_or(job)
     }
 }
 

@@ -12,7 +12,7 @@ use arrow_select::filter::filter;
 use ognivo_data::codec::csv::{CsvDecoder, CsvOptions};
 use ognivo_data::codec::json::{JsonDecoder, JsonOptions};
 use ognivo_data::codec::{Malformed as BadRecord, RecordDecoder, RowMode};
-use ognivo_stream::source::{Malformed, Origin, SourceRows};
+use ognivo_stream::source::{Malformed, Origin, SourceRecord, SourceRows};
 
 use crate::error::KafkaError;
 use crate::offsets::TopicPartition;
@@ -123,12 +123,29 @@ impl Decoder {
     }
 
     fn malformed(at: &TopicPartition, piece: &Piece, bad: BadRecord) -> Malformed {
-        let offset = piece.block.offsets[piece.idx.start + bad.line as usize];
+        let idx = piece.idx.start + bad.line as usize;
+        let record = record(at, &piece.block, idx);
         let (code, message) = match bad.column {
             None => ("malformed_record", bad.message),
             Some(column) => ("malformed_value", format!("column `{column}`: {}", bad.message)),
         };
-        Malformed { position: format!("{at}:{offset}"), payload: bad.raw, code: code.to_owned(), message }
+        Malformed {
+            position: format!("{at}:{}", record.offset),
+            payload: bad.raw,
+            code: code.to_owned(),
+            message,
+            record: Some(Box::new(record)),
+        }
+    }
+}
+
+fn record(at: &TopicPartition, block: &RecordBlock, idx: usize) -> SourceRecord {
+    SourceRecord {
+        topic: at.topic.clone(),
+        partition: at.partition,
+        offset: block.offsets[idx],
+        key: block.keys.get(idx).map(<[u8]>::to_vec),
+        is_tombstone: block.values.get(idx).is_none(),
     }
 }
 
@@ -187,6 +204,10 @@ impl Origin for Records {
 
     fn timestamps_ms(&self) -> Vec<i64> {
         self.idx.iter().filter_map(|idx| self.block.times_ms[*idx as usize]).collect()
+    }
+
+    fn record(&self, row_idx: usize) -> Option<SourceRecord> {
+        Some(record(&self.at, &self.block, self.idx[row_idx] as usize))
     }
 }
 

@@ -66,7 +66,7 @@ mod source;
 mod starting;
 mod writer;
 
-pub use config::{ConfigError, SinkConfig, SourceConfig};
+pub use config::{ConfigError, SinkConfig, SourceConfig, Topics};
 pub use decode::ValueFormat;
 pub use error::KafkaError;
 pub use group::GroupHandle;

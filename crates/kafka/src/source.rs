@@ -3,6 +3,7 @@
 //! **The end of a batch** is what has been fetched when somebody asks, so that a batch is as small as what has arrived and
 //! latency follows the load. Where a limit or a fixed end counts, the brokers are asked for the ends of the partitions.
 
+mod newest;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use ognivo_stream::checkpoint::InitialOffsets;
 use ognivo_stream::kill_point::{self, KillPoint};
+use ognivo_stream::lag::Lag;
 use ognivo_stream::offset::{Offset, OffsetRange, Positions};
 use ognivo_stream::source::{Assignment, ReadLimit, RowStream, Source, SourceError};
 use tokio::time::Instant;
@@ -25,6 +27,7 @@ use crate::group::GroupHandle;
 use crate::limit::{Limits, batch_end};
 use crate::offsets::{Offsets, TopicPartition};
 use crate::starting::{self, ask};
+use newest::{Newest, lag_of};
 
 /// How long a source waits for a first record before it says that there is none.
 const FIRST_RECORD_WAIT: Duration = Duration::from_millis(100);
@@ -64,6 +67,8 @@ pub struct KafkaSource {
     /// The partitions that there are, and when they were looked at.
     partitions: Option<(Vec<TopicPartition>, Instant)>,
     fixed_end: Option<Offsets>,
+    /// What the brokers have, for the lag.
+    newest: Newest,
     last_batch: Instant,
     warnings: Vec<String>,
 }
@@ -89,7 +94,7 @@ impl KafkaSource {
             Membership::Group(_) if matches!(config.topics, Topics::Assign(_)) => {
                 return Err(KafkaError::AssignInGroup);
             }
-            Membership::Group(id) => Some(config.client.get("group.id").unwrap_or(&id).to_owned()),
+            Membership::Group(id) => Some(config.group_id(&id).to_owned()),
         };
         let client = client_of(&config, group.as_deref());
         let subscribed = config.topics.to_subscribe();
@@ -108,6 +113,7 @@ impl KafkaSource {
             has_begun: false,
             partitions: None,
             fixed_end: None,
+            newest: Newest::default(),
             last_batch: Instant::now(),
             warnings: Vec::new(),
             config,
@@ -310,6 +316,7 @@ impl KafkaSource {
     async fn end_by_brokers(&mut self, begin: &Offsets, limit: ReadLimit) -> Result<Option<Offsets>, KafkaError> {
         let partitions: Vec<_> = begin.0.keys().cloned().collect();
         let mut newest = ask(&self.fetcher, move |consumer| starting::latest(consumer, &partitions)).await?;
+        self.newest.note(newest.clone());
         if let Some(fixed) = &self.fixed_end {
             for (at, end) in &mut newest.0 {
                 *end = fixed.get(at).unwrap_or(0).min(*end);
@@ -350,7 +357,10 @@ impl KafkaSource {
         let asks_brokers = limit == ReadLimit::Everything || max.is_some() || min.is_some() || self.fixed_end.is_some();
         match asks_brokers {
             true => self.end_by_brokers(&begin, limit).await,
-            false => Ok(self.end_by_lanes(&begin).await),
+            false => {
+                self.newest.refresh(&self.fetcher, &begin);
+                Ok(self.end_by_lanes(&begin).await)
+            }
         }
     }
 }
@@ -476,6 +486,11 @@ impl Source for KafkaSource {
 
     fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
+    }
+
+    fn lag(&self, done: Option<&Offset>) -> Lag {
+        let done = done.and_then(Offsets::of_offset).unwrap_or_default();
+        lag_of(&self.newest.offsets(), &self.fetcher.state().lanes, |at| self.from(&done, at))
     }
 
     fn positions(&self, offset: &Offset) -> Result<Positions, SourceError> {

@@ -16,6 +16,9 @@ use crate::offsets::{Offsets, TopicPartition};
 /// How long brokers may take to answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 
+/// How long they may take where nobody waits for the answer, and its absence harms nothing.
+const SOON: Duration = Duration::from_secs(3);
+
 /// Spark's numbers for the two ends of a partition.
 const EARLIEST: i64 = -2;
 const LATEST: i64 = -1;
@@ -80,21 +83,31 @@ fn is_unknown(code: rdkafka::types::RDKafkaErrorCode) -> bool {
 
 /// The first offset of each partition.
 pub(crate) fn earliest(consumer: &Consumer, partitions: &[TopicPartition]) -> Result<Offsets, KafkaError> {
-    ends(consumer, partitions, Offset::Beginning)
+    ends(consumer, partitions, Offset::Beginning, ANSWER_DEADLINE)
 }
 
 /// The offset behind the last record of each partition that a reader of committed records sees.
 pub(crate) fn latest(consumer: &Consumer, partitions: &[TopicPartition]) -> Result<Offsets, KafkaError> {
-    ends(consumer, partitions, Offset::End)
+    ends(consumer, partitions, Offset::End, ANSWER_DEADLINE)
 }
 
-fn ends(consumer: &Consumer, partitions: &[TopicPartition], which: Offset) -> Result<Offsets, KafkaError> {
+/// The same, given up after a moment.
+pub(crate) fn latest_soon(consumer: &Consumer, partitions: &[TopicPartition]) -> Result<Offsets, KafkaError> {
+    ends(consumer, partitions, Offset::End, SOON)
+}
+
+fn ends(
+    consumer: &Consumer,
+    partitions: &[TopicPartition],
+    which: Offset,
+    patience: Duration,
+) -> Result<Offsets, KafkaError> {
     let mut list = TopicPartitionList::new();
     for at in partitions {
         let added = list.add_partition_offset(&at.topic, at.partition, which);
         added.map_err(|cause| KafkaError::client("cannot name a partition", &cause))?;
     }
-    let found = at_times(consumer, list)?;
+    let found = at_times(consumer, list, patience)?;
     found
         .into_iter()
         .map(|(at, offset)| match offset {
@@ -105,12 +118,16 @@ fn ends(consumer: &Consumer, partitions: &[TopicPartition], which: Offset) -> Re
         .map(Offsets)
 }
 
-fn at_times(consumer: &Consumer, list: TopicPartitionList) -> Result<Vec<(TopicPartition, Offset)>, KafkaError> {
+fn at_times(
+    consumer: &Consumer,
+    list: TopicPartitionList,
+    patience: Duration,
+) -> Result<Vec<(TopicPartition, Offset)>, KafkaError> {
     if list.count() == 0 {
         return Ok(Vec::new());
     }
     let failed = |cause| KafkaError::client("cannot ask for offsets", &cause);
-    let found = consumer.offsets_for_times(list, ANSWER_DEADLINE).map_err(failed)?;
+    let found = consumer.offsets_for_times(list, patience).map_err(failed)?;
     let each = found.elements().into_iter().map(|element| {
         let at = TopicPartition::new(element.topic(), element.partition());
         match element.error() {
@@ -164,7 +181,7 @@ fn by_time(
     }
     let ends = latest(consumer, partitions)?;
     let mut offsets = Offsets::default();
-    for (at, found) in at_times(consumer, list)? {
+    for (at, found) in at_times(consumer, list, ANSWER_DEADLINE)? {
         let time_ms = time_ms(&at);
         let from = match found {
             Offset::Offset(from) => from,

@@ -359,11 +359,21 @@ impl FsAction {
 pub(crate) enum DlqAction {
     /// Lists them, newest batch last.
     List {
-        /// Folder of the dead letters.
-        dir: String,
+        /// Job file, or folder of the dead letters.
+        #[arg(value_name = "JOB|DIR")]
+        place: String,
         /// How many at most.
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: usize,
+        /// Allow ${env:NAME} in the job file.
+        #[arg(long)]
+        allow_env: bool,
+    },
+    /// Sends the records of a topic of dead letters back to where they were read, each once.
+    Replay {
+        /// The job.
+        #[command(flatten)]
+        job: JobArgs,
     },
 }
 

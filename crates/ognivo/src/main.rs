@@ -59,7 +59,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Validate { job, print } => return validate::run(job, *print, cli.output),
         Verb::Doctor { job } => return doctor::run(job, cli.output),
         Verb::Checkpoint { action } => checkpoint::run(action, cli.output)?,
-        Verb::Dlq { action } => dlq::run(action, cli.output)?,
+        Verb::Dlq { action } => return dlq::run(action, cli),
         Verb::Fs { action } => return fs::run(action, cli.quiet),
         Verb::Schema => print::line(&format!("{:#}", job::json_schema::json_schema()))?,
         Verb::Completion { shell } => {

@@ -66,7 +66,7 @@ pub(crate) fn print_tables(args: &JobArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn stream_of(job: &Job) -> Result<&StreamJob, Failure> {
+pub(crate) fn stream_of(job: &Job) -> Result<&StreamJob, Failure> {
     job.stream.as_ref().ok_or_else(|| {
         let hint = Some("`ognivo train` is for the part `train:`".to_owned());
         Refusal::of_job("the job has no part `stream:`", hint).into()
@@ -101,7 +101,7 @@ fn default_form(cli: &Cli) -> ProgressForm {
 }
 
 /// A batch over the limit of bad rows has a code of its own; what gave up after retries may succeed later.
-fn code_of(error: &QueryError) -> u8 {
+pub(crate) fn code_of(error: &QueryError) -> u8 {
     match error {
         QueryError::TooManyBadRows { .. } => exit::BAD_DATA,
         QueryError::GaveUp { .. } => exit::TRY_AGAIN_LATER,
@@ -109,7 +109,7 @@ fn code_of(error: &QueryError) -> u8 {
     }
 }
 
-fn stop_on_signals(handle: StopHandle) -> Result<(), Failure> {
+pub(crate) fn stop_on_signals(handle: StopHandle) -> Result<(), Failure> {
     let asked = asked_to_stop()?;
     tokio::spawn(async move {
         asked.await;

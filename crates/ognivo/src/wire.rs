@@ -1,5 +1,6 @@
 //! From a resolved job to the concrete parts that run it: the only file of the binary that names sources, sinks and stores.
 
+mod letters;
 mod sink;
 mod source;
 
@@ -29,6 +30,7 @@ use ognivo_stream::trigger::Trigger;
 use crate::failure::{Failure, Refusal, StoreFailure};
 use crate::job::job::{ErrorsJob, Job, OnBadRow, ReadJob, SinkJob, StreamJob, TriggerJob};
 use crate::job::route::batch_time;
+pub(crate) use letters::LetterTopic;
 pub(crate) use sink::delivery;
 use sink::{file_sink_config, sink};
 use source::{file_source_identity, source, source_schema};

@@ -199,6 +199,7 @@ fn of_malformed(bad: &Malformed) -> DeadLetter {
         column: None,
         code: bad.code.clone(),
         message: bad.message.clone(),
+        record: bad.record.clone(),
     }
 }
 
@@ -210,6 +211,7 @@ fn of_rejected(block: &SourceRows, row_idx: usize, rejection: &Rejection) -> Dea
         column: Some(rejection.column.clone()),
         code: rejection.code.as_str().to_owned(),
         message: rejection.message.clone(),
+        record: block.origin.record(row_idx).map(Box::new),
     }
 }
 
@@ -230,6 +232,7 @@ fn of_refused(block: &SourceRows, outcome: &Outcome, refused: &[RefusedRow]) -> 
             column: refused.column.clone(),
             code: REFUSED.to_owned(),
             message: refused.message.clone(),
+            record: block.origin.record(row_idx).map(Box::new),
         }
     };
     refused.iter().map(letter).collect()

@@ -265,6 +265,7 @@ fn letter(plan: &BatchPlan) -> RecordBatch {
         column: None,
         code: "bad_record".to_owned(),
         message: "a record for the laws".to_owned(),
+        record: None,
     };
     dead_letter::to_rows(&[letter], plan)
 }

@@ -171,6 +171,27 @@ pub trait Origin: Send + Sync {
     fn timestamps_ms(&self) -> Vec<i64> {
         Vec::new()
     }
+
+    /// The record of row `row_idx`, where the source has records of topics; None for a source of files.
+    fn record(&self, row_idx: usize) -> Option<SourceRecord> {
+        let _ = row_idx;
+        None
+    }
+}
+
+/// What names a record of a topic, and what of it a payload cannot say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRecord {
+    /// The topic.
+    pub topic: String,
+    /// Its partition, from 0.
+    pub partition: i32,
+    /// Where in the partition, from 0.
+    pub offset: i64,
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// Whether it has no value at all (a tombstone); its payload is empty then.
+    pub is_tombstone: bool,
 }
 
 /// A record that could not be decoded.
@@ -184,6 +205,8 @@ pub struct Malformed {
     pub code: String,
     /// What is wrong with it, as a sentence.
     pub message: String,
+    /// The record, as [`Origin::record`] gives it.
+    pub record: Option<Box<SourceRecord>>,
 }
 
 connector_error! {

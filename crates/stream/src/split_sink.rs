@@ -22,12 +22,20 @@ pub struct SplitSink {
     dead_letters: Box<dyn Sink>,
     /// What the target of the dead letters last said; None until it was asked.
     held: Option<Committed>,
+    /// The columns of the dead letters.
+    letters: SchemaRef,
 }
 
 impl SplitSink {
     /// Neither of them may hold the progress of the source itself ([`Committed::Offsets`]).
     pub fn new(scored: Box<dyn Sink>, dead_letters: Box<dyn Sink>) -> SplitSink {
-        SplitSink { scored, dead_letters, held: None }
+        SplitSink { scored, dead_letters, held: None, letters: dead_letter::schema() }
+    }
+
+    /// Gives dead letters only the columns of [`dead_letter::envelope_schema`].
+    pub fn with_envelopes_only(mut self) -> SplitSink {
+        self.letters = dead_letter::envelope_schema();
+        self
     }
 
     /// Whether an earlier attempt at this batch got as far as its dead letters.
@@ -63,7 +71,7 @@ impl Sink for SplitSink {
     }
 
     async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError> {
-        self.dead_letters.prepare(&dead_letter::schema()).await?;
+        self.dead_letters.prepare(&self.letters).await?;
         self.scored.prepare(scored).await
     }
 
@@ -85,7 +93,7 @@ impl Sink for SplitSink {
             true => None,
             false => Some(self.dead_letters.begin(plan).await?),
         };
-        Ok(Box::new(SplitWriter { scored, dead_letters, n_held: 0 }))
+        Ok(Box::new(SplitWriter { scored, dead_letters, n_held: 0, n_columns: self.letters.fields().len() }))
     }
 
     async fn reset(&mut self) -> Result<(), SinkError> {
@@ -101,6 +109,8 @@ struct SplitWriter {
     dead_letters: Option<Box<dyn BatchWriter>>,
     /// Dead letters that came again and were there.
     n_held: usize,
+    /// How many columns dead letters are written with, the first ones.
+    n_columns: usize,
 }
 
 #[async_trait]
@@ -109,6 +119,8 @@ impl BatchWriter for SplitWriter {
         match (lane, &mut self.dead_letters) {
             (Lane::Scored, _) => self.scored.write(Lane::Scored, rows).await,
             (Lane::DeadLetter, Some(writer)) => {
+                let columns: Vec<usize> = (0..self.n_columns).collect();
+                let rows = rows.project(&columns).expect("dead letters have the columns of their schema");
                 writer.write(Lane::Scored, rows).await?;
                 match writer.take_refused().into_iter().next() {
                     Some(refused) => Err(SinkError::new(RefusedLetter { message: refused.message })),

@@ -129,6 +129,7 @@ fn malformed(uri: &str, raw: &RawRecords, records: Vec<ognivo_data::codec::Malfo
             Some(column) => format!("column `{column}`: {}", record.message),
             None => record.message,
         },
+        record: None,
     };
     records.into_iter().zip(lines).map(as_told).collect()
 }

@@ -15,7 +15,7 @@ use ognivo_data::fault::nearest;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-use super::ConfigError;
+use super::{ConfigError, login};
 
 /// Settings of a client, by their Kafka names. Secrets are shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
@@ -92,6 +92,7 @@ impl ClientSettings {
         }
         let settings = ClientSettings(settings);
         settings.check()?;
+        login::check(&settings)?;
         Ok(settings)
     }
 
@@ -139,6 +140,10 @@ impl ClientSettings {
             if why.starts_with("No such configuration property") {
                 let nearest = nearest(name, KNOWN.iter().copied()).map(|name| format!("kafka.{name}"));
                 return Err(ConfigError::Unknown { what: "client of kafka", name: option, nearest });
+            }
+            if let Some((_, lacking)) = why.split_once("not supported in this build: ") {
+                let hint = "build ognivo with the feature of rdkafka that has it";
+                return Err(ConfigError::NotBuilt { name: option, feature: lacking.to_owned(), hint });
             }
             let value = if SECRETS.contains(&name.as_str()) { "(not shown)".to_owned() } else { value.clone() };
             return Err(ConfigError::Value { name: option, expected: expected(&why), value });
@@ -251,6 +256,27 @@ mod tests {
         assert!(!format!("{settings:?}").contains("hush"));
         let error = ClientSettings::of_producer(&[SERVER, ("sasl.jaas.config", "hush")]).unwrap_err();
         assert!(!error.to_string().contains("hush") && !format!("{error:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_client_certificate_goes_through_and_what_this_build_lacks_is_told() {
+        let certificate = [
+            SERVER,
+            ("security.protocol", "SSL"),
+            ("ssl.ca.location", "ca.pem"),
+            ("ssl.certificate.location", "me.pem"),
+            ("ssl.key.location", "me.key"),
+            ("ssl.key.password", "hush"),
+        ];
+        let settings = ClientSettings::of_consumer(&certificate).unwrap();
+        assert_eq!(settings.of_connection().get("ssl.certificate.location"), Some("me.pem"));
+        assert!(!format!("{settings:?}").contains("hush"));
+        let kerberos = [SERVER, ("security.protocol", "SASL_SSL"), ("sasl.mechanism", "GSSAPI")];
+        let error = ClientSettings::of_consumer(&kerberos).unwrap_err();
+        assert_eq!(error.option(), Some("kafka.sasl.mechanism"), "{error}");
+        let error = ClientSettings::of_producer(&[SERVER, ("sasl.oauthbearer.client.id", "x")]).unwrap_err();
+        let told = error.to_string();
+        assert!(matches!(error, ConfigError::NotBuilt { .. }) && told.contains("sasl.oauthbearer.client.id"), "{told}");
     }
 
     #[test]

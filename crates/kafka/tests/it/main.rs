@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask kafka` starts one and runs these; they are no part of `cargo test`, which has no servers.
 //!
+//! - `lag`: how far a source says that it is behind;
 //! - `laws`: what every source and every sink keeps;
 //! - `exactly_once`: from topic to topic, killed at every point of a batch;
 //! - `instances`: several instances in one group, come and gone, and zombies;
@@ -15,6 +16,7 @@ mod broker;
 mod exactly_once;
 mod faults;
 mod instances;
+mod lag;
 mod laws;
 mod options;
 mod records;

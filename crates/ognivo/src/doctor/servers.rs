@@ -3,24 +3,26 @@
 use arrow_schema::Schema;
 use ognivo::session::Session;
 use ognivo_cassandra::CassandraConfig;
-use ognivo_kafka::{SinkConfig, SourceConfig};
+use ognivo_kafka::{Delivery, SinkConfig, SourceConfig};
 use ognivo_stream::clock::SystemClock;
 use ognivo_stream::dead_letter;
 use ognivo_stream::probe::Check;
 
 use crate::failure::Failure;
 use crate::job::job::{Job, SinkJob, SourceJob, StreamJob, TableWriteJob, TopicWriteJob};
+use crate::job::route::is_one_cluster;
 use crate::wire;
 
 /// Asks each of them what the stream needs to know.
 pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Result<Vec<Check>, Failure> {
     let mut checks = Vec::new();
     if let SourceJob::Topics(read) = &stream.read {
-        let group = stream.progress_in_group.then_some(job.name.as_str());
-        checks.extend(ognivo_kafka::probe::source(&SourceConfig::parse(&read.options)?, group).await);
+        let config = SourceConfig::parse(&read.options)?;
+        let group = stream.progress_in_group.then(|| config.group_id(&job.name).to_owned());
+        checks.extend(ognivo_kafka::probe::source(&config, group.as_deref()).await);
     }
     match &stream.write {
-        SinkJob::Topic(write) => checks.extend(topic(job, write).await?),
+        SinkJob::Topic(write) => checks.extend(topic(job, write, wire::delivery(write.delivery)).await?),
         SinkJob::Table(write) => {
             // What is written is known only once the model is there, which has a check of its own.
             let scored = wire::written_columns(job, stream, session).await.ok();
@@ -29,8 +31,17 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Re
         SinkJob::Files(_) => {}
     }
     match &stream.dead_letter {
-        Some(SinkJob::Topic(write)) => checks.extend(topic(job, write).await?),
-        Some(SinkJob::Table(write)) => checks.extend(table(job, write, Some(&dead_letter::schema())).await?),
+        Some(SinkJob::Topic(letters)) => {
+            // Beside the scored rows they are in the transactions of those, and need no id of their own.
+            let delivery = match &stream.write {
+                SinkJob::Topic(write) if is_one_cluster(Some(&letters.options), Some(&write.options)) => {
+                    Delivery::AtLeastOnce
+                }
+                _ => wire::delivery(letters.delivery),
+            };
+            checks.extend(topic(job, letters, delivery).await?);
+        }
+        Some(SinkJob::Table(write)) => checks.extend(table(job, write, Some(&dead_letter::envelope_schema())).await?),
         Some(SinkJob::Files(_)) | None => {}
     }
     Ok(checks)
@@ -41,9 +52,8 @@ async fn table(job: &Job, write: &TableWriteJob, schema: Option<&Schema>) -> Res
     Ok(ognivo_cassandra::probe::probe(&config, schema, &SystemClock).await)
 }
 
-async fn topic(job: &Job, write: &TopicWriteJob) -> Result<Vec<Check>, Failure> {
+async fn topic(job: &Job, write: &TopicWriteJob, delivery: Delivery) -> Result<Vec<Check>, Failure> {
     let config = SinkConfig::parse(&write.options)?;
     let topics: Vec<String> = config.topic.iter().cloned().collect();
-    let delivery = wire::delivery(write.delivery);
     Ok(ognivo_kafka::probe::sink(&config, &topics, delivery, &ognivo_kafka::transactional_id(&job.name)).await)
 }

@@ -137,6 +137,15 @@ pub(super) fn check_topic_write(write: &TopicWriteJob, node: &Node, complaints: 
     check_value_format(&write.value.format, &write.value.options, node, complaints);
 }
 
+/// Dead letters have no column that could name their topic, so an option must.
+pub(super) fn check_letter_topic(letters: &TopicWriteJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    if value_of(&letters.options, "topic").is_none() {
+        let message = "option `topic` is missing: it says where dead letters go";
+        let hint = Some("add it: `deadLetter: {format: kafka, options: {topic: …}}`".to_owned());
+        complaints.push(Complaint::new(place_of(node, "options"), message).with_hint(hint));
+    }
+}
+
 /// Checks the options of a table.
 pub(super) fn check_table_options(write: &TableWriteJob, node: &Node, complaints: &mut Vec<Complaint>) {
     if let Err(error) = CassandraConfig::parse(&write.options, &write.columns) {
@@ -185,13 +194,20 @@ pub(super) fn inherit_cluster(options: &mut Options, of_other_end: Option<&Optio
     if value_of(options, CLUSTER).is_some() {
         return;
     }
-    let reaches =
-        |(name, _): &&(String, String)| REACHED_BY.iter().any(|begin| name.to_ascii_lowercase().starts_with(begin));
     for (name, value) in of_other_end.into_iter().flatten().filter(reaches) {
         if value_of(options, name).is_none() {
             options.push((name.clone(), value.clone()));
         }
     }
+}
+
+/// Of the options of one end, those that say how its cluster is reached.
+pub(crate) fn connection_of(options: &Options) -> Options {
+    options.iter().filter(reaches).cloned().collect()
+}
+
+fn reaches((name, _): &&(String, String)) -> bool {
+    REACHED_BY.iter().any(|begin| name.to_ascii_lowercase().starts_with(begin))
 }
 
 /// Whether both ends name the same servers.
@@ -220,7 +236,7 @@ pub(super) fn check_topic_overlaps(stream: &StreamJob, node: &Node, complaints: 
     }
 }
 
-fn value_of<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
+pub(crate) fn value_of<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
     let named = options.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     named.map(|(_, value)| value.as_str())
 }

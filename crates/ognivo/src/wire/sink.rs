@@ -65,7 +65,12 @@ pub(super) fn sink(
     };
     match apart {
         None => Ok(scored),
-        Some(letters) => Ok(Box::new(SplitSink::new(scored, letter_sink(job, letters, kept, clock)?))),
+        Some(letters) => {
+            let sink = SplitSink::new(scored, letter_sink(job, letters, kept, clock)?);
+            // A table has the columns that it was made with.
+            let is_table = matches!(letters, SinkJob::Table(_));
+            Ok(Box::new(if is_table { sink.with_envelopes_only() } else { sink }))
+        }
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! `cargo xtask kafka` starts the broker and runs these; they are no part of `cargo test`, which has no servers.
 //!
+//! - `doctor`: it asks about what the stream will use;
+//! - `lag`: progress and pages tell how far a stream is behind;
+//! - `letters`: dead letters are listed, and sent back once through kills;
 //! - `stream`: what a stream leaves, killed at any point or not, is what the `score` verb says of its rows;
 //! - `instances`: zombies, and instances that are killed at random.
 
@@ -20,3 +23,10 @@ mod loans;
 #[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/stream_oracle.rs"]
 mod stream_oracle;
+#[allow(dead_code, reason = "shared with the tests on local disks")]
+#[path = "../it/watched.rs"]
+mod watched;
+
+mod doctor;
+mod lag;
+mod letters;

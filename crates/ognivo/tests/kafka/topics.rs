@@ -86,7 +86,7 @@ pub(crate) struct Stream<'a> {
     pub(crate) file: String,
     pub(crate) input: Topic,
     output: Topic,
-    letters: Topic,
+    pub(crate) letters: Topic,
     n_partitions: i32,
 }
 

@@ -111,6 +111,7 @@ fn decode(records: &[Record]) -> SourceRows {
                 payload: record.payload.clone(),
                 code: "not_a_number".to_owned(),
                 message: "the record is not a number".to_owned(),
+                record: None,
             }),
         }
     }

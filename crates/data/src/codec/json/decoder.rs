@@ -2,11 +2,8 @@
 
 use std::ops::Range;
 
-use arrow_array::ArrayRef;
-use arrow_schema::{FieldRef, SchemaRef};
-use rustc_hash::FxHashMap;
-
 use super::cell::{CellRules, push_cell, push_null};
+use super::names::{Found, Names};
 use super::options::JsonOptions;
 use super::reader::{NoJson, Reader, Syntax};
 use crate::codec::batch::{Layout, Rows};
@@ -18,15 +15,18 @@ use crate::codec::mode::Decoded;
 use crate::codec::window::{Input, State, Stop, WindowDecoder};
 use crate::codec::{RecordDecoder, RowDecoder};
 use crate::schema::type_name;
+use arrow_array::ArrayRef;
+use arrow_schema::{FieldRef, SchemaRef};
 
 /// How much of a bad value a message shows.
 const SHOWN_CHARS: usize = 60;
 
 /// Decodes pushed bytes of one file or payload of JSON lines; see [`RowDecoder`] for the order of calls.
 ///
-/// One line holds one object, whose fields are taken by name; an array of objects is as many rows. A field that is
+/// One line holds one object, whose fields are taken by name, those of objects inside it by a dotted one: a column `a.b` has
+/// the value 1 of `{"a":{"b":1}}`, and of `{"a.b":1}`; where both are there, the later one. An array of objects is as many rows. A field that is
 /// missing or null is null; one that the schema does not have is skipped; a value of another type than its column's is
-/// null and makes the record malformed, the other fields are kept. A string column takes the text of any value.
+/// null and makes the record malformed, the other fields are kept; so does something else where a dotted name wants an object. A string column takes the text of any value.
 ///
 /// Same as Spark 4.3 (3.5 writes objects, arrays and numbers that a string column takes in its own way).
 ///
@@ -53,8 +53,10 @@ pub struct JsonDecoder {
     /// The columns wanted, the place of each in the output, and its position among the located fields.
     columns: Vec<(usize, usize, ColumnBuilder)>,
     file_fields: Vec<FieldRef>,
-    names: FxHashMap<Vec<u8>, usize>,
+    names: Names,
     block: Block<NoJson>,
+    /// Values that are no objects where a dotted name wants one: the row, the column, and the value.
+    no_objects: Vec<(BadCell, Span)>,
     bad: Vec<BadCell>,
 }
 
@@ -80,10 +82,7 @@ impl JsonDecoder {
             Ok((*place, *index, ColumnBuilder::new("JSON", field.name(), field)?))
         });
         // Fields that nobody wants are skipped as those that the schema does not have.
-        let names = layout.wanted.iter().map(|(_, index)| {
-            let name = layout.file_fields[*index].name().clone().into_bytes();
-            (name, *index)
-        });
+        let names = layout.wanted.iter().map(|(_, index)| (layout.file_fields[*index].name().as_str(), *index));
         Ok(JsonDecoder {
             syntax: Syntax::new(options),
             rules: CellRules::new(options),
@@ -91,8 +90,9 @@ impl JsonDecoder {
             input: Input::new(),
             rows: Rows::new("JSON", options.mode, batch_rows, &layout),
             columns: columns.collect::<Result<_, DecodeError>>()?,
-            names: names.collect(),
+            names: Names::new(names),
             block: Block::new(layout.file_fields.len()),
+            no_objects: Vec::new(),
             bad: Vec::new(),
             file_fields: layout.file_fields,
         })
@@ -128,7 +128,7 @@ impl JsonDecoder {
             let record = Record { start: at as u32, len: (end - at) as u32, line: self.input.count.line };
             let n_rows = self.block.n_rows();
             if self.locate_record(window, at, end, record).is_err() {
-                self.block.truncate(n_rows);
+                self.give_up(n_rows);
                 self.block.end_odd_row(record, NoJson);
             }
             match &self.line_sep {
@@ -142,21 +142,32 @@ impl JsonDecoder {
         }
     }
 
+    /// Forgets the rows of a record behind the first `n_rows`.
+    fn give_up(&mut self, n_rows: usize) {
+        self.block.truncate(n_rows);
+        self.no_objects.retain(|(cell, _)| (cell.row as usize) < n_rows);
+    }
+
+    fn clear_block(&mut self) {
+        self.block.clear();
+        self.no_objects.clear();
+    }
+
     /// Adds the rows of one line: none when it is blank, one of an object, as many as there are of an array.
     fn locate_record(&mut self, window: &[u8], start: usize, end: usize, record: Record) -> Result<(), NoJson> {
-        let Self { syntax, block, names, .. } = self;
+        let Self { syntax, block, names, no_objects, .. } = self;
         let mut reader = Reader::new(&window[..end], syntax);
         reader.at = start;
         let mut object = |reader: &mut Reader<'_>| {
             block.make_room();
             block.open_row().fill(Span::NULL);
-            reader.object(|name, reader| {
-                let column = names.get(name);
-                let (_, value) = reader.value()?;
-                if let Some(column) = column {
-                    block.open_row()[*column] = Span::of_input(reader.at - value.len(), value.len());
+            let row = block.n_rows() as u32;
+            names.locate(reader, &mut |column, found| match found {
+                Found::Value(span) => block.open_row()[column] = span,
+                Found::NoObject(span) => {
+                    block.open_row()[column] = Span::NULL;
+                    no_objects.push((BadCell { row, file_column: column as u32 }, span));
                 }
-                Ok(())
             })?;
             block.end_row(record);
             Ok(())
@@ -172,8 +183,9 @@ impl JsonDecoder {
 
     /// Reads the columns of the rows in the block, and deals with those that are malformed.
     fn read_block(&mut self, window: &[u8], position: u64) -> Result<(), DecodeError> {
-        let Self { rows, rules, block, file_fields, columns, bad, syntax, .. } = self;
+        let Self { rows, rules, block, file_fields, columns, bad, syntax, no_objects, .. } = self;
         bad.clear();
+        bad.extend(no_objects.iter().map(|(cell, _)| *cell));
         for (_, index, builder) in columns {
             let spans = block.spans[*index..].iter().step_by(block.n_cols).take(block.n_rows());
             for (row, span) in spans.enumerate() {
@@ -198,12 +210,16 @@ impl JsonDecoder {
                 None => (None, "no JSON object".to_owned()),
                 Some(column) => {
                     let field = &file_fields[column as usize];
+                    let at = BadCell { row, file_column: column };
+                    let no_object = no_objects.iter().find(|(cell, _)| *cell == at).map(|(_, span)| *span);
                     let span = block.spans[row as usize * block.n_cols + column as usize];
-                    let (start, len) = span.in_input().expect("only a value can be a bad one");
+                    let (start, len) = no_object.unwrap_or(span).in_input().expect("only a value can be a bad one");
                     let text = text_like_java(&window[start..start + len]);
                     let shown: String = text.chars().take(SHOWN_CHARS).collect();
                     let more = if shown.len() < text.len() { "…" } else { "" };
-                    (Some(field.name().clone()), format!("not a {}: {shown}{more}", type_name(field.data_type())))
+                    let wanted = no_object
+                        .map_or_else(|| format!("a {}", type_name(field.data_type())), |_| "an object".to_owned());
+                    (Some(field.name().clone()), format!("not {wanted}: {shown}{more}"))
                 }
             };
             rows.malformed(row, block.records[row as usize], window, position, text_like_java, describe)?;
@@ -242,7 +258,7 @@ impl WindowDecoder for JsonDecoder {
                 break;
             };
             let wanted = if at_eof { CAPACITY } else { self.rows.n_free().min(CAPACITY) };
-            self.block.clear();
+            self.clear_block();
             let (next, stop) = self.locate(window, at, last_start, wanted);
             at = next;
             self.read_block(window, position)?;
@@ -284,7 +300,7 @@ impl JsonDecoder {
 impl RecordDecoder for JsonDecoder {
     fn decode_records(&mut self, bytes: &[u8], records: &[Option<Range<usize>>]) -> Result<Decoded, DecodeError> {
         for (chunk_idx, chunk) in records.chunks(CAPACITY).enumerate() {
-            self.block.clear();
+            self.clear_block();
             for (idx, range) in chunk.iter().enumerate() {
                 let line = (chunk_idx * CAPACITY + idx) as u64;
                 let Range { start, end } = range.clone().unwrap_or(0..0);
@@ -293,7 +309,7 @@ impl RecordDecoder for JsonDecoder {
                 if range.is_none() {
                     self.add_nulls(record);
                 } else if self.locate_message(bytes, record).is_err() {
-                    self.block.truncate(n_rows);
+                    self.give_up(n_rows);
                     self.block.end_odd_row(record, NoJson);
                 }
             }

@@ -4,6 +4,7 @@ mod cell;
 mod decoder;
 mod encoder;
 mod infer;
+mod names;
 mod options;
 mod reader;
 

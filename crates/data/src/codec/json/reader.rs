@@ -66,6 +66,11 @@ impl<'a> Reader<'a> {
         Reader { text, at: 0, syntax }
     }
 
+    /// A reader of the last `len` bytes once more; its places are those of this one.
+    pub(super) fn back_at(&self, len: usize) -> Self {
+        Reader { text: &self.text[..self.at], at: self.at - len, syntax: self.syntax }
+    }
+
     /// The next character that is no blank, without reading it.
     pub(super) fn peek(&mut self) -> Option<u8> {
         loop {

@@ -66,7 +66,9 @@ fn settle_topics(stream: &mut StreamJob, node: &Node, complaints: &mut Vec<Compl
     if let Some(SinkJob::Topic(letters)) = &mut stream.dead_letter {
         route::inherit_cluster(&mut letters.options, cluster_of_sink.as_ref().or(cluster_of_source.as_ref()));
         letters.delivery = DeliveryJob::ExactlyOnce;
-        route::check_topic_write(letters, node.get("deadLetter").unwrap_or(node), complaints);
+        let letters_node = node.get("deadLetter").unwrap_or(node);
+        route::check_topic_write(letters, letters_node, complaints);
+        route::check_letter_topic(letters, letters_node, complaints);
     }
     let route = Route {
         from_topics: cluster_of_source.is_some(),

@@ -178,6 +178,24 @@ fn options_of_topics_and_tables_are_checked_by_their_own_names() {
 }
 
 #[test]
+fn dead_letters_into_a_topic_must_be_told_which() {
+    check(
+        &[("deadLetter: {format: kafka, options: {topic: loans.bad}}", "deadLetter: {format: kafka}")],
+        expect![[r#"
+            loans.yaml:16:15: option `topic` is missing: it says where dead letters go
+              hint: add it: `deadLetter: {format: kafka, options: {topic: …}}`
+        "#]],
+    );
+    check(
+        &[("options: {topic: loans.bad}", "options: {kafka.linger.ms: 5}")],
+        expect![[r#"
+            loans.yaml:16:40: option `topic` is missing: it says where dead letters go
+              hint: add it: `deadLetter: {format: kafka, options: {topic: …}}`
+        "#]],
+    );
+}
+
+#[test]
 fn a_stream_that_would_read_what_it_writes_is_refused() {
     check(
         &[("topic: loans.scored", "topic: loans")],

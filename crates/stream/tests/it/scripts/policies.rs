@@ -92,10 +92,13 @@ fn a_small_batch_is_not_stopped_for_its_share() {
 
 #[test]
 fn dead_letters_have_the_envelope_of_their_schema() {
-    let letters = dead_letter::schema();
-    let names: Vec<&str> = letters.fields().iter().map(|field| field.name().as_str()).collect();
-    let expect = ["payload", "encoding", "position", "stage", "column", "code", "message", "model", "batchId", "time"];
-    assert_eq!(names, expect);
+    let names =
+        |schema: arrow_schema::SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let envelope =
+        ["payload", "encoding", "position", "stage", "column", "code", "message", "model", "batchId", "time"];
+    assert_eq!(names(dead_letter::envelope_schema()), envelope);
+    let of_records = ["topic", "partition", "offset", "key", "keyEncoding"];
+    assert_eq!(names(dead_letter::schema()), [&envelope[..], &of_records[..]].concat());
     let none = dead_letter::to_rows(&[], &plan());
     assert_eq!(none.num_rows(), 0);
 }
