@@ -9,7 +9,8 @@
 //! - `options`: each option of the source;
 //! - `records`: keys, headers, tombstones, malformed records, partitions;
 //! - `rights`: logins, rights, and what `ognivo doctor` is told;
-//! - `faults`: a broker that is killed and started again.
+//! - `faults`: a broker that is killed and started again;
+//! - `three`: one of three brokers at a time.
 
 mod broker;
 mod exactly_once;
@@ -21,3 +22,4 @@ mod records;
 mod rights;
 mod routes;
 mod stream;
+mod three;

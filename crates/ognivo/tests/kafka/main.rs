@@ -3,12 +3,15 @@
 //! `cargo xtask kafka` starts the broker and runs these; they are no part of `cargo test`, which has no servers.
 //!
 //! - `stream`: what a stream leaves, killed at any point or not, is what the `score` verb says of its rows;
-//! - `instances`: zombies, and instances that are killed at random.
+//! - `instances`: zombies, and instances that are killed at random;
+//! - `campaign`: deaths at places and moments from a seed, as many as are asked for.
 
+mod campaign;
 mod instances;
 mod stream;
 mod topics;
 
+#[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/binary.rs"]
 mod binary;
 #[allow(dead_code, reason = "shared with the tests of the crate that reads and writes topics")]

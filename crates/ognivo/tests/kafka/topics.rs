@@ -1,6 +1,7 @@
 //! Loans as JSON records in topics, and what streams of them must come to.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -60,6 +61,20 @@ impl Rig {
         self.loans.place.write(&stream.file, &text);
         stream
     }
+}
+
+/// Does all of it, so many at a time; the first that fails fails the test.
+pub(crate) fn at_once<T: Sync>(n_threads: usize, all: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..n_threads {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    work(one);
+                }
+            });
+        }
+    });
 }
 
 /// A line of CSV as a JSON object.
