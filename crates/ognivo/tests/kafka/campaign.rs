@@ -36,7 +36,7 @@ fn deaths_at_places_and_moments_of_a_seed_lose_and_repeat_nothing() {
     let rig = Rig::new(24, 20);
     let counts: Mutex<BTreeMap<Death, u64>> = Mutex::default();
     let seeds: Vec<u64> = (first..first + n_runs).collect();
-    at_once(4, &seeds, |seed| {
+    at_once(8, &seeds, |seed| {
         for death in live(&rig, *seed) {
             *counts.lock().unwrap().entry(death).or_default() += 1;
         }
