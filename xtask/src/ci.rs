@@ -23,6 +23,8 @@ const STEPS: &[(&str, Work)] = &[
             "--workspace",
             "--all-targets",
             "--test",
+            "it",
+            "--test",
             "hdfs",
             "--test",
             "kafka",

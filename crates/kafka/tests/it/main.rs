@@ -12,6 +12,8 @@
 //! - `faults`: a broker that is killed and started again;
 //! - `three`: one of three brokers at a time.
 
+#![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
+
 mod broker;
 mod exactly_once;
 mod faults;

@@ -16,6 +16,9 @@ const N_RUNS: u64 = 8;
 /// Records of a run with deaths.
 const N_RECORDS: usize = 100;
 
+/// Longer than the session of a member of [`Rig::stream`].
+const SESSION_IS_OVER: Duration = Duration::from_secs(3);
+
 /// How an instance ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Death {
@@ -79,6 +82,8 @@ fn live(rig: &Rig, seed: u64) -> Vec<Death> {
             }
         });
     }
+    // An instance takes what is there of its own partitions. One that died while it joined holds some until its session is over.
+    std::thread::sleep(SESSION_IS_OVER);
     rig.loans.place.run(&["stream", &stream.file, "--quiet"]).ok();
     stream.check(N_RECORDS);
     deaths

@@ -6,6 +6,8 @@
 //! - `instances`: zombies, and instances that are killed at random;
 //! - `campaign`: deaths at places and moments from a seed, as many as are asked for.
 
+#![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
+
 mod campaign;
 mod instances;
 mod stream;

@@ -94,6 +94,9 @@ fn to_json(line: &str) -> (i64, String) {
     (id, object)
 }
 
+/// Scored rows and dead letters, by id.
+type Committed = (Vec<(i64, Score)>, Vec<(i64, Fate)>);
+
 /// A stream and its topics.
 pub(crate) struct Stream<'a> {
     pub(crate) rig: &'a Rig,
@@ -114,7 +117,7 @@ impl Stream<'_> {
         }
     }
 
-    fn committed(&self) -> (Vec<(i64, Score)>, Vec<(i64, Fate)>) {
+    fn committed(&self) -> Committed {
         let json = |text: Option<String>| -> Value { serde_json::from_str(&text.unwrap()).unwrap() };
         let scored = self.output.committed().into_iter().map(|seen| {
             let row = json(seen.value);

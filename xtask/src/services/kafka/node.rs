@@ -130,7 +130,10 @@ impl Starting<'_> {
             }
             if begin.elapsed() > READY_DEADLINE {
                 let seconds = begin.elapsed().as_secs();
-                return Err(format!("Kafka is not ready after {seconds} s: {}", self.node.path("server.log").display()));
+                return Err(format!(
+                    "Kafka is not ready after {seconds} s: {}",
+                    self.node.path("server.log").display()
+                ));
             }
             sleep(Duration::from_millis(100));
         }
