@@ -168,7 +168,7 @@ impl BatchWriter for StruckWriter {
 }
 
 /// How often this is tried outside of a campaign.
-const N_RUNS: u64 = 2;
+const N_RUNS: u64 = 1;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_dies_in_any_phase_of_a_batch_loses_and_repeats_nothing() {
