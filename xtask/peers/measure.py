@@ -1,4 +1,5 @@
-"""Runs a command and prints what it and everything it started took: {"wall_seconds", "cpu_seconds", "stdout"}.
+"""Runs a command and prints what it and everything it started took: wall_seconds, cpu_seconds, stdout, and peak_bytes
+of the largest process.
 
 PySpark starts a JVM that it does not wait for; as a sub-reaper (Linux) this process inherits it, waits, and so counts it.
 """
@@ -29,7 +30,9 @@ def main():
         sys.exit(f"{sys.argv[1]} ended with {status.returncode}")
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     stdout = status.stdout.decode(errors="replace")
-    print(json.dumps({"wall_seconds": wall, "cpu_seconds": usage.ru_utime + usage.ru_stime, "stdout": stdout}))
+    cpu = usage.ru_utime + usage.ru_stime
+    peak_bytes = usage.ru_maxrss * 1024
+    print(json.dumps({"wall_seconds": wall, "cpu_seconds": cpu, "peak_bytes": peak_bytes, "stdout": stdout}))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ mod csv;
 mod fit;
 mod grid;
 mod hdfs;
+mod kafka;
 mod linear;
 mod loans;
 mod loss;
@@ -65,6 +66,7 @@ const ALL: &[Part] = &[
     report::PART,
     score::PART,
     stream::PART,
+    kafka::PART,
     cassandra::PART,
     hdfs::PART,
 ];

@@ -1,37 +1,150 @@
 //! `cargo xtask kafka`: the source, the sink and whole jobs on a real broker, with kills and faults.
 
+mod spark;
+
+use std::process::Command;
+
 use crate::program::{self, cargo};
 use crate::services::kafka::Broker;
+use crate::services::kafka::three::Three;
 
-/// Where this broker keeps what it has, below the cache folder: apart from that of a developer.
+/// Where these brokers keep what they have, below the cache folder: apart from those of a developer.
 const FOLDER: &str = "services/kafka-tests";
+const FOLDER_OF_THREE: &str = "services/kafka-three-tests";
 
-/// Starts a broker, runs everything, and stops it, whatever came out.
+const USAGE: &str = "usage: cargo xtask kafka [three | spark | campaign [--runs N] [--seed S]]";
+
+/// Starts brokers, runs what was asked for, and stops them, whatever came out.
 ///
 /// # Errors
 /// What failed first; a broker that cannot be started is a failure too.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    match Asked::parse(arguments)? {
+        Asked::Everything => {
+            on_a_broker(|broker| PARTS.iter().try_for_each(|part| part.run(broker, &[])))?;
+            on_a_broker(|broker| FAULTS.run(broker, &[]))?;
+            on_three_brokers()
+        }
+        Asked::Three => on_three_brokers(),
+        Asked::Spark => on_a_broker(spark::check),
+        Asked::Campaign { n_runs, seed } => campaign(n_runs, seed),
+    }
+}
+
+enum Asked {
+    Everything,
+    Three,
+    Spark,
+    Campaign { n_runs: u64, seed: Option<u64> },
+}
+
+/// Runs of a campaign, when nobody says how many.
+const N_RUNS: u64 = 160;
+
+impl Asked {
+    fn parse(arguments: &[String]) -> Result<Asked, String> {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match words[..] {
+            [] => return Ok(Asked::Everything),
+            ["three"] => return Ok(Asked::Three),
+            ["spark"] => return Ok(Asked::Spark),
+            ["campaign", ..] => {}
+            _ => return Err(USAGE.to_owned()),
+        }
+        let (mut n_runs, mut seed) = (N_RUNS, None);
+        for option in words[1..].chunks(2) {
+            let number = |word: &str| word.parse::<u64>().map_err(|_| format!("not a number: {word}\n{USAGE}"));
+            match option {
+                ["--runs", n] => n_runs = number(n)?,
+                ["--seed", n] => seed = Some(number(n)?),
+                _ => return Err(USAGE.to_owned()),
+            }
+        }
+        Ok(Asked::Campaign { n_runs, seed })
+    }
+}
+
+fn on_a_broker(work: impl FnOnce(&Broker) -> Result<(), String>) -> Result<(), String> {
     let broker = Broker::start_empty(FOLDER)?;
-    let done = check(&broker, arguments);
+    let done = work(&broker);
     let stopped = Broker::stop_in(FOLDER);
     done.and(stopped)
 }
 
-/// Name, package, test and filter of each part; those that kill the broker come last and alone.
-const PARTS: [(&str, &str, &str, [&str; 2]); 3] = [
-    ("source and sink", "ognivo-kafka", "it", ["--skip", "faults::"]),
-    ("whole jobs", "ognivo", "kafka", ["--test-threads=2", "--nocapture"]),
-    ("a broker that fails", "ognivo-kafka", "it", ["--test-threads=1", "faults::"]),
+fn on_three_brokers() -> Result<(), String> {
+    println!("== one of three brokers at a time dies");
+    let three = Three::start_empty(FOLDER_OF_THREE)?;
+    let mut tests = cargo();
+    tests.args(["test", "--package", "ognivo-kafka", "--test", "it", "--", "three::", "--nocapture"]);
+    tests.env("OGNIVO_KAFKA", three.addresses()).env("OGNIVO_KAFKA_SERVERS", three.folder());
+    let done = program::run(tests.env("OGNIVO_KAFKA_REPLICATION", "3"));
+    let stopped = Three::stop_in(FOLDER_OF_THREE);
+    done.and(stopped)
+}
+
+/// Some of the tests.
+struct Tests {
+    name: &'static str,
+    package: &'static str,
+    test: &'static str,
+    filter: &'static [&'static str],
+}
+
+/// They mostly wait for groups and transactions to time out, so many of them run at a time.
+const PARTS: [Tests; 2] = [
+    Tests {
+        name: "source and sink",
+        package: "ognivo-kafka",
+        test: "it",
+        filter: &["--test-threads=8", "--skip=faults::", "--skip=three::"],
+    },
+    Tests { name: "whole jobs", package: "ognivo", test: "kafka", filter: &["--test-threads=4", "--nocapture"] },
 ];
 
-fn check(broker: &Broker, only: &[String]) -> Result<(), String> {
-    for (name, package, test, filter) in PARTS {
-        println!("== {name}");
+/// Run alone, on a broker that holds nothing else: the more partitions it has, the longer it takes to come back.
+const FAULTS: Tests = Tests {
+    name: "a broker that fails",
+    package: "ognivo-kafka",
+    test: "it",
+    filter: &["--test-threads=1", "--nocapture", "faults::"],
+};
+
+impl Tests {
+    fn run(&self, broker: &Broker, variables: &[(&str, String)]) -> Result<(), String> {
+        println!("== {}", self.name);
         let mut tests = cargo();
-        tests.args(["test", "--package", package, "--test", test, "--"]).args(filter).args(only);
-        tests.env("OGNIVO_KAFKA", broker.address()).env("OGNIVO_KAFKA_SERVERS", broker.folder());
-        tests.env("OGNIVO_KAFKA_SASL", broker.sasl_address()).env("OGNIVO_KAFKA_TLS", broker.tls_address());
-        program::run(&mut tests)?;
+        tests.args(["test", "--package", self.package, "--test", self.test, "--"]).args(self.filter);
+        program::run(on(broker, &mut tests).envs(variables.iter().map(|(name, value)| (name, value))))
     }
-    Ok(())
+}
+
+/// Tells tests where the broker is.
+fn on<'a>(broker: &Broker, tests: &'a mut Command) -> &'a mut Command {
+    tests.env("OGNIVO_KAFKA", broker.address()).env("OGNIVO_KAFKA_SERVERS", broker.folder());
+    tests.env("OGNIVO_KAFKA_SASL", broker.sasl_address()).env("OGNIVO_KAFKA_TLS", broker.tls_address())
+}
+
+/// For each so many runs of a campaign, one in which the broker dies.
+const RUNS_A_BROKER_DEATH: u64 = 4;
+
+/// Seconds of three instances with random kills in a campaign.
+const SECONDS: u64 = 300;
+
+/// Deaths by the hundred, each run from a seed that is printed: what CI tries a little of.
+fn campaign(n_runs: u64, seed: Option<u64>) -> Result<(), String> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |since| since.as_secs());
+    let variables = [
+        ("OGNIVO_KAFKA_SEED", seed.unwrap_or(now).to_string()),
+        ("OGNIVO_KAFKA_RUNS", n_runs.to_string()),
+        ("OGNIVO_KAFKA_BROKER_RUNS", n_runs.div_ceil(RUNS_A_BROKER_DEATH).to_string()),
+        ("OGNIVO_KAFKA_SECONDS", SECONDS.to_string()),
+    ];
+    println!("== campaign: cargo xtask kafka campaign --runs {n_runs} --seed {}", variables[0].1);
+    let jobs = |name, filter| Tests { name, package: "ognivo", test: "kafka", filter };
+    let parts = [
+        jobs("deaths of instances", &["campaign::", "--nocapture"]),
+        jobs("three instances with random kills", &["three_instances", "--nocapture"]),
+        FAULTS,
+    ];
+    parts.iter().try_for_each(|part| on_a_broker(|broker| part.run(broker, &variables)))
 }

@@ -43,7 +43,9 @@ usage: cargo xtask <command>
                           run jobs on an HDFS with Kerberos, through the end of their tickets; wants Debian's KDC
   cassandra [alone] [encrypted] [three]
                           write into tables of a real Cassandra, with kills and faults
-  kafka                   run the tests that need a Kafka broker, with kills and faults
+  kafka [three | spark | campaign [--runs N] [--seed S]]
+                          run the tests that need a Kafka broker, with kills and faults; three: only those of three brokers;
+                          spark: topics and checkpoints to real Spark and back; campaign: hundreds of deaths, for an hour
   services up hdfs|kafka|cassandra | down
                           start real servers from Maven's packages, or stop what was started
 

@@ -3,6 +3,7 @@
 //! A CSV program reads the whole file into memory, then measures the CPU time of turning the bytes into Arrow columns, then,
 //! outside the measured time, sums up every value, so that the two can be held against each other bit by bit.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -65,6 +66,22 @@ pub fn measure(decode: impl FnOnce(&[u8]) -> Vec<RecordBatch>) {
     println!(r#"{{"rows": {rows}, "checksum": "{checksum:016x}", "cpu_seconds": {cpu_seconds}}}"#);
 }
 
+/// The rows of a CSV file of the loan data as JSON objects without an end, over and over.
+pub fn json_records(path: &str) -> impl Iterator<Item = String> {
+    let text = std::fs::read_to_string(path).expect("the CSV file can be read");
+    let names: Vec<String> = schema().fields().iter().map(|field| field.name().clone()).collect();
+    let object = |line: &str| {
+        let mut object = String::new();
+        for (name, field) in names.iter().zip(line.split(',')) {
+            let quote = if name == "purpose" { "\"" } else { "" };
+            object += &format!(r#","{name}":{quote}{field}{quote}"#);
+        }
+        object + "}"
+    };
+    let objects: Vec<String> = text.lines().skip(1).map(object).collect();
+    (0..).map(move |n| objects[n % objects.len()].clone())
+}
+
 /// CPU time of this process, which must have one thread (Linux).
 pub fn cpu_nanoseconds() -> u64 {
     let threads = std::fs::read_dir("/proc/self/task").expect("Linux lists the threads of a process").count();
@@ -84,6 +101,33 @@ pub fn cpu_nanoseconds_of_all_threads() -> u64 {
     };
     // User and system time, the 14th and 15th field, in hundredths of a second.
     (ticks(11) + ticks(12)) * 10_000_000
+}
+
+/// Measures the CPU time of turning JSON records into rows and prints one JSON line; `to_batches` is not measured.
+///
+/// ```text
+/// PROGRAM FILE N_RECORDS
+/// ```
+pub fn measure_json<T>(
+    decode: impl FnOnce(&[u8], &[Range<usize>]) -> T,
+    to_batches: impl FnOnce(T, &[u8], &[Range<usize>]) -> Vec<RecordBatch>,
+) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [path, n_records] = arguments.as_slice() else { panic!("FILE N_RECORDS") };
+    let (mut bytes, mut records) = (Vec::new(), Vec::new());
+    for record in json_records(path).take(n_records.parse().expect("a count")) {
+        let start = bytes.len();
+        bytes.extend_from_slice(record.replacen(',', "{", 1).as_bytes());
+        records.push(start..bytes.len());
+        // As lines, for who takes them so.
+        bytes.push(b'\n');
+    }
+    let begin = cpu_nanoseconds();
+    let decoded = decode(&bytes, &records);
+    let cpu_seconds = (cpu_nanoseconds() - begin) as f64 / 1e9;
+    let batches = to_batches(decoded, &bytes, &records);
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    println!(r#"{{"rows": {rows}, "checksum": "{:016x}", "cpu_seconds": {cpu_seconds}}}"#, checksum(&batches));
 }
 
 /// Depends on every value, its column and the order of the rows, not on the borders of the batches.

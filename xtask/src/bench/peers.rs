@@ -59,6 +59,8 @@ pub(super) fn script(python: &Path, name: &str) -> Command {
 pub(super) struct Taken {
     pub(super) wall_seconds: f64,
     pub(super) cpu_seconds: f64,
+    /// The largest resident set of one of its processes.
+    pub(super) peak_bytes: f64,
     /// What the command wrote.
     pub(super) stdout: String,
 }
@@ -72,7 +74,12 @@ pub(super) fn measured(python: &Path, command: &Command) -> Result<Taken, String
     outer.arg(command.get_program()).args(command.get_args());
     let told = json::parse(&output(&mut outer)?)?;
     let stdout = told.get("stdout").text().unwrap_or_default().to_owned();
-    Ok(Taken { wall_seconds: number(&told, "wall_seconds")?, cpu_seconds: number(&told, "cpu_seconds")?, stdout })
+    Ok(Taken {
+        wall_seconds: number(&told, "wall_seconds")?,
+        cpu_seconds: number(&told, "cpu_seconds")?,
+        peak_bytes: number(&told, "peak_bytes")?,
+        stdout,
+    })
 }
 
 /// A number that a program told.

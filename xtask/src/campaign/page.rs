@@ -14,6 +14,9 @@ const SPARK: &str = include_str!("spark.md");
 /// What is tried on real HDFS, by another command; written by hand.
 const HDFS: &str = include_str!("hdfs.md");
 
+/// What is tried on a real Kafka, by another command; written by hand.
+const KAFKA: &str = include_str!("kafka.md");
+
 /// What a campaign cannot show; written by hand.
 const LIMITS: &str = include_str!("limits.md");
 
@@ -32,7 +35,7 @@ const PACKAGES: [(&str, &str); 4] = [
 pub(super) fn text(tally: &Tally, scale: u64, seconds: u64) -> Result<String, String> {
     let sections: Vec<String> = PACKAGES.iter().map(|(package, title)| section(tally, package, title)).collect();
     Ok(format!(
-        "# Reliability\n\n{}\n\n## What is promised\n\n{}\n\n## What was tried\n\n{}\n\n{}{}\n\n{}\n\n{}\n\n{}\n\n{}\n\n{}",
+        "# Reliability\n\n{}\n\n## What is promised\n\n{}\n\n## What was tried\n\n{}\n\n{}{}\n\n{}\n\n{}\n\n{}\n\n{}\n\n{}\n\n{}",
         written(scale, seconds)?,
         promises()?,
         summary(tally),
@@ -40,6 +43,7 @@ pub(super) fn text(tally: &Tally, scale: u64, seconds: u64) -> Result<String, St
         unchecked(tally),
         SPARK.trim_end(),
         HDFS.trim_end(),
+        KAFKA.trim_end(),
         LIMITS.trim_end(),
         FOUND.trim_end(),
         again(tally),

@@ -11,31 +11,33 @@
 //! It listens three times: without a login (who comes there may do everything), with SASL, and with SASL within TLS. `admin`
 //! (PLAIN, `admin-secret`) and `alice` (SCRAM-SHA-512, `alice-secret`) may do everything, `bob` (PLAIN, `bob-secret`) nothing.
 
+mod node;
+pub(crate) mod three;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use super::packages;
-use super::server::{Server, free_ports};
-use crate::cache;
+use super::server::free_ports;
+use crate::{cache, program};
+use node::Node;
 
-/// On two busy cores a broker needs 12 s.
-const READY_DEADLINE: Duration = Duration::from_secs(120);
-
-const BROKER: &str = "broker";
-
-/// Any 22 letters of base64 that stand for 16 bytes.
-const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
-
-/// What the broker says when it serves.
-const READY: &str = "Kafka Server started";
+/// What PySpark 3.5 needs to read and write topics, as its setting `spark.jars` takes it.
+///
+/// # Errors
+/// When Maven cannot resolve it.
+pub(crate) fn spark_jars() -> Result<String, String> {
+    let folder = packages::jars("spark-kafka", include_str!("spark_kafka.xml"))?;
+    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let jars: Vec<String> = entries.flatten().map(|entry| entry.path().display().to_string()).collect();
+    Ok(jars.join(","))
+}
 
 /// A running broker.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    folder: PathBuf,
+    node: Node,
     address: String,
     sasl_address: String,
     tls_address: String,
@@ -49,29 +51,19 @@ impl Broker {
     pub(crate) fn start_empty(folder: &str) -> Result<Broker, String> {
         Broker::stop_in(folder)?;
         let folder = cache::folder(folder)?;
-        let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
-        fs::remove_dir_all(&folder).map_err(failed)?;
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let [port, sasl_port, tls_port, controller_port] = free_ports::<4>().map_err(failed)?;
+        println!("== starting a Kafka broker in {}", folder.display());
+        let ports = free_ports::<4>().map_err(|e| format!("no port is free: {e}"))?;
+        let [port, sasl_port, tls_port, controller_port] = ports;
         let broker = Broker {
-            folder: folder.clone(),
+            node: Node::new(&folder)?,
             address: format!("127.0.0.1:{port}"),
             sasl_address: format!("127.0.0.1:{sasl_port}"),
             tls_address: format!("localhost:{tls_port}"),
         };
-        let to_file = log_settings("File", &format!("fileName = {}", broker.path("server.log").display()), "INFO");
-        let to_stderr = log_settings("Console", "target = SYSTEM_ERR", "WARN");
-        for (name, text) in [
-            ("server.properties", settings(&broker, controller_port)),
-            ("log4j2.properties", to_file),
-            ("tools-log4j2.properties", to_stderr),
-        ] {
-            fs::write(broker.path(name), text).map_err(failed)?;
-        }
-        println!("== starting a Kafka broker in {}", folder.display());
+        broker.node.write("server.properties", &settings(&broker, controller_port))?;
         broker.make_certificates()?;
-        broker.format()?;
-        broker.start()?;
+        broker.node.format(&["--standalone", "--add-scram", "SCRAM-SHA-512=[name=alice,password=alice-secret]"])?;
+        broker.node.start()?.wait()?;
         Ok(broker)
     }
 
@@ -87,13 +79,9 @@ impl Broker {
             all.split(',').find_map(|one| one.strip_prefix(name)?.strip_prefix("://")).map(str::to_owned)
         };
         let addresses = listener("PLAINTEXT").zip(listener("SASL_PLAINTEXT")).zip(listener("SASL_SSL"));
-        let found = addresses.zip(Server::find(BROKER, &folder));
-        Ok(found.map(|(((address, sasl_address), tls_address), _)| Broker {
-            folder,
-            address,
-            sasl_address,
-            tls_address,
-        }))
+        let node = Node::of_folder(folder);
+        let found = addresses.filter(|_| node.is_running());
+        Ok(found.map(|((address, sasl_address), tls_address)| Broker { node, address, sasl_address, tls_address }))
     }
 
     /// Stops the broker that runs in `folder` of the cache.
@@ -101,10 +89,17 @@ impl Broker {
     /// # Errors
     /// When it does not end.
     pub(crate) fn stop_in(folder: &str) -> Result<(), String> {
-        match Server::find(BROKER, &cache::folder(folder)?) {
-            Some(server) => server.stop(),
-            None => Ok(()),
-        }
+        Node::of_folder(cache::folder(folder)?).stop()
+    }
+
+    /// Makes an empty topic.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub(crate) fn make_topic(&self, name: &str, n_partitions: u32) -> Result<(), String> {
+        let n_partitions = n_partitions.to_string();
+        let words = ["--bootstrap-server", &self.address, "--create", "--topic", name, "--partitions", &n_partitions];
+        program::run(self.node.tool("org.apache.kafka.tools.TopicCommand")?.args(words))
     }
 
     /// `127.0.0.1:port`
@@ -124,48 +119,11 @@ impl Broker {
 
     /// Where it keeps its log, process id, data and certificates.
     pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+        self.node.folder()
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn start(&self) -> Result<(), String> {
-        let n_before = self.n_times_ready();
-        let mut java = self.java("log4j2.properties", "kafka.Kafka")?;
-        let server = Server::start(BROKER, &self.folder, java.arg(self.path("server.properties")))?;
-        let begin = Instant::now();
-        while self.n_times_ready() == n_before {
-            if !server.is_running() {
-                return Err(format!("the broker ended; {}", server.last_words()));
-            }
-            if begin.elapsed() > READY_DEADLINE {
-                return Err(format!(
-                    "Kafka is not ready after {} s: {}",
-                    begin.elapsed().as_secs(),
-                    self.path("server.log").display()
-                ));
-            }
-            sleep(Duration::from_millis(100));
-        }
-        Ok(())
-    }
-
-    /// The log is appended to, so an earlier start's line is in it too.
-    fn n_times_ready(&self) -> usize {
-        fs::read_to_string(self.path("server.log")).unwrap_or_default().matches(READY).count()
-    }
-
-    fn format(&self) -> Result<(), String> {
-        let mut java = self.java("tools-log4j2.properties", "kafka.tools.StorageTool")?;
-        java.args(["format", "--standalone", "-t", CLUSTER_ID, "-c"]).arg(self.path("server.properties"));
-        java.args(["--add-scram", "SCRAM-SHA-512=[name=alice,password=alice-secret]"]);
-        let done = java.stdout(Stdio::null()).output().map_err(|e| format!("cannot start java: {e}"))?;
-        match done.status.success() {
-            true => Ok(()),
-            false => Err(format!("the broker cannot be formatted:\n{}", String::from_utf8_lossy(&done.stderr))),
-        }
+        self.node.path(name)
     }
 
     /// An authority, and a certificate of the broker's that it signed.
@@ -190,17 +148,6 @@ impl Broker {
         let text = |name: &str| fs::read_to_string(folder.join(name)).map_err(failed);
         let whole = [text("broker.key")?, text("broker.crt")?, text("ca.pem")?].concat();
         fs::write(folder.join("broker.pem"), whole).map_err(failed)
-    }
-
-    /// A class of Kafka's.
-    fn java(&self, log: &str, class: &str) -> Result<Command, String> {
-        let jars = packages::jars("kafka", include_str!("kafka.xml"))?;
-        let mut java = Command::new("java");
-        java.args(["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
-        java.arg("-Djava.net.preferIPv4Stack=true");
-        java.arg(format!("-Dlog4j2.configurationFile={}", self.path(log).display()));
-        java.arg("-cp").arg(format!("{}/*", jars.display())).arg(class);
-        Ok(java)
     }
 }
 
@@ -260,20 +207,6 @@ log.index.size.max.bytes=1048576
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=8388608
-"
-    )
-}
-
-fn log_settings(kind: &str, target: &str, level: &str) -> String {
-    format!(
-        "status = error
-appender.a.type = {kind}
-appender.a.name = A
-appender.a.{target}
-appender.a.layout.type = PatternLayout
-appender.a.layout.pattern = %d{{ISO8601}} %p %m (%c)%n%throwable
-rootLogger.level = {level}
-rootLogger.appenderRef.a.ref = A
 "
     )
 }

@@ -1,7 +1,7 @@
 //! Topics on the broker that `cargo xtask kafka` started, as a test sees them.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,41 @@ pub(crate) fn sasl_address() -> String {
 /// Where a login is asked for within TLS, and the authority of the broker's certificate.
 pub(crate) fn tls_address() -> (String, PathBuf) {
     (told("OGNIVO_KAFKA_TLS"), PathBuf::from(told("OGNIVO_KAFKA_SERVERS")).join("certs/ca.pem"))
+}
+
+/// How many brokers keep a record.
+fn replication() -> i32 {
+    std::env::var("OGNIVO_KAFKA_REPLICATION").map_or(1, |n| n.parse().unwrap())
+}
+
+/// A number that a campaign gives; None outside of one.
+pub(crate) fn asked(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Numbers of a seed that is printed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    /// From the seed that is asked for, or from the time.
+    pub(crate) fn new() -> Dice {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let seed = asked("OGNIVO_KAFKA_SEED").unwrap_or(now.as_secs());
+        println!("OGNIVO_KAFKA_SEED={seed}");
+        Dice::of_seed(seed)
+    }
+
+    /// Neighbouring seeds begin far from each other.
+    pub(crate) fn of_seed(seed: u64) -> Dice {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % n
+    }
 }
 
 /// A name that no other test has.
@@ -70,10 +105,26 @@ pub(crate) struct Seen {
 impl Topic {
     pub(crate) async fn new(name: &str, n_partitions: i32) -> Topic {
         let name = unique(name);
-        let new = NewTopic::new(&name, n_partitions, TopicReplication::Fixed(1));
+        let new = NewTopic::new(&name, n_partitions, TopicReplication::Fixed(replication()));
         let made = admin().create_topics([&new], &AdminOptions::new().operation_timeout(Some(DEADLINE))).await.unwrap();
         assert!(made.iter().all(Result::is_ok), "{made:?}");
-        Topic { name, producer: client().set("linger.ms", "1").create().unwrap() }
+        let topic = Topic { name, producer: client().set("linger.ms", "1").create().unwrap() };
+        // Made means that the controller knows it; the brokers hear of it later.
+        topic.wait_until_seen(n_partitions as usize);
+        topic
+    }
+
+    fn wait_until_seen(&self, n_partitions: usize) {
+        let begin = Instant::now();
+        loop {
+            let metadata = self.producer.client().fetch_metadata(Some(&self.name), DEADLINE).unwrap();
+            let partitions = metadata.topics()[0].partitions();
+            if partitions.len() == n_partitions && partitions.iter().all(|partition| partition.leader() >= 0) {
+                return;
+            }
+            assert!(begin.elapsed() < DEADLINE, "the brokers do not know {}", self.name);
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Adds records to a partition; returns when the broker has them.
@@ -121,6 +172,21 @@ impl Topic {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.name, partition, Offset::Offset(offset)).unwrap();
         admin().delete_records(&list, &AdminOptions::new()).await.unwrap();
+    }
+
+    /// Waits until every replica of every partition is in sync.
+    pub(crate) fn wait_for_replicas(&self) {
+        let consumer: BaseConsumer = client().create().unwrap();
+        let begin = Instant::now();
+        loop {
+            assert!(begin.elapsed() < DEADLINE, "the replicas of {} are not in sync", self.name);
+            std::thread::sleep(Duration::from_millis(100));
+            let Ok(metadata) = consumer.fetch_metadata(Some(&self.name), Duration::from_secs(1)) else { continue };
+            let mut partitions = metadata.topics()[0].partitions().iter();
+            if partitions.all(|partition| partition.isr().len() as i32 == replication()) {
+                return;
+            }
+        }
     }
 
     /// Everything that is committed, partition after partition.
@@ -185,7 +251,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn of_broker() -> Server {
-        let pid_file = PathBuf::from(told("OGNIVO_KAFKA_SERVERS")).join("broker.pid");
+        Server::in_folder(&PathBuf::from(told("OGNIVO_KAFKA_SERVERS")))
+    }
+
+    /// The brokers of a cluster of three.
+    pub(crate) fn of_three() -> [Server; 3] {
+        [1, 2, 3].map(|n| Server::in_folder(&PathBuf::from(told("OGNIVO_KAFKA_SERVERS")).join(format!("node-{n}"))))
+    }
+
+    fn in_folder(folder: &Path) -> Server {
+        let pid_file = folder.join("broker.pid");
         let id = std::fs::read_to_string(&pid_file).unwrap();
         let command_line = std::fs::read_to_string(format!("/proc/{}/cmdline", id.trim())).unwrap();
         let command_line: Vec<String> =

@@ -1,33 +1,205 @@
 //! A broker that is killed and started again under a stream.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use ognivo_stream::stop::stop_pair;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use ognivo_kafka::{Delivery as Promise, KafkaSink};
+use ognivo_stream::offset::SourcePartition;
+use ognivo_stream::plan::BatchPlan;
+use ognivo_stream::query::StreamingQuery;
+use ognivo_stream::sink::{BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
+use ognivo_stream::stop::{StopHandle, stop_pair};
 use ognivo_stream::trigger::Trigger;
+use tokio::task::JoinHandle;
 
-use crate::broker::Server;
+use crate::broker::{Dice, Server, asked};
 use crate::stream::Trial;
+
+/// Runs a query until it is told to stop; gives the rows it read.
+fn run(mut query: StreamingQuery) -> (StopHandle, JoinHandle<u64>) {
+    let (handle, stop) = stop_pair();
+    let runtime = tokio::runtime::Handle::current();
+    let running = tokio::task::spawn_blocking(move || runtime.block_on(query.run(&stop)).unwrap().rows.read);
+    (handle, running)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_dies_and_comes_back_under_a_stream_loses_and_repeats_nothing() {
     let server = Server::of_broker();
     let mut trial = Trial::new("killed-broker", 2).await;
-    let (handle, stop) = stop_pair();
-    let mut query = trial.start(&[("maxOffsetsPerTrigger", "20")], Trigger::AsRowsArrive);
-    let runtime = tokio::runtime::Handle::current();
-    let running =
-        tokio::task::spawn_blocking(move || runtime.block_on(query.run(&stop)).map(|summary| summary.rows.read));
-    for round in 0..4 {
-        trial.add(400);
+    let (handle, running) = run(trial.start(&[("maxOffsetsPerTrigger", "20")], Trigger::AsRowsArrive));
+    for round in 0..2 {
+        trial.add(800);
         // In the middle of the batches of these records, later and later.
-        tokio::time::sleep(Duration::from_millis(30 + 70 * round)).await;
+        tokio::time::sleep(Duration::from_millis(30 + 200 * round)).await;
         server.kill();
         tokio::time::sleep(Duration::from_secs(1)).await;
         server.start();
     }
     trial.wait_until_done(Duration::from_secs(90)).await;
     handle.stop();
-    let read = running.await.unwrap().unwrap();
-    println!("{read} rows read for 1600");
+    println!("{} rows read for 1600", running.await.unwrap());
+    trial.check();
+}
+
+/// Where in a batch the broker dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    BeforeBegin,
+    BeforeFirstSend,
+    BetweenSends,
+    BeforeCommit,
+    DuringCommit,
+    AfterCommit,
+}
+
+const PHASES: [Phase; 6] = [
+    Phase::BeforeBegin,
+    Phase::BeforeFirstSend,
+    Phase::BetweenSends,
+    Phase::BeforeCommit,
+    Phase::DuringCommit,
+    Phase::AfterCommit,
+];
+
+/// How long the broker is away.
+const AWAY: Duration = Duration::from_millis(500);
+
+/// Kills the broker once, when a phase is passed for the nth time.
+struct Strike {
+    phase: Phase,
+    /// How often the phase is still to be passed.
+    n_left: AtomicU64,
+    /// How long after that.
+    delay: Duration,
+    server: Server,
+}
+
+impl Strike {
+    fn pass(self: &Arc<Strike>, phase: Phase) {
+        if phase != self.phase || self.n_left.fetch_sub(1, Ordering::SeqCst) != 1 {
+            return;
+        }
+        let strike = Arc::clone(self);
+        let kill = move || {
+            std::thread::sleep(strike.delay);
+            strike.server.kill();
+            std::thread::spawn(move || {
+                std::thread::sleep(AWAY);
+                strike.server.start();
+            });
+        };
+        // A commit goes on meanwhile; everything else finds the broker dead.
+        match phase {
+            Phase::DuringCommit => drop(std::thread::spawn(kill)),
+            _ => kill(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        // It goes below zero, which is a large number.
+        !(1..1_000_000).contains(&self.n_left.load(Ordering::SeqCst))
+    }
+}
+
+struct StruckSink {
+    sink: KafkaSink,
+    strike: Arc<Strike>,
+}
+
+struct StruckWriter {
+    writer: Box<dyn BatchWriter>,
+    strike: Arc<Strike>,
+    has_sent: bool,
+}
+
+#[async_trait]
+impl Sink for StruckSink {
+    fn description(&self) -> String {
+        self.sink.description()
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.sink.delivery()
+    }
+
+    async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError> {
+        self.sink.prepare(scored).await
+    }
+
+    async fn last_committed(&mut self, partitions: &[SourcePartition]) -> Result<Committed, SinkError> {
+        self.sink.last_committed(partitions).await
+    }
+
+    async fn begin(&mut self, plan: &BatchPlan) -> Result<Box<dyn BatchWriter>, SinkError> {
+        self.strike.pass(Phase::BeforeBegin);
+        let writer = self.sink.begin(plan).await?;
+        Ok(Box::new(StruckWriter { writer, strike: Arc::clone(&self.strike), has_sent: false }))
+    }
+
+    async fn reset(&mut self) -> Result<(), SinkError> {
+        self.sink.reset().await
+    }
+}
+
+#[async_trait]
+impl BatchWriter for StruckWriter {
+    async fn write(&mut self, lane: Lane, rows: RecordBatch) -> Result<(), SinkError> {
+        self.strike.pass(if self.has_sent { Phase::BetweenSends } else { Phase::BeforeFirstSend });
+        self.has_sent = true;
+        self.writer.write(lane, rows).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
+        self.strike.pass(Phase::BeforeCommit);
+        self.strike.pass(Phase::DuringCommit);
+        let written = self.writer.commit().await?;
+        self.strike.pass(Phase::AfterCommit);
+        Ok(written)
+    }
+
+    async fn abort(self: Box<Self>) {
+        self.writer.abort().await;
+    }
+}
+
+/// How often this is tried outside of a campaign.
+const N_RUNS: u64 = 1;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_dies_in_any_phase_of_a_batch_loses_and_repeats_nothing() {
+    let mut dice = Dice::new();
+    let n_runs = asked("OGNIVO_KAFKA_BROKER_RUNS").unwrap_or(N_RUNS);
+    let first = dice.below(PHASES.len() as u64);
+    for run in 0..n_runs {
+        let phase = PHASES[((first + run) % PHASES.len() as u64) as usize];
+        let delay = Duration::from_micros(if phase == Phase::DuringCommit { dice.below(6_000) } else { 0 });
+        strike(phase, 1 + dice.below(8), delay).await;
+    }
+    println!("{n_runs} runs, in each the broker was killed once");
+}
+
+/// A stream of ten batches or more, in one of which the broker dies.
+async fn strike(phase: Phase, nth: u64, delay: Duration) {
+    let strike = Arc::new(Strike { phase, n_left: AtomicU64::new(nth), delay, server: Server::of_broker() });
+    let mut trial = Trial::new("struck", 2).await;
+    trial.add(200);
+    let behind = |sink| -> Box<dyn Sink> { Box::new(StruckSink { sink, strike: Arc::clone(&strike) }) };
+    let limit = [("maxOffsetsPerTrigger", "20")];
+    let (handle, running) = run(trial.start_with(&limit, Trigger::AsRowsArrive, Promise::ExactlyOnce, behind));
+    let begin = Instant::now();
+    while !strike.is_over() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{phase:?} was not passed {nth} times");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    trial.add(50);
+    trial.wait_until_done(Duration::from_secs(90)).await;
+    handle.stop();
+    let read = running.await.unwrap();
+    println!("{phase:?}, pass {nth}, {} us later: {read} rows read for 250", delay.as_micros());
     trial.check();
 }

@@ -10,7 +10,10 @@
 //! - `options`: each option of the source;
 //! - `records`: keys, headers, tombstones, malformed records, partitions;
 //! - `rights`: logins, rights, and what `ognivo doctor` is told;
-//! - `faults`: a broker that is killed and started again.
+//! - `faults`: a broker that is killed and started again;
+//! - `three`: one of three brokers at a time.
+
+#![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
 mod broker;
 mod exactly_once;
@@ -23,3 +26,4 @@ mod records;
 mod rights;
 mod routes;
 mod stream;
+mod three;

@@ -117,7 +117,7 @@ async fn a_missing_right_names_the_topic_and_ends_the_stream_at_once() {
 
     let options = [login(&sasl, "bob", "bob-secret"), vec![("topic", name)]].concat();
     let config = SinkConfig::parse(&given(&options)).unwrap();
-    let checks = probe::sink(&config, &[topic.name.clone()], Delivery::ExactlyOnce, "ognivo-bob").await;
+    let checks = probe::sink(&config, std::slice::from_ref(&topic.name), Delivery::ExactlyOnce, "ognivo-bob").await;
     let lines = shown(&checks);
     assert!(lines.last().unwrap().contains("transactional id ognivo-bob-doctor: "), "{lines:?}");
     assert!(checks.last().unwrap().is_failed(), "{lines:?}");

@@ -13,6 +13,7 @@ use ognivo_kafka::{
 };
 use ognivo_stream::memory::MemoryScorer;
 use ognivo_stream::query::{QueryEvent, QueryOptions, QueryParts, StreamingQuery};
+use ognivo_stream::sink::Sink;
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
@@ -108,6 +109,17 @@ impl Trial {
     }
 
     pub(crate) fn start_as(&self, options: Options<'_>, trigger: Trigger, delivery: Delivery) -> StreamingQuery {
+        self.start_with(options, trigger, delivery, |sink| Box::new(sink))
+    }
+
+    /// An instance whose sink stands behind something else.
+    pub(crate) fn start_with(
+        &self,
+        options: Options<'_>,
+        trigger: Trigger,
+        delivery: Delivery,
+        before: impl FnOnce(KafkaSink) -> Box<dyn Sink>,
+    ) -> StreamingQuery {
         let options = [&[("startingOffsets", "earliest")], options].concat();
         let source = source(&self.input, &options, Membership::Group(self.job.clone()));
         let progress = Progress::Group(source.group().unwrap());
@@ -115,7 +127,7 @@ impl Trial {
         let parts = QueryParts {
             source: Box::new(source),
             scorer: Arc::new(MemoryScorer::new("model")),
-            sink: Box::new(sink),
+            sink: before(sink),
             checkpoint: None,
         };
         StreamingQuery::new(parts, QueryOptions { trigger, ..query_options() })

@@ -4,51 +4,34 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::binary::Ran;
-use crate::topics::{Rig, Stream};
+use crate::broker::{Dice, asked};
+use crate::topics::{Rig, Stream, at_once};
 
 /// So that what a dead or sleeping instance left open is over soon.
-const SHORT_TRANSACTIONS: &str = ", kafka.transaction.timeout.ms: 3000";
+pub(crate) const SHORT_TRANSACTIONS: &str = ", kafka.transaction.timeout.ms: 3000";
 
 /// How long random kills go on, in seconds; a variable may say more.
 const SECONDS: u64 = 30;
 
-fn told(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-/// Numbers of a seed that is printed.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Dice {
-        let seed = told("OGNIVO_KAFKA_SEED").unwrap_or_else(|| {
-            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-            since.as_nanos() as u64 | 1
-        });
-        println!("OGNIVO_KAFKA_SEED={seed}");
-        Dice(seed)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
-
 /// An instance of a job; it does not outlive a test that fails.
-struct Instance(Option<Child>);
+pub(crate) struct Instance(Option<Child>);
 
 impl Instance {
-    fn start(stream: &Stream<'_>) -> Instance {
+    pub(crate) fn start(stream: &Stream<'_>) -> Instance {
         Instance(Some(stream.rig.loans.place.start(&["stream", &stream.file, "--quiet"])))
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.0.as_ref().unwrap().id().to_string();
         let sent = Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap();
         assert!(sent.success(), "signal {signal}");
+    }
+
+    /// Kills it, if it has not ended before.
+    pub(crate) fn kill(mut self) -> Ran {
+        let mut child = self.0.take().unwrap();
+        child.kill().unwrap();
+        Ran::of_child(child)
     }
 
     /// Asks it to end, and sees that it ended well.
@@ -72,26 +55,30 @@ impl Drop for Instance {
 fn a_process_that_slept_beyond_its_transaction_and_its_membership_does_no_harm_when_it_wakes() {
     let mut dice = Dice::new();
     let rig = Rig::new(24, 20);
-    for round in 0..3 {
-        let stream = rig.stream(&format!("zombie-{round}"), 2, ", maxOffsetsPerTrigger: 10", SHORT_TRANSACTIONS, "");
-        let parts: Vec<_> = rig.records.chunks(rig.records.len() / 3 + 1).collect();
-        let sleeper = Instance::start(&stream);
-        stream.add(parts[0]);
-        stream.wait_for(10, Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(dice.below(150)));
-        sleeper.signal("STOP");
-        let heir = Instance::start(&stream);
-        stream.add(parts[1]);
-        stream.wait_for(parts[0].len() + parts[1].len(), Duration::from_secs(60));
-        sleeper.signal("CONT");
-        stream.add(parts[2]);
-        stream.wait_for(rig.records.len(), Duration::from_secs(60));
-        // Time for the sleeper to do what it must not.
-        std::thread::sleep(Duration::from_secs(2));
-        sleeper.end();
-        heir.end();
-        stream.check(rig.records.len());
-    }
+    let rounds: Vec<(u64, u64)> = (0..3).map(|round| (round, dice.below(150))).collect();
+    at_once(3, &rounds, |(round, moment_ms)| sleep_through(&rig, &format!("zombie-{round}"), *moment_ms));
+}
+
+/// Freezes an instance some moment after its first batch, lets another take over, and wakes it again.
+pub(crate) fn sleep_through(rig: &Rig, run: &str, moment_ms: u64) {
+    let stream = rig.stream(run, 2, ", maxOffsetsPerTrigger: 10", SHORT_TRANSACTIONS, "");
+    let parts: Vec<_> = rig.records.chunks(rig.records.len() / 3 + 1).collect();
+    let sleeper = Instance::start(&stream);
+    stream.add(parts[0]);
+    stream.wait_for(10, Duration::from_secs(60));
+    std::thread::sleep(Duration::from_millis(moment_ms));
+    sleeper.signal("STOP");
+    let heir = Instance::start(&stream);
+    stream.add(parts[1]);
+    stream.wait_for(parts[0].len() + parts[1].len(), Duration::from_secs(60));
+    sleeper.signal("CONT");
+    stream.add(parts[2]);
+    stream.wait_for(rig.records.len(), Duration::from_secs(60));
+    // Time for the sleeper to do what it must not.
+    std::thread::sleep(Duration::from_secs(2));
+    sleeper.end();
+    heir.end();
+    stream.check(rig.records.len());
 }
 
 #[test]
@@ -100,7 +87,7 @@ fn three_instances_that_are_killed_at_random_lose_and_repeat_nothing() {
     let rig = Rig::new(50, 40);
     let stream = rig.stream("three", 6, ", maxOffsetsPerTrigger: 20", SHORT_TRANSACTIONS, "");
     let mut instances: Vec<Instance> = (0..3).map(|_| Instance::start(&stream)).collect();
-    let seconds = told("OGNIVO_KAFKA_SECONDS").unwrap_or(SECONDS);
+    let seconds = asked("OGNIVO_KAFKA_SECONDS").unwrap_or(SECONDS);
     let n_parts = (seconds * 4) as usize;
     let mut parts = rig.records.chunks(rig.records.len() / n_parts + 1);
     let (begin, mut n_kills) = (Instant::now(), 0);

@@ -6,12 +6,17 @@
 //! - `lag`: progress and pages tell how far a stream is behind;
 //! - `letters`: dead letters are listed, and sent back once through kills;
 //! - `stream`: what a stream leaves, killed at any point or not, is what the `score` verb says of its rows;
-//! - `instances`: zombies, and instances that are killed at random.
+//! - `instances`: zombies, and instances that are killed at random;
+//! - `campaign`: deaths at places and moments from a seed, as many as are asked for.
 
+#![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
+
+mod campaign;
 mod instances;
 mod stream;
 mod topics;
 
+#[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/binary.rs"]
 mod binary;
 #[allow(dead_code, reason = "shared with the tests of the crate that reads and writes topics")]

@@ -1,6 +1,7 @@
 //! Loans as JSON records in topics, and what streams of them must come to.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -62,6 +63,20 @@ impl Rig {
     }
 }
 
+/// Does all of it, so many at a time; the first that fails fails the test.
+pub(crate) fn at_once<T: Sync>(n_threads: usize, all: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..n_threads {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    work(one);
+                }
+            });
+        }
+    });
+}
+
 /// A line of CSV as a JSON object.
 fn to_json(line: &str) -> (i64, String) {
     let names = SCHEMA.split(", ").map(|column| column.split(' ').next().unwrap());
@@ -78,6 +93,9 @@ fn to_json(line: &str) -> (i64, String) {
     let id = line.split(',').next().unwrap().parse().unwrap();
     (id, object)
 }
+
+/// Scored rows and dead letters, by id.
+type Committed = (Vec<(i64, Score)>, Vec<(i64, Fate)>);
 
 /// A stream and its topics.
 pub(crate) struct Stream<'a> {
@@ -99,7 +117,7 @@ impl Stream<'_> {
         }
     }
 
-    fn committed(&self) -> (Vec<(i64, Score)>, Vec<(i64, Fate)>) {
+    fn committed(&self) -> Committed {
         let json = |text: Option<String>| -> Value { serde_json::from_str(&text.unwrap()).unwrap() };
         let scored = self.output.committed().into_iter().map(|seen| {
             let row = json(seen.value);
