@@ -15,13 +15,14 @@ FEATURES = ["credit_policy", "int_rate", "installment", "log_annual_inc", "dti",
 LABEL = "not_fully_paid"
 
 
-def start(master):
+def start(master, more=None):
     settings = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.sql.shuffle.partitions": "2",
+        **(more or {}),
     }
     builder = SparkSession.builder.master(master).appName("bench")
     for key, value in settings.items():

@@ -19,6 +19,7 @@ mod rounds;
 mod row;
 mod score;
 mod search;
+mod staying;
 mod stream;
 mod tree;
 
