@@ -25,10 +25,12 @@ pub fn create_table(config: &CassandraConfig, schema: &Schema) -> Result<String,
     let mut columns = fed_columns(config, schema)?;
     let positions = config.positions.iter().filter(|name| columns.iter().all(|(column, _)| column != *name));
     let positions: Vec<&String> = positions.filter(|name| schema.column_with_name(name).is_some()).collect();
-    let names: Vec<&str> = columns.iter().map(|(name, _)| name).chain(positions.iter().copied()).map(String::as_str).collect();
+    let names: Vec<&str> =
+        columns.iter().map(|(name, _)| name).chain(positions.iter().copied()).map(String::as_str).collect();
     let (partition, clustering) = key(config, &names)?;
     let of_key = |name: &&&String| partition.contains(name) || clustering.contains(name);
-    let of_key = positions.iter().filter(of_key).map(|name| typed(schema, name, name)).collect::<Result<Vec<_>, _>>()?;
+    let of_key =
+        positions.iter().filter(of_key).map(|name| typed(schema, name, name)).collect::<Result<Vec<_>, _>>()?;
     columns.extend(of_key);
     let width = columns.iter().map(|(name, _)| quoted(name).len()).max().unwrap_or(0);
     let lines: Vec<String> =
@@ -60,10 +62,8 @@ fn fed_columns(config: &CassandraConfig, schema: &Schema) -> Result<Vec<(String,
 /// A column of the table and the type that holds ours.
 fn typed(schema: &Schema, name: &str, ours: &str) -> Result<(String, String), CreateTableError> {
     let field = schema.field_with_name(ours).map_err(|_| no_such_column(ours, schema))?;
-    let cql = cql_type(field.data_type()).ok_or_else(|| CreateTableError::NoType {
-        column: ours.to_owned(),
-        our_type: type_name(field.data_type()),
-    })?;
+    let cql = cql_type(field.data_type())
+        .ok_or_else(|| CreateTableError::NoType { column: ours.to_owned(), our_type: type_name(field.data_type()) })?;
     Ok((name.to_owned(), cql))
 }
 

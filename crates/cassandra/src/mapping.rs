@@ -350,13 +350,20 @@ mod tests {
             plan.map(|plan| plan.columns.into_iter().map(|column| column.column).collect::<Vec<_>>())
         };
         assert_eq!(fed(&table, &schema, &["offset"]).unwrap(), ["loan_id", "offset"]);
-        assert_eq!(fed(&scored(), &schema, &["offset", "loan_id"]).unwrap(), ["loan_id", "offset"], "both are of the key");
+        assert_eq!(
+            fed(&scored(), &schema, &["offset", "loan_id"]).unwrap(),
+            ["loan_id", "offset"],
+            "both are of the key"
+        );
         let with_regular = self::table(&[
             ("loan_id", native(NativeType::BigInt), Role::PartitionKey),
             ("offset", native(NativeType::Text), Role::Regular),
         ]);
         assert_eq!(fed(&with_regular, &schema, &["offset"]).unwrap(), ["loan_id"], "whatever its type is");
-        assert!(matches!(fed(&with_regular, &schema, &[]), Err(MappingError::WrongType(_))), "one that was chosen must fit");
+        assert!(
+            matches!(fed(&with_regular, &schema, &[]), Err(MappingError::WrongType(_))),
+            "one that was chosen must fit"
+        );
     }
 
     #[test]

@@ -82,7 +82,11 @@ fn compare(cluster: &Cluster, n_rounds: usize) -> Result<Vec<Row>, String> {
     let part = |at: usize, which: fn(&Taken) -> f64| measured[at].iter().map(which).collect::<Vec<f64>>();
     let row = |what: &str, which: fn(&Taken) -> f64, at: usize, peer: &str, goal: Option<f64>| {
         let (ours, theirs) = (part(0, which), part(at, which));
-        Figures { ours: &ours, theirs: &theirs, shown: seconds }.row(&format!("{N_ROWS} rows written, {what}"), peer, goal)
+        Figures { ours: &ours, theirs: &theirs, shown: seconds }.row(
+            &format!("{N_ROWS} rows written, {what}"),
+            peer,
+            goal,
+        )
     };
     let of_spark = "PySpark with the connector";
     Ok(vec![
@@ -112,7 +116,9 @@ fn start_spark(cluster: &Cluster) -> Result<Staying, String> {
 fn memory(cluster: &Cluster, n_rounds: usize) -> Result<Vec<Row>, String> {
     let job = write_job(cluster)?;
     let ognivo = program::built("release", "ognivo");
-    program::run(Command::new(&ognivo).args(["stream", "--create-table=execute", "--quiet"]).arg(&job).stdout(Stdio::null()))?;
+    program::run(
+        Command::new(&ognivo).args(["stream", "--create-table=execute", "--quiet"]).arg(&job).stdout(Stdio::null()),
+    )?;
     let (mut most, mut growth) = (Vec::new(), Vec::new());
     for _ in 0..n_rounds {
         let checkpoint = job.with_file_name("checkpoint");

@@ -125,7 +125,7 @@ impl Cluster {
         fs::create_dir_all(&home)?;
         fs::write(home.join("cassandra.yaml"), self.settings(number, storage_port, setup))?;
         fs::write(home.join("logback.xml"), LOGBACK)?;
-        fs::write(home.join("java.options"), options(setup.is_short_lived))
+        fs::write(home.join("java.options"), options(setup))
     }
 
     fn start_node(&self, number: usize) -> Result<(), String> {
@@ -288,7 +288,7 @@ const LOGBACK: &str = "<configuration><appender name=\"A\" class=\"ch.qos.logbac
 <pattern>%d %p %c{1}: %m%n</pattern></encoder></appender><root level=\"INFO\"><appender-ref ref=\"A\"/></root></configuration>\n";
 
 /// What Java 17 must open for Cassandra 5, and what makes a small server start fast.
-fn options(is_short_lived: bool) -> String {
+fn options(setup: Setup) -> String {
     const EXPORTED: [&str; 9] = [
         "java.base/jdk.internal.misc",
         "java.base/jdk.internal.ref",
@@ -318,7 +318,7 @@ fn options(is_short_lived: bool) -> String {
         "java.base/java.nio",
         "java.rmi/sun.rmi.transport.tcp",
     ];
-    const OTHERS: [&str; 10] = [
+    const OTHERS: [&str; 9] = [
         "--add-exports=jdk.unsupported/sun.misc=ALL-UNNAMED",
         "--add-opens=jdk.management/com.sun.management.internal=ALL-UNNAMED",
         "-Djdk.attach.allowAttachSelf=true",
@@ -326,16 +326,22 @@ fn options(is_short_lived: bool) -> String {
         "-Djava.awt.headless=true",
         "-XX:+UseSerialGC",
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-        "-Dcassandra.ring_delay_ms=1000",
         "-Dcassandra.superuser_setup_delay_ms=0",
         // Two servers may join at once.
         "-Dcassandra.consistent.rangemovement=false",
     ];
     // The second compiler makes code faster than two busy processors get to run it.
-    let compiler = if is_short_lived { "-XX:TieredStopAtLevel=1\n" } else { "" };
+    let compiler = if setup.is_short_lived { "-XX:TieredStopAtLevel=1\n" } else { "" };
+    // So long a server that joins listens for the others, who may be short of processors: else it ends.
+    let ring_delay_ms = if setup.n_nodes > 1 { 6000 } else { 1000 };
     let exported = EXPORTED.map(|package| format!("--add-exports={package}=ALL-UNNAMED\n"));
     let opened = OPENED.map(|package| format!("--add-opens={package}=ALL-UNNAMED\n"));
-    format!("{}{}-Xss512k\n{compiler}{}\n", exported.concat(), opened.concat(), OTHERS.join("\n"))
+    format!(
+        "{}{}-Xss512k\n{compiler}-Dcassandra.ring_delay_ms={ring_delay_ms}\n{}\n",
+        exported.concat(),
+        opened.concat(),
+        OTHERS.join("\n")
+    )
 }
 
 /// The folder of Cassandra's packages.

@@ -32,7 +32,7 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Re
         Some(SinkJob::Table(write)) => {
             let letters = Written { schema: dead_letter::schema(), positions: Vec::new() };
             checks.extend(table(job, write, Some(letters)).await?);
-        },
+        }
         Some(SinkJob::Files(_)) | None => {}
     }
     Ok(checks)

@@ -34,8 +34,7 @@ fn with_positions(select: Option<Vec<String>>, told: &[&str], scored: &Schema) -
         return Selection { columns: select, positions: Vec::new() };
     }
     let is_chosen = |name: &str| select.iter().flatten().any(|chosen| chosen == name);
-    let positions: Vec<String> =
-        told.iter().filter(|name| !is_chosen(name)).map(|name| (*name).to_owned()).collect();
+    let positions: Vec<String> = told.iter().filter(|name| !is_chosen(name)).map(|name| (*name).to_owned()).collect();
     let columns = select.map(|select| select.into_iter().chain(positions.iter().cloned()).collect());
     Selection { columns, positions }
 }
@@ -48,8 +47,7 @@ mod tests {
 
     fn check(select: Option<&[&str]>, scored: &[&str], columns: Option<&[&str]>, positions: &[&str]) {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let scored =
-            Schema::new(scored.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>());
+        let scored = Schema::new(scored.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>());
         let found = with_positions(select.map(owned), &["file", "line"], &scored);
         assert_eq!(found, Selection { columns: columns.map(owned), positions: owned(positions) });
     }

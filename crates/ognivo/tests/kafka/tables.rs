@@ -279,7 +279,9 @@ fn a_table_whose_key_nothing_feeds_is_refused_by_doctor_and_before_the_first_row
     let rig = Rig::new(1, 4);
     let runtime = Runtime::new().unwrap();
     let place = runtime.block_on(Place::new("keys_not_fed", 1));
-    runtime.block_on(place.cql("CREATE TABLE KS.t (uid uuid, \"offset\" bigint, id bigint, PRIMARY KEY (uid, \"offset\"))"));
+    runtime.block_on(
+        place.cql("CREATE TABLE KS.t (uid uuid, \"offset\" bigint, id bigint, PRIMARY KEY (uid, \"offset\"))"),
+    );
     let job = |more: &str| {
         format!(
             "version: 1\nstream:\n  readStream:\n    format: kafka\n    options: {{kafka.bootstrap.servers: \"{}\", \

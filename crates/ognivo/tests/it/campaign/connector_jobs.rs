@@ -220,7 +220,7 @@ fn a_key_that_the_job_names_must_be_fed() {
     check_text(
         &into_table(&[("table: scored", "table: scored, partitionKey: loan_id, clusteringKey: 'offset, uid'")]),
         expect![[r#"
-        loans.yaml:12:129: `clusteringKey` names a column that nothing feeds: uid
+        loans.yaml:12:114: `clusteringKey` names a column that nothing feeds: uid
           hint: add it to `select`, or pair it with one of ours under `columns`
     "#]],
     );
