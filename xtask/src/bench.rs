@@ -20,6 +20,7 @@ mod rounds;
 mod row;
 mod score;
 mod search;
+mod staying;
 mod stream;
 mod tree;
 

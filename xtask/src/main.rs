@@ -41,7 +41,7 @@ usage: cargo xtask <command>
                           run whole jobs on a real HDFS, with kills and faults; compare our fs with Hadoop's shell
   hdfs kerberos [--ticket-life SECONDS]
                           run jobs on an HDFS with Kerberos, through the end of their tickets; wants Debian's KDC
-  cassandra [alone] [encrypted] [three]
+  cassandra [alone] [encrypted] [three] [--full]
                           write into tables of a real Cassandra, with kills and faults
   kafka [three | spark | campaign [--runs N] [--seed S]]
                           run the tests that need a Kafka broker, with kills and faults; three: only those of three brokers;

@@ -4,7 +4,7 @@ pub(crate) mod cassandra;
 pub(crate) mod hdfs;
 pub(crate) mod kafka;
 pub(crate) mod kerberos;
-mod packages;
+pub(crate) mod packages;
 mod server;
 
 use hdfs::Cluster;

@@ -43,6 +43,9 @@ pub struct CassandraConfig {
     pub table: TableName,
     /// Table column and our column; empty means that columns are found by name.
     pub columns: Vec<(String, String)>,
+    /// Columns of ours that tell where a row came from, and that nobody chose: they feed the columns of a key that have their
+    /// names, and are left out elsewhere.
+    pub positions: Vec<String>,
     /// How many replicas must have a row before it counts as written.
     pub consistency: Consistency,
     /// The most rows that are under way at once.
@@ -357,8 +360,14 @@ impl CassandraConfig {
             partition_key: given.list(PARTITION_KEY),
             clustering_key: given.list(CLUSTERING_KEY),
             columns: columns.to_vec(),
+            positions: Vec::new(),
             table,
         })
+    }
+
+    /// The same with these columns of ours as [`positions`](CassandraConfig::positions).
+    pub fn with_positions(self, positions: Vec<String>) -> CassandraConfig {
+        CassandraConfig { positions, ..self }
     }
 
     /// The same with relative paths of keys and certificates taken from `base`.

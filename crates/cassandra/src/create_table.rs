@@ -17,14 +17,21 @@ const OF_FILE: (&[&str], &[&str]) = (&["file"], &["line"]);
 /// The text of a `CREATE TABLE` for rows of `schema`, with the columns that the configuration feeds.
 ///
 /// The key is that of the options `partitionKey` and `clusteringKey`; without them topic, partition and offset, or file and
-/// line, when the rows have those.
+/// line, when the rows have those. Positions that nobody chose become columns only as part of the key.
 ///
 /// # Errors
 /// [`CreateTableError`] for a column that no CQL type holds, a key that names no column, or no key at all.
 pub fn create_table(config: &CassandraConfig, schema: &Schema) -> Result<String, CreateTableError> {
-    let columns = fed_columns(config, schema)?;
-    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let mut columns = fed_columns(config, schema)?;
+    let positions = config.positions.iter().filter(|name| columns.iter().all(|(column, _)| column != *name));
+    let positions: Vec<&String> = positions.filter(|name| schema.column_with_name(name).is_some()).collect();
+    let names: Vec<&str> =
+        columns.iter().map(|(name, _)| name).chain(positions.iter().copied()).map(String::as_str).collect();
     let (partition, clustering) = key(config, &names)?;
+    let of_key = |name: &&&String| partition.contains(name) || clustering.contains(name);
+    let of_key =
+        positions.iter().filter(of_key).map(|name| typed(schema, name, name)).collect::<Result<Vec<_>, _>>()?;
+    columns.extend(of_key);
     let width = columns.iter().map(|(name, _)| quoted(name).len()).max().unwrap_or(0);
     let lines: Vec<String> =
         columns.iter().map(|(name, cql)| format!("    {:width$} {cql},\n", quoted(name))).collect();
@@ -45,18 +52,19 @@ pub fn create_progress_table(config: &CassandraConfig) -> Option<String> {
 
 /// Names and types of the table's columns.
 fn fed_columns(config: &CassandraConfig, schema: &Schema) -> Result<Vec<(String, String)>, CreateTableError> {
-    let typed = |name: &str, ours: &str| {
-        let field = schema.field_with_name(ours).map_err(|_| no_such_column(ours, schema))?;
-        let cql = cql_type(field.data_type()).ok_or_else(|| CreateTableError::NoType {
-            column: ours.to_owned(),
-            our_type: type_name(field.data_type()),
-        })?;
-        Ok((name.to_owned(), cql))
-    };
     if config.columns.is_empty() {
-        return schema.fields().iter().map(|field| typed(field.name(), field.name())).collect();
+        let chosen = schema.fields().iter().map(|field| field.name()).filter(|name| !config.positions.contains(name));
+        return chosen.map(|name| typed(schema, name, name)).collect();
     }
-    config.columns.iter().map(|(name, ours)| typed(name, ours)).collect()
+    config.columns.iter().map(|(name, ours)| typed(schema, name, ours)).collect()
+}
+
+/// A column of the table and the type that holds ours.
+fn typed(schema: &Schema, name: &str, ours: &str) -> Result<(String, String), CreateTableError> {
+    let field = schema.field_with_name(ours).map_err(|_| no_such_column(ours, schema))?;
+    let cql = cql_type(field.data_type())
+        .ok_or_else(|| CreateTableError::NoType { column: ours.to_owned(), our_type: type_name(field.data_type()) })?;
+    Ok((name.to_owned(), cql))
 }
 
 fn no_such_column(name: &str, schema: &Schema) -> CreateTableError {
@@ -210,6 +218,32 @@ mod tests {
                     PRIMARY KEY (("id"))
                 )"#]],
         );
+    }
+
+    #[test]
+    fn a_position_that_nobody_chose_becomes_a_column_when_it_is_of_the_key() {
+        let text = |name: &str| Field::new(name, DataType::Utf8, false);
+        let schema = Schema::new(vec![text("loan_id"), text("file"), Field::new("line", DataType::Int64, false)]);
+        let made = |options: &[(&str, &str)]| {
+            let options = [("keyspace", "k"), ("table", "t")].iter().chain(options);
+            let options: Vec<_> = options.map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            let config = CassandraConfig::parse(&options, &[]).unwrap();
+            create_table(&config.with_positions(vec!["file".to_owned(), "line".to_owned()]), &schema).unwrap()
+        };
+        expect![[r#"
+            CREATE TABLE "k"."t" (
+                "loan_id" text,
+                "file"    text,
+                "line"    bigint,
+                PRIMARY KEY (("file"), "line")
+            )"#]]
+        .assert_eq(&made(&[]));
+        expect![[r#"
+            CREATE TABLE "k"."t" (
+                "loan_id" text,
+                PRIMARY KEY (("loan_id"))
+            )"#]]
+        .assert_eq(&made(&[("partitionKey", "loan_id")]));
     }
 
     #[test]

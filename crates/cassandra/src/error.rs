@@ -9,7 +9,7 @@ use scylla::errors::{
     MetadataError, NewSessionError,
 };
 
-use crate::config::TableName;
+use crate::config::{TableName, quoted};
 use crate::mapping::MappingError;
 use crate::retry::Trouble;
 
@@ -253,6 +253,9 @@ impl Explain for CassandraError {
                 Some("`ognivo stream --create-table` tells which one would fit".to_owned())
             }
             CassandraError::Mapping(cause) => cause.hint(),
+            CassandraError::Forbidden { action: "create", table, .. } => {
+                Some(format!("GRANT CREATE ON KEYSPACE {} TO the role of the job", quoted(&table.keyspace)))
+            }
             CassandraError::Forbidden { table, .. } => {
                 Some(format!("GRANT MODIFY ON {} TO the role of the job", table.quoted()))
             }

@@ -15,10 +15,11 @@
 //! written once, whatever was killed on the way. That assumes that no two input rows share a key, and that servers keep what
 //! they acknowledged.
 //!
-//! Pure are [`config`], [`table`], [`mapping`], [`create_table`] and what decides about retries; [`sink`] and [`probe`]
-//! talk to servers. Modules, those of the face first:
+//! Pure are [`config`], [`table`], [`mapping`], [`create_table`] and what decides about retries; [`sink`], [`probe`]
+//! and [`create`] talk to servers. Modules, those of the face first:
 
 pub mod config;
+pub mod create;
 pub mod create_table;
 pub mod error;
 pub mod mapping;
@@ -33,6 +34,7 @@ mod retry;
 mod text_values;
 
 pub use config::{CassandraConfig, ConfigError};
+pub use create::create_if_missing;
 pub use create_table::{create_progress_table, create_table};
 pub use error::CassandraError;
 pub use probe::probe;

@@ -44,8 +44,8 @@ pub struct BoundColumn {
 impl InsertPlan {
     /// Finds what feeds each column of `table` from rows of `schema`.
     ///
-    /// `columns` are pairs of a table column and ours; when there are none, each column of ours feeds the one of its name.
-    /// Columns of the key that are not among the pairs are fed from a column of ours of the same name.
+    /// `columns` are pairs of a table column and ours; when there are none, each column of ours but `positions` feeds the one of its
+    /// name. Columns of the key that are fed by none of these are fed from a column of ours of the same name.
     ///
     /// # Errors
     /// [`MappingError`] for the first column that does not fit, or a key that is not fed.
@@ -53,6 +53,7 @@ impl InsertPlan {
         table: &TableShape,
         schema: &Schema,
         columns: &[(String, String)],
+        positions: &[String],
         ttl_s: Option<u32>,
     ) -> Result<InsertPlan, MappingError> {
         if let Some(counter) = table.columns.iter().find(|column| column.cql == ColumnType::Native(NativeType::Counter))
@@ -60,7 +61,7 @@ impl InsertPlan {
             return Err(MappingError::Counter { table: table.name.clone(), column: counter.name.clone() });
         }
         let mut bound: Vec<BoundColumn> = Vec::new();
-        for (target, row_column_idx) in pairs(table, schema, columns)? {
+        for (target, row_column_idx) in pairs(table, schema, columns, positions)? {
             if let Some(before) = bound.iter().find(|bound| bound.column == target.name) {
                 let second = schema.field(before.row_column_idx).name().clone();
                 return Err(MappingError::FedTwice { column: target.name.clone(), second });
@@ -102,11 +103,13 @@ fn pairs<'a>(
     table: &'a TableShape,
     schema: &Schema,
     columns: &[(String, String)],
+    positions: &[String],
 ) -> Result<Vec<(&'a TableColumn, usize)>, MappingError> {
     let target = |name: &str| table.column(name).ok_or_else(|| no_such_table_column(table, name));
     if columns.is_empty() {
         let by_name = |(i, field): (usize, &arrow_schema::FieldRef)| target(field.name()).map(|column| (column, i));
-        return schema.fields().iter().enumerate().map(by_name).collect();
+        let is_chosen = |(_, field): &(usize, &arrow_schema::FieldRef)| !positions.contains(field.name());
+        return schema.fields().iter().enumerate().filter(is_chosen).map(by_name).collect();
     }
     let told = |(column, ours): &(String, String)| {
         let found = schema.fields().iter().position(|field| field.name() == ours);
@@ -330,7 +333,37 @@ mod tests {
 
     fn plan(table: &TableShape, columns: &[(&str, &str)]) -> Result<InsertPlan, MappingError> {
         let columns: Vec<_> = columns.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        InsertPlan::new(table, &rows(), &columns, Some(60))
+        InsertPlan::new(table, &rows(), &columns, &[], Some(60))
+    }
+
+    #[test]
+    fn a_position_feeds_a_key_and_nothing_else() {
+        let table = table(&[
+            ("offset", native(NativeType::BigInt), Role::PartitionKey),
+            ("loan_id", native(NativeType::BigInt), Role::Regular),
+            ("p", list(true), Role::Regular),
+        ]);
+        let schema = rows().project(&[0, 3]).unwrap();
+        let fed = |table: &TableShape, schema: &Schema, positions: &[&str]| {
+            let positions: Vec<_> = positions.iter().map(|name| (*name).to_owned()).collect();
+            let plan = InsertPlan::new(table, schema, &[], &positions, None);
+            plan.map(|plan| plan.columns.into_iter().map(|column| column.column).collect::<Vec<_>>())
+        };
+        assert_eq!(fed(&table, &schema, &["offset"]).unwrap(), ["loan_id", "offset"]);
+        assert_eq!(
+            fed(&scored(), &schema, &["offset", "loan_id"]).unwrap(),
+            ["loan_id", "offset"],
+            "both are of the key"
+        );
+        let with_regular = self::table(&[
+            ("loan_id", native(NativeType::BigInt), Role::PartitionKey),
+            ("offset", native(NativeType::Text), Role::Regular),
+        ]);
+        assert_eq!(fed(&with_regular, &schema, &["offset"]).unwrap(), ["loan_id"], "whatever its type is");
+        assert!(
+            matches!(fed(&with_regular, &schema, &[]), Err(MappingError::WrongType(_))),
+            "one that was chosen must fit"
+        );
     }
 
     #[test]

@@ -62,7 +62,7 @@ async fn check_table(config: &CassandraConfig, schema: Option<&Schema>, session:
     let asked = async {
         let shape = client::table_shape(session, &config.table).await?;
         let Some(schema) = schema else { return Ok(shape.columns_told()) };
-        let plan = InsertPlan::new(&shape, schema, &config.columns, config.ttl_s)?;
+        let plan = InsertPlan::new(&shape, schema, &config.columns, &config.positions, config.ttl_s)?;
         client::prepare(session, &plan.cql(), config.consistency, &config.table).await?;
         let fed = plan
             .columns

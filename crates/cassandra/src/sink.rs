@@ -80,7 +80,7 @@ impl CassandraSink {
         let schema = self.schema.as_ref().expect("`prepare` comes before everything else");
         let session = client::connect(&self.config).await?;
         let shape = client::table_shape(&session, &self.config.table).await?;
-        let plan = InsertPlan::new(&shape, schema, &self.config.columns, self.config.ttl_s)?;
+        let plan = InsertPlan::new(&shape, schema, &self.config.columns, &self.config.positions, self.config.ttl_s)?;
         let insert = client::prepare(&session, &plan.cql(), self.config.consistency, &plan.table).await?;
         let progress = match &self.config.progress {
             Some(table) => Some(ProgressTable::open(&session, table, &self.config.table, &self.query_id).await?),

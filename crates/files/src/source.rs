@@ -18,6 +18,7 @@
 
 mod choose;
 mod fixed;
+mod positions;
 mod quiet;
 mod rows;
 mod seen;
@@ -53,6 +54,7 @@ use rows::BatchRows;
 use seen::SeenFiles;
 
 pub use choose::BatchLimit;
+pub use positions::{POSITION_COLUMNS, with_positions};
 
 /// Rows per decoded block: what a dead letter's raw bytes, and a waiting block, cost in memory.
 const BLOCK_ROWS: usize = 16_384;
@@ -235,6 +237,8 @@ pub struct FileSource {
     location: Location,
     options: FileSourceOptions,
     reader: PieceReader,
+    /// The columns that come out: those of the reader, and perhaps those of the position.
+    schema: SchemaRef,
     log: CompactibleLog<FileEntry>,
     log_folder: Path,
     clock: Arc<dyn Clock>,
@@ -277,6 +281,7 @@ impl FileSource {
         Ok(FileSource {
             location,
             options,
+            schema: reader.columns.schema.clone(),
             reader,
             log,
             log_folder,
@@ -285,6 +290,12 @@ impl FileSource {
             fixed: None,
             quiet: Quiet::default(),
         })
+    }
+
+    /// The same with [`POSITION_COLUMNS`] behind the columns of the files, which leave them out when they have one of these names.
+    pub fn with_positions(mut self) -> FileSource {
+        self.schema = with_positions(&self.reader.columns.schema);
+        self
     }
 
     /// What the log says, read when it is not known.
@@ -449,7 +460,7 @@ impl Source for FileSource {
     }
 
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.reader.columns.schema)
+        Arc::clone(&self.schema)
     }
 
     async fn latest(&mut self, start: Option<&Offset>, limit: ReadLimit) -> Result<Option<Offset>, SourceError> {
@@ -475,6 +486,7 @@ impl Source for FileSource {
         let batch = BatchRows {
             location: self.location.clone(),
             reader: self.reader.clone(),
+            schema: self.schema.clone(),
             files,
             ignore_missing_files: self.options.ignore_missing_files,
         };

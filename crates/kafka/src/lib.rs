@@ -71,5 +71,6 @@ pub use decode::ValueFormat;
 pub use error::KafkaError;
 pub use group::GroupHandle;
 pub use offsets::TopicPartition;
+pub use schema::POSITION_COLUMNS;
 pub use sink::{Delivery, KafkaSink, Progress, SinkColumns, SinkParts, transactional_id};
 pub use source::{KafkaSource, Membership};

@@ -4,6 +4,9 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
+/// Those of the record's own columns that tell where it stands; no other record has the same three.
+pub const POSITION_COLUMNS: [&str; 3] = ["topic", "partition", "offset"];
+
 /// The record's own columns, with Spark's names and types.
 ///
 /// | column | type |

@@ -83,9 +83,9 @@ pub(crate) enum Verb {
         /// How to show each batch: as JSON with Spark's field names, as a line, or not at all; a line on a terminal, else JSON.
         #[arg(long, value_enum)]
         progress: Option<ProgressForm>,
-        /// Print the CREATE TABLE that fits what the job writes into Cassandra, and run nothing.
-        #[arg(long)]
-        create_table: bool,
+        /// Print the CREATE TABLE that fits what the job writes into Cassandra, or execute it too, and run nothing.
+        #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "print")]
+        create_table: Option<TableForm>,
     },
     /// Shows a running stream: rates, lag, last batches, dead letters. It asks at the job's `metrics.listen`.
     Top {
@@ -225,6 +225,15 @@ pub(crate) enum ProgressForm {
     Line,
     /// Nothing.
     None,
+}
+
+/// What becomes of the CREATE TABLE of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableForm {
+    /// It is printed.
+    Print,
+    /// It is printed, and executed where there is no table of the name.
+    Execute,
 }
 
 /// What to do with a checkpoint.

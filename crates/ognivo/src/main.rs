@@ -51,7 +51,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Verb::Train { job, seed_uids } => train::run(job, *seed_uids, cli)?,
         Verb::Search { job, seed_uids } => return search::run(job, *seed_uids, cli),
         Verb::Score(args) => return score::run(args, cli),
-        Verb::Stream { job, create_table: true, .. } => stream::print_tables(job)?,
+        Verb::Stream { job, create_table: Some(form), .. } => stream::make_tables(job, *form)?,
         Verb::Stream { job, progress, .. } => return stream::run(job, *progress, cli),
         Verb::Top { job, once, interval } => return top::run(job, *once, *interval, cli),
         Verb::Tap { job, limit } => return tap::run(job, *limit),

@@ -9,7 +9,7 @@ use ognivo_stream::query::{QueryEvent, RunSummary, StreamingQuery};
 use ognivo_stream::query_error::QueryError;
 use ognivo_stream::stop::{StopHandle, stop_pair};
 
-use crate::cli::{Cli, JobArgs, ProgressForm};
+use crate::cli::{Cli, JobArgs, ProgressForm, TableForm};
 use crate::failure::{Failure, Refusal};
 use crate::job::job::{Job, StreamJob};
 use crate::job::resolve::read_job;
@@ -55,15 +55,21 @@ pub(crate) fn run(args: &JobArgs, progress: Option<ProgressForm>, cli: &Cli) -> 
     }
 }
 
-/// Prints the CQL that makes the tables of the stream.
-pub(crate) fn print_tables(args: &JobArgs) -> Result<(), Failure> {
+/// Prints the CQL that makes the tables of the stream, and executes it when that is asked for.
+pub(crate) fn make_tables(args: &JobArgs, form: TableForm) -> Result<(), Failure> {
     let job = read_job(&args.file, &args.overrides())?;
     let session = Session::start(job.threads)?;
-    let tables = session.runtime().block_on(wire::create_tables(&job, stream_of(&job)?, &session))?;
-    for table in tables {
-        print::line(&table)?;
-    }
-    Ok(())
+    session.runtime().block_on(async {
+        for table in wire::new_tables(&job, stream_of(&job)?, &session).await? {
+            print::line(&table.statement)?;
+            if form == TableForm::Execute {
+                let is_new = table.create().await?;
+                let what = if is_new { "was made" } else { "is there already, and was left as it is" };
+                print::say(&format!("{} {what}", table.name));
+            }
+        }
+        Ok(())
+    })
 }
 
 pub(crate) fn stream_of(job: &Job) -> Result<&StreamJob, Failure> {

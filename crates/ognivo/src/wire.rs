@@ -1,8 +1,10 @@
 //! From a resolved job to the concrete parts that run it: the only file of the binary that names sources, sinks and stores.
 
 mod letters;
+mod selection;
 mod sink;
 mod source;
+mod tables;
 
 use std::sync::Arc;
 
@@ -11,7 +13,6 @@ use arrow_schema::SchemaRef;
 use ognivo::input::Input;
 use ognivo::models::load_model;
 use ognivo::session::Session;
-use ognivo_cassandra::{CassandraConfig, create_progress_table, create_table};
 use ognivo_data::outcome::Outcome;
 use ognivo_data::prepare::{Prepare, bind};
 use ognivo_files::checkpoint_lock::{CheckpointLock, lock_checkpoint};
@@ -27,13 +28,15 @@ use ognivo_stream::score::{ScoreError, Scorer};
 use ognivo_stream::tally::{BadRow, BadRowPolicy};
 use ognivo_stream::trigger::Trigger;
 
-use crate::failure::{Failure, Refusal, StoreFailure};
-use crate::job::job::{ErrorsJob, Job, OnBadRow, ReadJob, SinkJob, StreamJob, TriggerJob};
+use crate::failure::{Failure, StoreFailure};
+use crate::job::job::{ErrorsJob, Job, OnBadRow, ReadJob, StreamJob, TriggerJob};
 use crate::job::route::batch_time;
 pub(crate) use letters::LetterTopic;
+use selection::Selection;
 pub(crate) use sink::delivery;
-use sink::{file_sink_config, sink};
+use sink::{SinkInputs, file_sink_config, sink};
 use source::{file_source_identity, source, source_schema};
+pub(crate) use tables::new_tables;
 
 /// The files that a job reads at once.
 pub(crate) fn input(read: &ReadJob, job: &Job) -> Input {
@@ -69,9 +72,11 @@ pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> 
         (config, _) => config,
     };
     let source = source(job, stream, session, kept.as_ref(), clock.clone())?;
+    let scorer = scorer(job, stream, &source.schema()).await?;
+    let Selection { columns: select, positions } = Selection::of(stream, &scorer.output_schema());
     let parts = QueryParts {
-        scorer: Arc::new(scorer(job, stream, &source.schema()).await?),
-        sink: sink(job, stream, files, kept.as_ref(), source.group(), clock.clone())?,
+        scorer: Arc::new(scorer),
+        sink: sink(job, stream, files, kept.as_ref(), SinkInputs { group: source.group(), positions }, clock.clone())?,
         source: source.boxed(),
         checkpoint: kept.as_ref().map(|kept| kept.checkpoint.clone()),
     };
@@ -80,7 +85,7 @@ pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> 
         trigger: trigger(stream.trigger),
         bad_rows: policy(&stream.errors),
         batch_time: stream.batch_time.as_ref().map(batch_time).transpose()?,
-        select: stream.select.clone(),
+        select,
         n_blocks_in_flight: session.n_threads() + 1,
         retry_deadline: stream.retry_deadline,
         clock,
@@ -89,26 +94,20 @@ pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> 
     Ok(Wired { parts, options, lock: kept.and_then(|kept| kept.lock) })
 }
 
-/// The CQL that makes the tables of a stream: where its scored rows go, and where its progress is noted when that is wanted.
-///
-/// # Errors
-/// When the stream does not write into a table, or its columns cannot be known.
-pub(crate) async fn create_tables(job: &Job, stream: &StreamJob, session: &Session) -> Result<Vec<String>, Failure> {
-    let SinkJob::Table(write) = &stream.write else {
-        return Err(Refusal::of_job("the stream does not write into a table: writeStream", None).into());
-    };
-    let config = CassandraConfig::parse(&write.options, &write.columns)?;
-    let schema = written_columns(job, stream, session).await?;
-    let mut tables = vec![create_table(&config, &schema)?];
-    tables.extend(create_progress_table(&config));
-    Ok(tables)
+/// The rows that a stream writes.
+pub(crate) struct Written {
+    /// Their columns.
+    pub(crate) schema: SchemaRef,
+    /// Those among them that tell where a row came from, and that nobody chose.
+    pub(crate) positions: Vec<String>,
 }
 
 /// The columns of the rows that a stream writes.
-pub(crate) async fn written_columns(job: &Job, stream: &StreamJob, session: &Session) -> Result<SchemaRef, Failure> {
+pub(crate) async fn written_columns(job: &Job, stream: &StreamJob, session: &Session) -> Result<Written, Failure> {
     let scorer = scorer(job, stream, &source_schema(job, stream, session)?).await?;
     let time = stream.batch_time.as_ref().map(batch_time).transpose()?;
-    Ok(written_schema(&scorer.output_schema(), time, stream.select.as_deref())?)
+    let Selection { columns, positions } = Selection::of(stream, &scorer.output_schema());
+    Ok(Written { schema: written_schema(&scorer.output_schema(), time, columns.as_deref())?, positions })
 }
 
 /// Loads the model and binds it to the columns of the stream; how many columns come out.
@@ -126,7 +125,7 @@ pub(crate) fn identities(
 ) -> Result<(Option<String>, String), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let files = file_sink_config(job, stream, Some(&kept))?;
-    let sink = sink(job, stream, files, Some(&kept), None, clock.clone())?;
+    let sink = sink(job, stream, files, Some(&kept), SinkInputs::default(), clock.clone())?;
     Ok((file_source_identity(job, stream, &kept, clock)?, sink.identity()))
 }
 

@@ -1,16 +1,15 @@
 //! HDFS beside Hadoop's own client in Java: bytes, names, and a stream whose every path lies there.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::peers::{self, number, script};
 use super::rounds::{Figures, milliseconds, rotate, seconds};
+use super::staying::Staying;
 use super::{Part, Row, loans};
-use crate::json;
 use crate::program::{self, root};
 use crate::services::hdfs::Cluster;
 use crate::{cache, spark};
@@ -117,11 +116,9 @@ fn java(cluster: &Cluster) -> Result<Client, String> {
         .map_err(|e| format!("{e}\non Debian: apt-get install openjdk-17-jdk-headless"))
 }
 
-/// A process that does what it is told, line by line.
+/// A client of HDFS, ours or Java's.
 struct Client {
-    child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    program: Staying,
     /// What paths begin with.
     url: String,
 }
@@ -134,32 +131,17 @@ struct Taken {
 
 impl Client {
     fn start(command: &mut Command, url: &str) -> Result<Client, String> {
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut child = child.map_err(|e| format!("cannot start {}: {e}", command.get_program().display()))?;
-        let (orders, answers) = (child.stdin.take().expect("it is piped"), child.stdout.take().expect("it is piped"));
-        Ok(Client { child, orders, answers: BufReader::new(answers), url: url.to_owned() })
+        Ok(Client { program: Staying::start(command)?, url: url.to_owned() })
     }
 
     /// Tells it what to do, waits for the end, and says what it took.
     fn ask(&mut self, words: &str) -> Result<Taken, String> {
-        let failed = |e: std::io::Error| format!("{words}: {e}");
-        let words_there = words.replace(" /", &format!(" {}/", self.url));
-        writeln!(self.orders, "{words_there}").and_then(|()| self.orders.flush()).map_err(failed)?;
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).map_err(failed)?;
-        let told = json::parse(&answer).map_err(|e| format!("a client of HDFS ended at: {words}: {e}"))?;
+        let told = self.program.ask(&words.replace(" /", &format!(" {}/", self.url)))?;
         Ok(Taken {
             n: number(&told, "n")? as u64,
             wall_seconds: number(&told, "wall_seconds")?,
             cpu_seconds: number(&told, "cpu_seconds")?,
         })
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

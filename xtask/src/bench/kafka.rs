@@ -235,7 +235,7 @@ impl Bench {
     }
 
     fn run_through(&self, who: Who, target: &str) -> Result<Run, String> {
-        let mut command = match who {
+        let command = match who {
             Who::AtLeastOnce | Who::ExactlyOnce => self.ognivo(who, "filled", target, LIMIT, AVAILABLE_NOW)?,
             Who::Raw => self.relay("filled", target, N_RECORDS, "plain"),
             Who::RawTransactions => self.relay("filled", target, N_RECORDS, "100"),
@@ -248,7 +248,7 @@ impl Bench {
                 });
             }
         };
-        let Taken { wall_seconds, cpu_seconds, .. } = measured(&self.python, &mut command)?;
+        let Taken { wall_seconds, cpu_seconds, .. } = measured(&self.python, &command)?;
         Ok(Run { wall_seconds, cpu_seconds })
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) is_encrypted: bool,
     /// After how many milliseconds a write that too few replicas answered has failed; 0 for Cassandra's own 2 s.
     pub(crate) write_timeout_ms: u32,
+    /// Whether servers are for a short while: they start in half the time, and never become as fast as they could.
+    pub(crate) is_short_lived: bool,
 }
 
 /// A running cluster.
@@ -60,18 +62,17 @@ impl Cluster {
             make_certificates(&folder.join("tls"))?;
         }
         let cluster = Cluster { folder: folder.clone(), port };
-        for number in 1..=setup.n_nodes.max(1) {
-            println!("== starting Cassandra {} in {}", node(number), folder.display());
-            let home = folder.join(node(number));
-            fs::create_dir_all(&home).map_err(failed)?;
-            let yaml = cluster.settings(number, storage_port, setup);
-            for (name, text) in
-                [("cassandra.yaml", yaml), ("logback.xml", LOGBACK.to_owned()), ("java.options", options())]
-            {
-                fs::write(home.join(name), text).map_err(failed)?;
+        // The first is who the others ask for their place; they come at once.
+        let n_nodes = setup.n_nodes.max(1);
+        for group in [1..=1, 2..=n_nodes] {
+            for number in group.clone() {
+                println!("== starting Cassandra {} in {}", node(number), folder.display());
+                cluster.prepare_node(number, storage_port, setup).map_err(failed)?;
+                cluster.start_node(number)?;
             }
-            cluster.start_node(number)?;
-            cluster.wait_until_ready(number)?;
+            for number in group {
+                cluster.wait_until_ready(number)?;
+            }
         }
         fs::write(folder.join("port"), port.to_string()).map_err(failed)?;
         Ok(cluster)
@@ -107,9 +108,24 @@ impl Cluster {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Sends a signal to the first server: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        if let Some(server) = Server::find(&node(1), &self.folder) {
+            server.signal(signal);
+        }
+    }
+
     /// Where its servers keep their logs, process ids and data.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    fn prepare_node(&self, number: usize, storage_port: u16, setup: Setup) -> std::io::Result<()> {
+        let home = self.folder.join(node(number));
+        fs::create_dir_all(&home)?;
+        fs::write(home.join("cassandra.yaml"), self.settings(number, storage_port, setup))?;
+        fs::write(home.join("logback.xml"), LOGBACK)?;
+        fs::write(home.join("java.options"), options(setup))
     }
 
     fn start_node(&self, number: usize) -> Result<(), String> {
@@ -272,7 +288,7 @@ const LOGBACK: &str = "<configuration><appender name=\"A\" class=\"ch.qos.logbac
 <pattern>%d %p %c{1}: %m%n</pattern></encoder></appender><root level=\"INFO\"><appender-ref ref=\"A\"/></root></configuration>\n";
 
 /// What Java 17 must open for Cassandra 5, and what makes a small server start fast.
-fn options() -> String {
+fn options(setup: Setup) -> String {
     const EXPORTED: [&str; 9] = [
         "java.base/jdk.internal.misc",
         "java.base/jdk.internal.ref",
@@ -310,12 +326,22 @@ fn options() -> String {
         "-Djava.awt.headless=true",
         "-XX:+UseSerialGC",
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-        "-Dcassandra.ring_delay_ms=1000",
         "-Dcassandra.superuser_setup_delay_ms=0",
+        // Two servers may join at once.
+        "-Dcassandra.consistent.rangemovement=false",
     ];
+    // The second compiler makes code faster than two busy processors get to run it.
+    let compiler = if setup.is_short_lived { "-XX:TieredStopAtLevel=1\n" } else { "" };
+    // So long a server that joins listens for the others, who may be short of processors: else it ends.
+    let ring_delay_ms = if setup.n_nodes > 1 { 6000 } else { 1000 };
     let exported = EXPORTED.map(|package| format!("--add-exports={package}=ALL-UNNAMED\n"));
     let opened = OPENED.map(|package| format!("--add-opens={package}=ALL-UNNAMED\n"));
-    format!("{}{}-Xss512k\n{}\n", exported.concat(), opened.concat(), OTHERS.join("\n"))
+    format!(
+        "{}{}-Xss512k\n{compiler}-Dcassandra.ring_delay_ms={ring_delay_ms}\n{}\n",
+        exported.concat(),
+        opened.concat(),
+        OTHERS.join("\n")
+    )
 }
 
 /// The folder of Cassandra's packages.

@@ -8,7 +8,13 @@ use ognivo_cassandra::{CassandraConfig, CassandraSink};
 use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_stream::clock::SystemClock;
 use ognivo_stream::sink::{Sink, SinkError};
+use openssl::pkcs12::Pkcs12;
+use openssl::ssl::{SslConnector, SslMethod};
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
 
+use crate::alone::jobs::Loans;
+use crate::place::Place;
 use crate::run;
 use crate::server::{contact_point, told};
 
@@ -113,5 +119,40 @@ fn what_does_not_fit_on_either_side_is_told() {
         assert!(error.to_string().starts_with(&start) && !error.to_string().contains("wrong password"), "{error}");
         let error = connect(&[trust("nowhere.pem"), good].concat()).await.unwrap_err();
         assert!(error.to_string().contains("No such file"), "{error}");
+    });
+}
+
+/// A session that shows a certificate, made without our own code.
+async fn session() -> Session {
+    let client = Pkcs12::from_der(&std::fs::read(certificate("client.p12")).unwrap()).unwrap().parse2(SECRET).unwrap();
+    let mut tls = SslConnector::builder(SslMethod::tls_client()).unwrap();
+    tls.set_ca_file(certificate("server.pem")).unwrap();
+    tls.set_private_key(&client.pkey.unwrap()).unwrap();
+    tls.set_certificate(&client.cert.unwrap()).unwrap();
+    let builder = SessionBuilder::new().known_node(contact_point()).user("cassandra", "cassandra");
+    builder.tls_context(Some(tls)).build().await.unwrap()
+}
+
+#[test]
+fn a_job_that_shows_its_certificate_writes_its_rows_and_one_that_shows_none_is_told_so() {
+    run(async {
+        connect_patiently(&[trust("server.pem"), identity("client.p12", SECRET)].concat()).await.unwrap_err();
+        let loans = Loans::in_place(Place::in_session(session().await, "jobs_encrypted", 1).await).await;
+        let job = loans.prepare("encrypted", "frozen<list<double>>").await;
+        let with = |options: &[(&str, String)]| {
+            let lines = options.iter().map(|(name, value)| format!("      connection.ssl.{name}: {value}\n"));
+            lines.collect::<String>()
+        };
+        loans.change(&job, "      table:", &format!("{}      table:", with(&trust("server.pem"))));
+        let refused = loans.command(&["stream", &job, "--quiet", "--set", "stream.retryDeadline=1s"]).output().unwrap();
+        let told = String::from_utf8(refused.stderr).unwrap();
+        let hint = "does it want a certificate of ours? see `spark.cassandra.connection.ssl.clientAuth.enabled`";
+        assert!(!refused.status.success() && told.contains(hint), "{told}");
+
+        loans.change(&job, "      table:", &format!("{}      table:", with(&identity("client.p12", SECRET))));
+        let looked = loans.ok(&["doctor", &job]);
+        assert!(looked.contains("encrypted; as cassandra") && !looked.contains("not encrypted"), "{looked}");
+        loans.ok(&["stream", &job, "--quiet"]);
+        loans.check("encrypted", true).await;
     });
 }

@@ -17,3 +17,8 @@ mod three;
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
+
+/// Whether every run of a campaign is wanted: `cargo xtask cassandra --full`.
+fn is_full() -> bool {
+    std::env::var("OGNIVO_CASSANDRA_FULL").is_ok_and(|told| !told.is_empty())
+}

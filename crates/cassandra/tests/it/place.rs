@@ -25,7 +25,11 @@ pub(crate) struct Place {
 impl Place {
     /// An empty keyspace of this name, each row of which so many servers hold.
     pub(crate) async fn new(keyspace: &str, n_replicas: usize) -> Place {
-        let session = session().await;
+        Place::in_session(session().await, keyspace, n_replicas).await
+    }
+
+    /// The same with a session that is there.
+    pub(crate) async fn in_session(session: Session, keyspace: &str, n_replicas: usize) -> Place {
         let place = Place { session, keyspace: keyspace.to_owned() };
         place.cql(&format!("DROP KEYSPACE IF EXISTS {keyspace}")).await;
         let replication = format!("{{'class': 'NetworkTopologyStrategy', 'datacenter1': {n_replicas}}}");

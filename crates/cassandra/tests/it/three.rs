@@ -2,33 +2,21 @@
 
 use std::time::Duration;
 
-use crate::alone::stream::Trial;
+use crate::alone::stream::{Trial, run_through};
 use crate::place::Place;
 use crate::run;
 use crate::server::Server;
 
 async fn check(keyspace: &str, fault: impl FnOnce() + Send + 'static) {
     let place = Place::new(keyspace, 3).await;
-    let mut trial = Trial::in_place(place, 20_000, &[("read.timeoutMS", "2000")]);
+    let mut trial = Trial::in_place(place, 6_000, &[("read.timeoutMS", "2000")]);
     trial.make_tables().await;
-    trial.world.add(60_000);
-    let faults = tokio::task::spawn_blocking(|| {
-        std::thread::sleep(Duration::from_secs(2));
-        fault();
-    });
+    trial.world.add(18_000);
     let mut query = trial.start();
-    let summary = loop {
-        match query.process_all_available().await {
-            Ok(summary) => break summary,
-            Err(error) => {
-                println!("once more after: {error}");
-                assert_eq!(ognivo_data::fault::Explain::retry(&error), ognivo_data::fault::Retry::Backoff, "{error}");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    };
-    faults.await.unwrap();
-    println!("{:?}", summary.rows);
+    tokio::join!(run_through(&mut query), trial.strike(fault));
+    // All servers are back, and the same query goes on.
+    trial.world.add(4_000);
+    run_through(&mut query).await;
     let times = trial.batch_times_us().await;
     trial.check(Some(&times)).await;
 }

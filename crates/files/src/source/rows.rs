@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
 use ognivo_stream::source::{Malformed, Origin, RowStream, SourceError, SourceRows};
 use tokio::sync::mpsc;
@@ -14,6 +15,7 @@ use crate::listing::InputFile;
 use crate::open::Location;
 use crate::piece::{PieceBlock, PieceBlocks, PieceReader};
 use crate::source::FileSourceError;
+use crate::source::positions::add_positions;
 use crate::text::{RawRecords, TextOrigin};
 
 /// Decoded blocks that may wait for their turn.
@@ -23,6 +25,8 @@ const BLOCKS_AHEAD: usize = 2;
 pub(super) struct BatchRows {
     pub(super) location: Location,
     pub(super) reader: PieceReader,
+    /// The columns that come out: those of the reader, and perhaps those of the position.
+    pub(super) schema: SchemaRef,
     pub(super) files: Vec<InputFile>,
     pub(super) ignore_missing_files: bool,
 }
@@ -45,10 +49,19 @@ impl BatchRows {
 
     fn blocks(&self) -> impl Iterator<Item = Result<SourceRows, SourceError>> + '_ {
         self.files.iter().flat_map(|file| match self.open(file) {
-            Ok(Some(blocks)) => FileRows::Blocks { uri: self.location.uri_of(&file.path).into(), blocks, n_rows: 0 },
+            Ok(Some(blocks)) => FileRows::Blocks {
+                uri: self.location.uri_of(&file.path).into(),
+                positions: self.tells_positions().then(|| self.schema.clone()),
+                blocks,
+                n_rows: 0,
+            },
             Ok(None) => FileRows::Nothing,
             Err(error) => FileRows::Failed(error),
         })
+    }
+
+    fn tells_positions(&self) -> bool {
+        self.schema.fields().len() > self.reader.columns.schema.fields().len()
     }
 
     /// Opens a file; None for one that is gone, when that is to be ignored.
@@ -80,7 +93,13 @@ impl Reading {
 
 /// The rows of one file.
 enum FileRows {
-    Blocks { uri: Arc<str>, blocks: PieceBlocks, n_rows: usize },
+    Blocks {
+        uri: Arc<str>,
+        /// The columns with those of the position; None when these are not wanted.
+        positions: Option<SchemaRef>,
+        blocks: PieceBlocks,
+        n_rows: usize,
+    },
     Failed(FileError),
     Nothing,
 }
@@ -92,12 +111,12 @@ impl Iterator for FileRows {
         match std::mem::replace(self, FileRows::Nothing) {
             FileRows::Nothing => None,
             FileRows::Failed(error) => Some(Err(SourceError::new(error))),
-            FileRows::Blocks { uri, mut blocks, n_rows } => match blocks.next()? {
+            FileRows::Blocks { uri, positions, mut blocks, n_rows } => match blocks.next()? {
                 Err(error) => Some(Err(SourceError::new(error))),
                 Ok(block) => {
                     let n_in_block = block.rows.num_rows();
-                    let rows = source_rows(&uri, block, n_rows);
-                    *self = FileRows::Blocks { uri, blocks, n_rows: n_rows + n_in_block };
+                    let rows = source_rows(&uri, block, n_rows, positions.as_ref());
+                    *self = FileRows::Blocks { uri, positions, blocks, n_rows: n_rows + n_in_block };
                     Some(Ok(rows))
                 }
             },
@@ -105,18 +124,28 @@ impl Iterator for FileRows {
     }
 }
 
-/// A block as the driver wants it; `n_before` rows of the file came before.
-fn source_rows(uri: &Arc<str>, block: PieceBlock, n_before: usize) -> SourceRows {
+/// A block as the driver wants it; `n_before` rows of the file came before. With `positions` its rows get these columns.
+fn source_rows(uri: &Arc<str>, block: PieceBlock, n_before: usize, positions: Option<&SchemaRef>) -> SourceRows {
     let n_records_read = block.counts.n_read as usize;
     let malformed = match &block.raw {
         Some(raw) => malformed(uri, raw, block.malformed),
         None => Vec::new(),
     };
+    let rows = match positions {
+        None => block.rows.clone(),
+        Some(schema) => {
+            let line = |row_idx: usize| match &block.raw {
+                Some(raw) => raw.line_of_row(row_idx),
+                None => (n_before + row_idx + 1) as u64,
+            };
+            add_positions(&block.rows, schema, uri, (0..block.rows.num_rows()).map(line))
+        }
+    };
     let origin: Arc<dyn Origin> = match block.raw {
         Some(raw) => Arc::new(TextOrigin { uri: Arc::clone(uri), raw }),
-        None => Arc::new(RowOrigin { uri: Arc::clone(uri), rows: block.rows.clone(), n_before }),
+        None => Arc::new(RowOrigin { uri: Arc::clone(uri), rows: block.rows, n_before }),
     };
-    SourceRows { rows: block.rows, origin, malformed, n_records_read }
+    SourceRows { rows, origin, malformed, n_records_read }
 }
 
 fn malformed(uri: &str, raw: &RawRecords, records: Vec<ognivo_data::codec::Malformed>) -> Vec<Malformed> {

@@ -426,3 +426,27 @@ async fn a_pipe_and_names_that_no_path_can_have_do_not_hold_up_the_good_files() 
         assert_eq!((error.fault(), error.retry()), (Fault::Data, Retry::Never), "{error}");
     }
 }
+
+#[tokio::test]
+async fn rows_tell_their_file_and_line_when_they_are_asked() {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    let bench = Bench::new(FileSourceOptions::default());
+    bench.file("in/a.csv", 1, "1,x\r\n\r\nbad,y\n3,z\n");
+    bench.file("in/b.csv", 2, "4,w\n");
+    let mut source = bench.source().with_positions();
+    let names: Vec<String> = source.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["id", "name", "file", "line"]);
+    let end = latest(&mut source, None).await.unwrap();
+    let mut told = Vec::new();
+    for block in blocks(&mut source, None, end).await.unwrap() {
+        assert_eq!(block.rows.schema(), source.schema());
+        for row in 0..block.rows.num_rows() {
+            let file = block.rows.column(2).as_string::<i32>().value(row).rsplit('/').next().unwrap().to_owned();
+            let line = block.rows.column(3).as_primitive::<Int64Type>().value(row);
+            assert!(block.origin.position(row).ends_with(&format!("{file}:{line}")), "as a dead letter tells it");
+            told.push((file, line));
+        }
+    }
+    assert_eq!(told, [("a.csv".to_owned(), 1), ("a.csv".to_owned(), 4), ("b.csv".to_owned(), 1)]);
+}

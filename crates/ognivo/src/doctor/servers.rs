@@ -1,6 +1,5 @@
 //! The brokers and the servers of tables that a stream talks to.
 
-use arrow_schema::Schema;
 use ognivo::session::Session;
 use ognivo_cassandra::CassandraConfig;
 use ognivo_kafka::{Delivery, SinkConfig, SourceConfig};
@@ -11,7 +10,7 @@ use ognivo_stream::probe::Check;
 use crate::failure::Failure;
 use crate::job::job::{Job, SinkJob, SourceJob, StreamJob, TableWriteJob, TopicWriteJob};
 use crate::job::route::is_one_cluster;
-use crate::wire;
+use crate::wire::{self, Written};
 
 /// Asks each of them what the stream needs to know.
 pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Result<Vec<Check>, Failure> {
@@ -26,7 +25,7 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Re
         SinkJob::Table(write) => {
             // What is written is known only once the model is there, which has a check of its own.
             let scored = wire::written_columns(job, stream, session).await.ok();
-            checks.extend(table(job, write, scored.as_deref()).await?);
+            checks.extend(table(job, write, scored).await?);
         }
         SinkJob::Files(_) => {}
     }
@@ -41,15 +40,20 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Re
             };
             checks.extend(topic(job, letters, delivery).await?);
         }
-        Some(SinkJob::Table(write)) => checks.extend(table(job, write, Some(&dead_letter::envelope_schema())).await?),
+        Some(SinkJob::Table(write)) => {
+            let letters = Written { schema: dead_letter::envelope_schema(), positions: Vec::new() };
+            checks.extend(table(job, write, Some(letters)).await?);
+        }
         Some(SinkJob::Files(_)) | None => {}
     }
     Ok(checks)
 }
 
-async fn table(job: &Job, write: &TableWriteJob, schema: Option<&Schema>) -> Result<Vec<Check>, Failure> {
+async fn table(job: &Job, write: &TableWriteJob, rows: Option<Written>) -> Result<Vec<Check>, Failure> {
     let config = CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base);
-    Ok(ognivo_cassandra::probe::probe(&config, schema, &SystemClock).await)
+    let (schema, positions) = rows.map(|rows| (rows.schema, rows.positions)).unzip();
+    let config = config.with_positions(positions.unwrap_or_default());
+    Ok(ognivo_cassandra::probe::probe(&config, schema.as_deref(), &SystemClock).await)
 }
 
 async fn topic(job: &Job, write: &TopicWriteJob, delivery: Delivery) -> Result<Vec<Check>, Failure> {

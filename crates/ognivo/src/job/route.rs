@@ -153,6 +153,22 @@ pub(super) fn check_table_options(write: &TableWriteJob, node: &Node, complaints
     }
 }
 
+/// Refuses a table of scored rows whose key, as far as the job names it, nothing feeds. What key a table really has is asked of
+/// its server, before the first row and by `doctor`.
+pub(super) fn check_table_key(stream: &StreamJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    let (SinkJob::Table(write), Some(select)) = (&stream.write, &stream.select) else { return };
+    let Ok(config) = CassandraConfig::parse(&write.options, &write.columns) else { return };
+    let by_name = select.iter().map(String::as_str).chain(position_columns(&stream.read).iter().copied());
+    let fed: Vec<&str> = write.columns.iter().map(|(column, _)| column.as_str()).chain(by_name).collect();
+    for (option, key) in [("partitionKey", &config.partition_key), ("clusteringKey", &config.clustering_key)] {
+        for column in key.iter().filter(|column| !fed.iter().any(|fed| fed.eq_ignore_ascii_case(column))) {
+            let message = format!("`{option}` names a column that nothing feeds: {column}");
+            let hint = Some("add it to `select`, or pair it with one of ours under `columns`".to_owned());
+            complaints.push(Complaint::new(place_of_option(node, Some(option)), message).with_hint(hint));
+        }
+    }
+}
+
 fn check_value_format(format: &str, options: &Options, node: &Node, complaints: &mut Vec<Complaint>) {
     let Some(value) = node.get("value") else { return };
     if let Err(error) = value_format(format, options) {
@@ -182,6 +198,16 @@ pub(super) fn source_schema(read: &SourceJob) -> Option<SchemaRef> {
             KafkaSource::schema_of(&config, &format, &read.value.schema).ok()
         }
     }
+}
+
+/// The columns of a source that tell where a row came from; none when the rows themselves have a column of such a name.
+pub(crate) fn position_columns(read: &SourceJob) -> &'static [&'static str] {
+    let (names, own): (&'static [&'static str], _) = match read {
+        SourceJob::Topics(read) => (&ognivo_kafka::POSITION_COLUMNS, Some(&read.value.schema)),
+        SourceJob::Files(read) => (&ognivo_files::source::POSITION_COLUMNS, read.schema.as_ref()),
+    };
+    let is_taken = |name: &&str| own.is_some_and(|own| own.column_with_name(name).is_some());
+    if names.iter().any(is_taken) { &[] } else { names }
 }
 
 const CLUSTER: &str = "kafka.bootstrap.servers";

@@ -40,13 +40,22 @@ fn lane(write: &WriteJob, options: &[(String, String)], job: &Job) -> Result<Lan
     Ok(LaneTarget { location: open(&write.path, &job.base)?, encoding: Encoding::parse(&write.format, options)? })
 }
 
+/// What a sink must know of the source and of the rows.
+#[derive(Default)]
+pub(super) struct SinkInputs {
+    /// The consumer group that holds the progress.
+    pub(super) group: Option<GroupHandle>,
+    /// Columns that tell where a row came from, and that nobody chose.
+    pub(super) positions: Vec<String>,
+}
+
 /// Where both lanes go: one sink where one target takes both, else two side by side.
 pub(super) fn sink(
     job: &Job,
     stream: &StreamJob,
     files: Option<FileSinkConfig>,
     kept: Option<&KeptProgress>,
-    group: Option<GroupHandle>,
+    inputs: SinkInputs,
     clock: Arc<dyn Clock>,
 ) -> Result<Box<dyn Sink>, Failure> {
     let mut apart = stream.dead_letter.as_ref();
@@ -59,9 +68,9 @@ pub(super) fn sink(
         (SinkJob::Topic(write), _) => {
             let topic_beside = apart.and_then(|letters| topic_of_the_same_cluster(letters, write));
             apart = apart.filter(|_| topic_beside.is_none());
-            Box::new(topic_sink(job, write, topic_beside, group)?)
+            Box::new(topic_sink(job, write, topic_beside, inputs.group)?)
         }
-        (SinkJob::Table(write), _) => Box::new(table_sink(job, write, kept, clock.clone())?),
+        (SinkJob::Table(write), _) => Box::new(table_sink(job, write, inputs.positions, kept, clock.clone())?),
     };
     match apart {
         None => Ok(scored),
@@ -93,7 +102,7 @@ fn letter_sink(
             clock,
         )),
         SinkJob::Topic(write) => Box::new(topic_sink(job, write, None, None)?),
-        SinkJob::Table(write) => Box::new(table_sink(job, write, kept, clock)?),
+        SinkJob::Table(write) => Box::new(table_sink(job, write, Vec::new(), kept, clock)?),
     })
 }
 /// A topic, with another of the same cluster for dead letters.
@@ -140,10 +149,11 @@ fn topic_of_the_same_cluster(letters: &SinkJob, write: &TopicWriteJob) -> Option
 fn table_sink(
     job: &Job,
     write: &TableWriteJob,
+    positions: Vec<String>,
     kept: Option<&KeptProgress>,
     clock: Arc<dyn Clock>,
 ) -> Result<CassandraSink, Failure> {
-    let config = CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base);
+    let config = CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base).with_positions(positions);
     let query_id = kept.map(|kept| kept.query_id.clone()).expect("a resolved stream into a table has a checkpoint");
     Ok(CassandraSink::new(config, query_id, clock))
 }

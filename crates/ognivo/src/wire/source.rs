@@ -8,14 +8,14 @@ use ognivo_data::codec::RowMode;
 use ognivo_files::config::stream_read_options;
 use ognivo_files::open::{Location, open};
 use ognivo_files::read::{FileFormat, ReadRequest};
-use ognivo_files::source::{FileSource, FileSourceConfig};
+use ognivo_files::source::{FileSource, FileSourceConfig, with_positions};
 use ognivo_kafka::{GroupHandle, KafkaSource, Membership, SourceConfig, ValueFormat};
 use ognivo_stream::clock::Clock;
 use ognivo_stream::source::Source;
 
 use super::KeptProgress;
 use crate::failure::Failure;
-use crate::job::job::{Job, OnBadRow, ReadJob, SourceJob, StreamJob, TopicReadJob};
+use crate::job::job::{Job, OnBadRow, ReadJob, SinkJob, SourceJob, StreamJob, TopicReadJob};
 use crate::job::route::value_format;
 
 /// A source, with what is asked of its kind alone.
@@ -105,8 +105,16 @@ pub(super) fn source_schema(job: &Job, stream: &StreamJob, session: &Session) ->
             let config = SourceConfig::parse(&read.options)?;
             Ok(KafkaSource::schema_of(&config, &value_format_of(stream, read)?, &read.value.schema)?)
         }
-        SourceJob::Files(read) => schema_of_files(job, read, session),
+        SourceJob::Files(read) => {
+            let own = schema_of_files(job, read, session)?;
+            Ok(if wants_positions(stream) { with_positions(&own) } else { own })
+        }
     }
+}
+
+/// Whether rows of files are to tell where they came from: the key of a table may be fed by that.
+fn wants_positions(stream: &StreamJob) -> bool {
+    matches!(stream.write, SinkJob::Table(_))
 }
 
 fn file_source(
@@ -126,7 +134,8 @@ fn file_source(
         log_store: kept.place.store().clone(),
         log_folder: kept.checkpoint.source_folder(0),
     };
-    Ok(FileSource::new(config, clock)?)
+    let source = FileSource::new(config, clock)?;
+    Ok(if wants_positions(stream) { source.with_positions() } else { source })
 }
 
 /// What the checkpoint notes of a source of files; None for topics.

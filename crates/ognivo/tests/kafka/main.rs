@@ -7,13 +7,15 @@
 //! - `letters`: dead letters are listed, and sent back once through kills;
 //! - `stream`: what a stream leaves, killed at any point or not, is what the `score` verb says of its rows;
 //! - `instances`: zombies, and instances that are killed at random;
-//! - `campaign`: deaths at places and moments from a seed, as many as are asked for.
+//! - `campaign`: deaths at places and moments from a seed, as many as are asked for;
+//! - `tables`: streams into tables; these are run by `cargo xtask cassandra`, which has servers of both kinds.
 
 #![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
 mod campaign;
 mod instances;
 mod stream;
+mod tables;
 mod topics;
 
 #[allow(dead_code, reason = "shared with the tests on local disks")]
@@ -25,6 +27,12 @@ mod broker;
 #[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/loans.rs"]
 mod loans;
+#[allow(dead_code, reason = "shared with the tests of the crate that writes tables")]
+#[path = "../../../cassandra/tests/it/place.rs"]
+mod place;
+#[allow(dead_code, reason = "shared with the tests of the crate that writes tables")]
+#[path = "../../../cassandra/tests/it/server.rs"]
+mod server;
 #[allow(dead_code, reason = "shared with the tests on local disks")]
 #[path = "../it/stream_oracle.rs"]
 mod stream_oracle;

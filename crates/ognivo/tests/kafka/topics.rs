@@ -14,7 +14,7 @@ use crate::stream_oracle::{Score, batch_scores};
 /// A trained model, records to be scored, and what each must come to; many streams may be made of it.
 pub(crate) struct Rig {
     pub(crate) loans: Loans,
-    scores: BTreeMap<i64, Score>,
+    pub(crate) scores: BTreeMap<i64, Score>,
     /// Id and JSON of each record, in the order of the ids.
     pub(crate) records: Vec<(i64, String)>,
     runtime: Runtime,

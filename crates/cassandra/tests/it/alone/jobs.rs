@@ -65,17 +65,21 @@ const ROWS_PER_FILE: usize = 12;
 type Score = [u64; 5];
 
 /// A folder with a model and files that arrive, and what each of their rows must come to.
-struct Loans {
+pub(crate) struct Loans {
     folder: tempfile::TempDir,
-    place: Place,
+    pub(crate) place: Place,
     scores: BTreeMap<i64, Score>,
     n_malformed: usize,
 }
 
 impl Loans {
     async fn new(keyspace: &str) -> Loans {
+        Loans::in_place(Place::new(keyspace, 1).await).await
+    }
+
+    pub(crate) async fn in_place(place: Place) -> Loans {
         let folder = tempfile::tempdir().unwrap();
-        let mut loans = Loans { folder, place: Place::new(keyspace, 1).await, scores: BTreeMap::new(), n_malformed: 0 };
+        let mut loans = Loans { folder, place, scores: BTreeMap::new(), n_malformed: 0 };
         let mut lines = LOANS.lines();
         let header = format!("\"id\",{}\n", lines.next().unwrap());
         let numbered = |id: usize, line: &str| format!("{id},{line}\n");
@@ -115,27 +119,27 @@ impl Loans {
         loans
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PathBuf::from(told("OGNIVO_BINARY")));
         command.args(arguments).current_dir(self.folder.path());
         command
     }
 
     #[track_caller]
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", said(&output));
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Makes the table of a run, and writes its job.
-    async fn prepare(&self, run: &str, list: &str) -> String {
+    pub(crate) async fn prepare(&self, run: &str, list: &str) -> String {
         self.place
             .cql(&format!(
                 "CREATE TABLE KS.{run} (id bigint PRIMARY KEY, prediction double, probability {list}, raw {list})"
@@ -147,8 +151,26 @@ impl Loans {
         name
     }
 
+    /// Writes so many rows into one more file that arrives, and gives them ids from 100,000 on.
+    pub(crate) fn add_large_file(&self, n_rows: usize) {
+        let mut lines = LOANS.lines();
+        let mut text = format!("\"id\",{}\n", lines.next().unwrap());
+        for (id, line) in (100_000..).zip(lines.cycle()).take(n_rows) {
+            writeln!(text, "{id},{line}").unwrap();
+        }
+        self.write("incoming/large.csv", &text);
+    }
+
+    /// Changes the text of a job.
+    #[track_caller]
+    pub(crate) fn change(&self, job: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.folder.path().join(job)).unwrap();
+        assert!(text.contains(from), "{job} has no: {from}");
+        self.write(job, &text.replace(from, to));
+    }
+
     /// The table holds every row that it must, bit for bit, with the time of a plan, and no other; dead letters are there once.
-    async fn check(&self, run: &str, has_plan_times: bool) {
+    pub(crate) async fn check(&self, run: &str, has_plan_times: bool) {
         let rows = self
             .place
             .rows(&format!("SELECT id, probability, prediction, raw, writetime(prediction) FROM KS.{run}"))
@@ -234,8 +256,11 @@ fn a_kill_at_any_point_of_any_batch_loses_and_doubles_nothing() {
     run(async {
         let loans = Loans::new("jobs_killed").await;
         let mut n_runs = 0;
-        for (number, point) in points().into_iter().enumerate() {
-            for nth in 1..=5 {
+        let points = points();
+        for (number, point) in points.iter().enumerate() {
+            // Every place dies once; of every batch only when all is asked for.
+            let batches = if crate::is_full() { 1..=5 } else { 1 + number % 2..=1 + number % 2 };
+            for nth in batches {
                 let run = format!("run_{}_{nth}", point.name());
                 // Every third table has lists whose elements Cassandra keeps one by one.
                 let is_frozen = (number + nth) % 3 != 0;
@@ -252,6 +277,6 @@ fn a_kill_at_any_point_of_any_batch_loses_and_doubles_nothing() {
             }
         }
         println!("{n_runs} runs that were killed");
-        assert!(n_runs >= 60);
+        assert!(n_runs as usize >= if crate::is_full() { 60 } else { points.len() });
     });
 }

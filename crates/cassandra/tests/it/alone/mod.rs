@@ -1,5 +1,5 @@
 mod faults;
-mod jobs;
+pub(crate) mod jobs;
 mod laws;
 mod probe;
 mod refusals;

@@ -1,7 +1,7 @@
 //! What `ognivo doctor` is told of a cluster.
 
 use arrow_schema::{DataType, Field, Schema};
-use ognivo_stream::clock::SystemClock;
+use ognivo_stream::clock::{Clock as _, ManualClock, SystemClock};
 use ognivo_stream::probe::{Check, Found};
 
 use crate::place::Place;
@@ -45,6 +45,25 @@ fn a_table_that_fits_passes_every_check() {
             ]
         );
         assert!(told.iter().all(|(_, is_failed, _)| !is_failed));
+    });
+}
+
+#[test]
+fn a_clock_that_is_far_from_the_servers_is_warned_of() {
+    run(async {
+        let place = Place::new("probe_clock", 1).await;
+        place.cql("CREATE TABLE KS.t (id int PRIMARY KEY, score double)").await;
+        let ten_minutes_ago = ManualClock::jumping(SystemClock.now_ms() - 600_000);
+        let checks = ognivo_cassandra::probe(&place.config("t", &[], &[]), None, &ten_minutes_ago).await;
+        let clocks = checks.iter().find(|check| check.what == "clocks").unwrap();
+        let Found::Warning { text, hint } = &clocks.found else { panic!("{clocks:?}") };
+        let apart_ms: i64 = text
+            .strip_prefix("the server's is ")
+            .and_then(|text| text.strip_suffix(" ms from ours"))
+            .and_then(|number| number.parse().ok())
+            .unwrap_or_else(|| panic!("{text}"));
+        assert!((600_000..900_000).contains(&apart_ms), "{apart_ms}");
+        assert!(hint.as_ref().is_some_and(|hint| hint.contains("win or lose by it")), "{hint:?}");
     });
 }
 

@@ -49,6 +49,7 @@ pub(super) fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mu
     }
     route::check_topic_overlaps(&stream, node, complaints);
     check_written_columns(&stream, node, complaints);
+    route::check_table_key(&stream, write, complaints);
     Some(stream)
 }
 

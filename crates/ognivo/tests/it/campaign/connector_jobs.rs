@@ -234,6 +234,17 @@ fn columns_that_are_written_must_be_selected() {
 }
 
 #[test]
+fn a_key_that_the_job_names_must_be_fed() {
+    check_text(
+        &into_table(&[("table: scored", "table: scored, partitionKey: loan_id, clusteringKey: 'offset, uid'")]),
+        expect![[r#"
+        loans.yaml:12:114: `clusteringKey` names a column that nothing feeds: uid
+          hint: add it to `select`, or pair it with one of ours under `columns`
+    "#]],
+    );
+}
+
+#[test]
 fn what_this_version_cannot_do_is_told() {
     check(
         &[("value: {format: json, schema", "value: {format: avro, schema")],
