@@ -304,5 +304,5 @@ fn a_table_whose_key_nothing_feeds_is_refused_by_doctor_and_before_the_first_row
     rig.loans.place.write("named.yaml", &job(", partitionKey: uid, clusteringKey: offset"));
     let validated = rig.loans.place.run(&["validate", "named.yaml"]);
     let message = "`partitionKey` names a column that nothing feeds: uid";
-    assert!(validated.code == Some(2) && validated.stderr.contains(message), "{validated:?}");
+    assert!(validated.code == Some(2) && validated.stdout.contains(message), "{validated:?}");
 }
