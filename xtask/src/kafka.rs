@@ -22,9 +22,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     match Asked::parse(arguments)? {
         Asked::Everything => {
             on_a_broker(|broker| PARTS.iter().try_for_each(|part| part.run(broker, &[])))?;
-            on_a_broker(|broker| FAULTS.run(broker, &[]))?;
-            on_three_brokers()
+            on_a_broker(|broker| FAULTS.run(broker, &[]))
         }
+        // No part of everything, and so of CI, while a stream may stand still in it: docs/reliability.md.
         Asked::Three => on_three_brokers(),
         Asked::Spark => on_a_broker(spark::check),
         Asked::Campaign { n_runs, seed } => campaign(n_runs, seed),

@@ -26,7 +26,9 @@ async fn a_stream_goes_on_while_one_of_three_brokers_is_dead_and_loses_and_repea
         server.kill();
         trial.add(100);
         // Two of three go on.
-        trial.wait_until_done(Duration::from_secs(60)).await;
+        let begin = std::time::Instant::now();
+        trial.wait_until_done(Duration::from_secs(240)).await;
+        println!("round {round}: all there {} ms after the kill", begin.elapsed().as_millis());
         server.start();
         trial.input.wait_for_replicas();
         trial.output.wait_for_replicas();

@@ -22,7 +22,7 @@ impl SinkBench for Tables {
     async fn open(&mut self) -> Box<dyn Sink> {
         let scored = self.place.sink("scored", self.options, &[]);
         let dead = self.place.sink("dead", self.options, &[]);
-        Box::new(SplitSink::new(Box::new(scored), Box::new(dead)))
+        Box::new(SplitSink::new(Box::new(scored), Box::new(dead)).with_envelopes_only())
     }
 
     fn rows(&self, seed: u64, n_rows: usize) -> RecordBatch {

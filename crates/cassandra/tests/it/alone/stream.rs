@@ -88,7 +88,7 @@ impl Trial {
     fn sink(&self) -> Box<dyn Sink> {
         let scored = self.place.sink("scored", &self.options, &[]);
         let dead = self.place.sink("dead", &self.options, &[]);
-        Box::new(SplitSink::new(Box::new(scored), Box::new(dead)))
+        Box::new(SplitSink::new(Box::new(scored), Box::new(dead)).with_envelopes_only())
     }
 
     /// A newly started process.
