@@ -11,6 +11,8 @@
 //!
 //! Calls that may be repeated as they are (`retriable`) are repeated where they are made and are no errors until their deadline.
 
+use std::time::Duration;
+
 use ognivo_data::codec::{DecodeError, EncodeError};
 use ognivo_data::fault::{Explain, Fault, Retry};
 use ognivo_stream::plan::BatchId;
@@ -160,6 +162,12 @@ impl KafkaError {
     /// Something that a pause may mend and that no code stands for.
     pub(crate) fn cannot_read(why: impl Into<String>) -> KafkaError {
         KafkaError::Client { doing: "cannot read".to_owned(), text: why.into(), code: None, reaction: Reaction::Wait }
+    }
+
+    /// The client has not come back from a call: only a new one asks anew.
+    pub(crate) fn stuck(doing: impl Into<String>, after: Duration) -> KafkaError {
+        let (text, code) = (format!("no answer within {} s", after.as_secs()), Some(Code::OperationTimedOut));
+        KafkaError::Client { doing: doing.into(), text, code, reaction: Reaction::Recreate }
     }
 
     pub(crate) fn code(doing: impl Into<String>, code: Code) -> KafkaError {

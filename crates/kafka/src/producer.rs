@@ -26,6 +26,11 @@ const CALL_DEADLINE: Duration = Duration::from_secs(60);
 /// How long one attempt of it may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
+/// After this, progress that is put into a transaction is not waited for any more. The client takes no notice of the time that it
+/// is given while it believes a dead broker to be the coordinator of the group, which it may do for ten minutes; a new client asks
+/// anew. The transaction would soon be over too.
+const OFFSETS_DEADLINE: Duration = Duration::from_secs(20);
+
 /// How long the producer may have no room for another record: longer than records may stay undelivered.
 const ROOM_DEADLINE: Duration = Duration::from_secs(330);
 
@@ -181,7 +186,10 @@ impl Producer {
     ) -> Result<(), KafkaError> {
         let list = offsets.to_list();
         let doing = "cannot put the progress into the transaction".to_owned();
-        self.call(doing, move |client| client.send_offsets_to_transaction(&list, &generation, ATTEMPT)).await
+        let stuck = || Err(KafkaError::stuck(doing.clone(), OFFSETS_DEADLINE));
+        let call =
+            self.call(doing.clone(), move |client| client.send_offsets_to_transaction(&list, &generation, ATTEMPT));
+        tokio::time::timeout(OFFSETS_DEADLINE, call).await.unwrap_or_else(|_| stuck())
     }
 
     pub(crate) async fn commit(&self) -> Result<(), KafkaError> {
