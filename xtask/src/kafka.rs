@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             on_a_broker(|broker| PARTS.iter().try_for_each(|part| part.run(broker, &[])))?;
             on_a_broker(|broker| FAULTS.run(broker, &[]))
         }
-        // No part of everything, and so of CI, while a stream may stand still in it: docs/reliability.md.
+        // No part of everything, and so of CI, until more runs have passed: docs/reliability.md.
         Asked::Three => on_three_brokers(),
         Asked::Spark => on_a_broker(spark::check),
         Asked::Campaign { n_runs, seed } => campaign(n_runs, seed),
