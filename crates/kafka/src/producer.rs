@@ -15,7 +15,7 @@ use rdkafka::producer::{
 };
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::KafkaError;
 use crate::offsets::Offsets;
@@ -26,10 +26,12 @@ const CALL_DEADLINE: Duration = Duration::from_secs(60);
 /// How long one attempt of it may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// After this, progress that is put into a transaction is not waited for any more. The client takes no notice of the time that it
-/// is given while it believes a dead broker to be the coordinator of the group, which it may do for ten minutes; a new client asks
-/// anew. The transaction would soon be over too.
-const OFFSETS_DEADLINE: Duration = Duration::from_secs(20);
+/// After this, a call that has not come back is not waited for any more. The client takes no notice of the time that an attempt is
+/// given while it believes a dead broker to be the coordinator, which it may do for ten minutes; a new client asks anew.
+const STUCK_AFTER: Duration = Duration::from_secs(75);
+
+/// The same of progress that is put into a transaction, which would soon be over too.
+const OFFSETS_STUCK_AFTER: Duration = Duration::from_secs(20);
 
 /// How long the producer may have no room for another record: longer than records may stay undelivered.
 const ROOM_DEADLINE: Duration = Duration::from_secs(330);
@@ -150,7 +152,7 @@ impl Producer {
                 changed.await;
             }
         };
-        if tokio::time::timeout(DELIVERY_DEADLINE, waiting).await.is_err() {
+        if timeout(DELIVERY_DEADLINE, waiting).await.is_err() {
             return Err(KafkaError::code("cannot write", Code::MessageTimedOut));
         }
         self.take_failure().map_or(Ok(()), |code| Err(KafkaError::code("cannot write", code)))
@@ -186,10 +188,8 @@ impl Producer {
     ) -> Result<(), KafkaError> {
         let list = offsets.to_list();
         let doing = "cannot put the progress into the transaction".to_owned();
-        let stuck = || Err(KafkaError::stuck(doing.clone(), OFFSETS_DEADLINE));
-        let call =
-            self.call(doing.clone(), move |client| client.send_offsets_to_transaction(&list, &generation, ATTEMPT));
-        tokio::time::timeout(OFFSETS_DEADLINE, call).await.unwrap_or_else(|_| stuck())
+        let call = move |client: &Client| client.send_offsets_to_transaction(&list, &generation, ATTEMPT);
+        self.call_within(OFFSETS_STUCK_AFTER, doing, call).await
     }
 
     pub(crate) async fn commit(&self) -> Result<(), KafkaError> {
@@ -216,7 +216,18 @@ impl Producer {
         doing: String,
         call: impl Fn(&Client) -> Result<(), ClientError> + Send + 'static,
     ) -> Result<(), KafkaError> {
+        self.call_within(STUCK_AFTER, doing, call).await
+    }
+
+    /// The same, given up when it has not come back after `stuck_after`; its thread ends when the client lets go of it.
+    async fn call_within(
+        &self,
+        stuck_after: Duration,
+        doing: String,
+        call: impl Fn(&Client) -> Result<(), ClientError> + Send + 'static,
+    ) -> Result<(), KafkaError> {
         let client = Arc::clone(self.client());
+        let stuck = KafkaError::stuck(doing.clone(), stuck_after);
         let called = spawn_blocking(move || {
             let begin = std::time::Instant::now();
             loop {
@@ -228,7 +239,10 @@ impl Producer {
                 }
             }
         });
-        called.await.map_err(|_| KafkaError::FetcherEnded)?
+        match timeout(stuck_after, called).await {
+            Ok(called) => called.map_err(|_| KafkaError::FetcherEnded)?,
+            Err(_) => Err(stuck),
+        }
     }
 
     /// Whether the topic is there.
