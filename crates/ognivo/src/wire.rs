@@ -36,7 +36,7 @@ use selection::Selection;
 pub(crate) use sink::delivery;
 use sink::{SinkInputs, file_sink_config, sink};
 use source::{file_source_identity, source, source_schema};
-pub(crate) use tables::new_tables;
+pub(crate) use tables::{new_tables, table_config};
 
 /// The files that a job reads at once.
 pub(crate) fn input(read: &ReadJob, job: &Job) -> Input {

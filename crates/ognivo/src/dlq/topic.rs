@@ -7,7 +7,7 @@ use ognivo_stream::offset::OffsetRange;
 use ognivo_stream::source::{ReadLimit, Source as _, SourceRows};
 use serde_json::Value;
 
-use super::{Letters, is_dead_letter, sort};
+use super::{Letters, is_dead_letter};
 use crate::failure::{Failure, Refusal};
 use crate::wire::LetterTopic;
 
@@ -31,9 +31,7 @@ pub(super) async fn read(topic: &LetterTopic<'_>, limit: usize) -> Result<Letter
         }
         start = Some(end);
     }
-    sort(&mut newest);
-    let surplus = newest.len().saturating_sub(limit);
-    Ok(Letters { n, newest: newest.split_off(surplus) })
+    Ok(Letters { n, ..Letters::new(newest, limit) })
 }
 
 fn add(letters: &mut Vec<Value>, block: &SourceRows) -> Result<(), Failure> {

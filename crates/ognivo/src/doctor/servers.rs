@@ -1,7 +1,6 @@
 //! The brokers and the servers of tables that a stream talks to.
 
 use ognivo::session::Session;
-use ognivo_cassandra::CassandraConfig;
 use ognivo_kafka::{Delivery, SinkConfig, SourceConfig};
 use ognivo_stream::clock::SystemClock;
 use ognivo_stream::dead_letter;
@@ -50,9 +49,8 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Re
 }
 
 async fn table(job: &Job, write: &TableWriteJob, rows: Option<Written>) -> Result<Vec<Check>, Failure> {
-    let config = CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base);
     let (schema, positions) = rows.map(|rows| (rows.schema, rows.positions)).unzip();
-    let config = config.with_positions(positions.unwrap_or_default());
+    let config = wire::table_config(job, write)?.with_positions(positions.unwrap_or_default());
     Ok(ognivo_cassandra::probe::probe(&config, schema.as_deref(), &SystemClock).await)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ognivo_cassandra::{CassandraConfig, CassandraSink};
+use ognivo_cassandra::CassandraSink;
 use ognivo_files::encode::Encoding;
 use ognivo_files::open::open;
 use ognivo_files::sink::{CommitLog, FileSink, FileSinkConfig, LaneTarget};
@@ -11,7 +11,7 @@ use ognivo_stream::clock::Clock;
 use ognivo_stream::sink::Sink;
 use ognivo_stream::split_sink::SplitSink;
 
-use super::KeptProgress;
+use super::{KeptProgress, table_config};
 use crate::failure::Failure;
 use crate::job::job::{DeliveryJob, Job, SinkJob, StreamJob, TableWriteJob, TopicWriteJob, WriteJob};
 use crate::job::route::{commit_log, is_one_cluster, value_format};
@@ -153,7 +153,7 @@ fn table_sink(
     kept: Option<&KeptProgress>,
     clock: Arc<dyn Clock>,
 ) -> Result<CassandraSink, Failure> {
-    let config = CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base).with_positions(positions);
+    let config = table_config(job, write)?.with_positions(positions);
     let query_id = kept.map(|kept| kept.query_id.clone()).expect("a resolved stream into a table has a checkpoint");
     Ok(CassandraSink::new(config, query_id, clock))
 }

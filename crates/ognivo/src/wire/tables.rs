@@ -39,12 +39,12 @@ pub(crate) async fn new_tables(job: &Job, stream: &StreamJob, session: &Session)
     let mut tables = Vec::new();
     if let SinkJob::Table(write) = &stream.write {
         let written = written_columns(job, stream, session).await?;
-        let config = config(job, write)?.with_positions(written.positions);
+        let config = table_config(job, write)?.with_positions(written.positions);
         let statement = create_table(&config, &written.schema)?;
         add(&mut tables, config, statement);
     }
     if let Some(SinkJob::Table(letters)) = &stream.dead_letter {
-        let mut config = config(job, letters)?;
+        let mut config = table_config(job, letters)?;
         if config.partition_key.is_empty() {
             config.partition_key = vec![KEY_OF_LETTERS.to_owned()];
         }
@@ -57,7 +57,8 @@ pub(crate) async fn new_tables(job: &Job, stream: &StreamJob, session: &Session)
     Ok(tables)
 }
 
-fn config(job: &Job, write: &TableWriteJob) -> Result<CassandraConfig, Failure> {
+/// How a table is reached and written.
+pub(crate) fn table_config(job: &Job, write: &TableWriteJob) -> Result<CassandraConfig, Failure> {
     Ok(CassandraConfig::parse(&write.options, &write.columns)?.with_base(&job.base))
 }
 
