@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use arrow_array::ArrayRef;
+use arrow_schema::{FieldRef, SchemaRef};
+
 use super::cell::{CellRules, push_cell, push_null};
 use super::names::{Found, Names};
 use super::options::JsonOptions;
@@ -15,8 +18,6 @@ use crate::codec::mode::Decoded;
 use crate::codec::window::{Input, State, Stop, WindowDecoder};
 use crate::codec::{RecordDecoder, RowDecoder};
 use crate::schema::type_name;
-use arrow_array::ArrayRef;
-use arrow_schema::{FieldRef, SchemaRef};
 
 /// How much of a bad value a message shows.
 const SHOWN_CHARS: usize = 60;
