@@ -83,7 +83,7 @@ fn slot_fits(train: &Dataset, pipeline: &VariedPipeline) -> Option<Box<dyn SlotF
     if !(is_chosen_by_assembler && is_learned_from && pipeline.columns().iter().all(is_number)) {
         return None;
     }
-    let rows = first.transform(train).ok()?;
+    let rows = first.transform(train).ok()?.cached().ok()?;
     let keeps_all = rows.count().ok()? == train.count().ok()?;
     estimator.slot_fits(&rows).ok().flatten().filter(|_| keeps_all)
 }
