@@ -38,7 +38,9 @@ fn main() {
         ["load", server, topic, csv, rate, seconds] => load(server, topic, csv, number(rate), number(seconds)),
         ["consume", server, topic, n] => consume(server, topic, number(n)),
         ["relay", server, from, to, n, "plain"] => relay(server, from, to, number(n)),
-        ["relay", server, from, to, n, every_ms] => relay_in_transactions(server, from, to, number(n), number(every_ms)),
+        ["relay", server, from, to, n, every_ms] => {
+            relay_in_transactions(server, from, to, number(n), number(every_ms))
+        }
         ["commits", server, from, to, n] => commits(server, from, to, number(n)),
         ["latency", server, topic, n, skip] => latency(server, topic, number(n), number(skip)),
         ["same", server, one, other, n] => same(server, one, other, number(n)),
@@ -303,7 +305,8 @@ fn make_topic(server: &str, topic: &str, n_partitions: i32) {
     use rdkafka::client::DefaultClientContext;
     let admin: AdminClient<DefaultClientContext> =
         rdkafka::ClientConfig::new().set("bootstrap.servers", server).create().expect("settings are fine");
-    let new = NewTopic::new(topic, n_partitions, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
+    let new =
+        NewTopic::new(topic, n_partitions, TopicReplication::Fixed(1)).set("message.timestamp.type", "LogAppendTime");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let made = runtime.block_on(admin.create_topics([&new], &AdminOptions::new())).expect("the broker answers");
     assert!(made.iter().all(Result::is_ok), "{made:?}");
@@ -357,45 +360,47 @@ fn number_of(json: &[u8], name: &str) -> Option<i64> {
     rest[..end].parse().ok()
 }
 
-fn latency(server: &str, topic: &str, n: usize, skip: usize) {
+/// Shows `n` records of a topic or a few more, each with its value, and says how many; waits for them a minute at most.
+fn read(server: &str, topic: &str, n: usize, mut each: impl FnMut(&rd_kafka_message_t, &[u8])) -> usize {
     let mut reader = Reader::new(server, topic);
-    let (mut latencies, mut n_read) = (Vec::new(), 0);
+    let mut n_read = 0;
     let begin = Instant::now();
     while n_read < n {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{n_read} of {n} records came");
+        assert!(begin.elapsed() < Duration::from_secs(60), "{n_read} of {n} records are in {topic}");
         n_read += reader.next(1000, |message| {
-            let json = unsafe { std::slice::from_raw_parts(message.payload.cast::<u8>(), message.len) };
-            let id = number_of(json, "id").expect("every record has an id");
-            let sent_us = number_of(json, "sent_us").expect("every record has the moment it was sent");
-            let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-            let appended_ms = unsafe { rd_kafka_message_timestamp(message, &mut kind) };
-            assert!(kind == rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME);
-            if id >= skip as i64 {
-                // The broker's time is cut to whole milliseconds.
-                latencies.push((appended_ms * 1000 + 500 - sent_us) as f64 / 1e6);
-            }
+            each(message, unsafe { std::slice::from_raw_parts(message.payload.cast::<u8>(), message.len) });
         });
     }
+    n_read
+}
+
+fn latency(server: &str, topic: &str, n: usize, skip: usize) {
+    let mut latencies = Vec::new();
+    read(server, topic, n, |message, json| {
+        let id = number_of(json, "id").expect("every record has an id");
+        let sent_us = number_of(json, "sent_us").expect("every record has the moment it was sent");
+        let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        let appended_ms = unsafe { rd_kafka_message_timestamp(message, &mut kind) };
+        assert!(kind == rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME);
+        if id >= skip as i64 {
+            // The broker's time is cut to whole milliseconds.
+            latencies.push((appended_ms * 1000 + 500 - sent_us) as f64 / 1e6);
+        }
+    });
     latencies.sort_by(f64::total_cmp);
     let n = latencies.len();
     println!(r#"{{"n": {n}, "p50_seconds": {}, "p99_seconds": {}}}"#, latencies[n / 2], latencies[n * 99 / 100]);
 }
 
 fn scores(server: &str, topic: &str, n: usize) -> BTreeMap<i64, (f64, Vec<f64>)> {
-    let mut reader = Reader::new(server, topic);
-    let (mut scores, mut n_read) = (BTreeMap::new(), 0);
-    let begin = Instant::now();
-    while n_read < n {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{n_read} of {n} records are in {topic}");
-        n_read += reader.next(1000, |message| {
-            let json = unsafe { std::slice::from_raw_parts(message.payload.cast::<u8>(), message.len) };
-            let row: serde_json::Value = serde_json::from_slice(json).expect("JSON");
-            let values = row["probability"]["values"].as_array().expect("a dense vector");
-            let probability = values.iter().map(|value| value.as_f64().expect("a number")).collect();
-            let prediction = row["prediction"].as_f64().expect("a number");
-            scores.insert(row["id"].as_i64().expect("an id"), (prediction, probability));
-        });
-    }
+    let mut scores = BTreeMap::new();
+    let n_read = read(server, topic, n, |_, json| {
+        let row: serde_json::Value = serde_json::from_slice(json).expect("JSON");
+        let values = row["probability"]["values"].as_array().expect("a dense vector");
+        let probability = values.iter().map(|value| value.as_f64().expect("a number")).collect();
+        let prediction = row["prediction"].as_f64().expect("a number");
+        scores.insert(row["id"].as_i64().expect("an id"), (prediction, probability));
+    });
     assert_eq!((n_read, scores.len()), (n, n), "every id of {topic} is there once");
     scores
 }
