@@ -107,7 +107,7 @@ impl<L: RowLoss> LossPass<L> {
             if let Some((_, next)) = tiles.peek() {
                 prefetch(next);
             }
-            let rows = TileRows::of(batch, at * TILE_ROWS, values.len() / n_features);
+            let rows = TileRows::of(batch.labels, batch.weights, at * TILE_ROWS, values.len() / n_features);
             self.add_tile(Tile { values, n_features }, &rows);
         }
     }
