@@ -31,9 +31,20 @@ pub(crate) fn sasl_address() -> String {
     told("OGNIVO_KAFKA_SASL")
 }
 
-/// Where a login is asked for within TLS, and the authority of the broker's certificate.
-pub(crate) fn tls_address() -> (String, PathBuf) {
-    (told("OGNIVO_KAFKA_TLS"), PathBuf::from(told("OGNIVO_KAFKA_SERVERS")).join("certs/ca.pem"))
+/// Where a login is asked for within TLS.
+pub(crate) fn tls_address() -> String {
+    told("OGNIVO_KAFKA_TLS")
+}
+
+/// Where a certificate is asked for.
+pub(crate) fn certificate_address() -> String {
+    told("OGNIVO_KAFKA_CERTIFICATE")
+}
+
+/// A file of the authority that signed the broker's certificate and the one of `carol`: `ca.pem`, `client.crt`, `client.key`.
+pub(crate) fn certificate(name: &str) -> String {
+    let folder = PathBuf::from(told("OGNIVO_KAFKA_SERVERS"));
+    folder.join("certs").join(name).display().to_string()
 }
 
 /// How many brokers keep a record.
