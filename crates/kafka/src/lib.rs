@@ -48,6 +48,7 @@
 //! });
 //! ```
 
+mod batch_queue;
 pub mod config;
 mod decode;
 mod error;
