@@ -10,7 +10,7 @@
 //! ```
 //! This is the only file that calls librdkafka past its Rust client, which has no call for many records.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr::{NonNull, null, null_mut};
 use std::slice;
 use std::sync::Arc;
@@ -24,14 +24,10 @@ use crate::fetcher::Consumer;
 use crate::offsets::TopicPartition;
 use crate::records::{Header, Record};
 
-/// No more records are taken at once.
-const MOST: usize = 1024;
-
 /// The queue.
 pub(crate) struct BatchQueue {
     queue: NonNull<c::rd_kafka_queue_t>,
     led: Vec<(TopicPartition, NonNull<c::rd_kafka_queue_t>)>,
-    messages: Vec<*mut c::rd_kafka_message_t>,
     /// Lives longer than the queues.
     consumer: Arc<Consumer>,
 }
@@ -42,7 +38,7 @@ impl BatchQueue {
         // SAFETY: the client lives as long as `consumer`.
         let queue = unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) };
         let queue = NonNull::new(queue).expect("librdkafka ends the process where it has no memory");
-        BatchQueue { queue, led: Vec::new(), messages: vec![null_mut(); MOST], consumer }
+        BatchQueue { queue, led: Vec::new(), consumer }
     }
 
     /// Lets the records of these partitions come here. To be called before the client is told to read them: what it has
@@ -82,21 +78,30 @@ impl BatchQueue {
         }
     }
 
-    /// Takes what is there, after waiting for a first for at most `patience`.
-    pub(crate) fn take(&mut self, patience: Duration) -> Taken<'_> {
+    /// Shows all that is there, after waiting for a first message for at most `patience`.
+    ///
+    /// Not by the client's call for an array of messages: that takes the end of a partition for one more record, and after a
+    /// pause the client would leave out the next.
+    pub(crate) fn take<F: FnMut(&Message<'_>)>(&mut self, patience: Duration, mut each: F) {
         let patience_ms = patience.as_millis() as c_int;
-        // SAFETY: the handle is ours. No rebalance comes to this queue, so no call back is made.
-        let first = unsafe { c::rd_kafka_consume_queue(self.queue.as_ptr(), patience_ms) };
-        if first.is_null() {
-            return Taken { messages: &mut [] };
-        }
-        self.messages[0] = first;
-        let rest = &mut self.messages[1..];
-        // SAFETY: as above, and there is room for as many as are asked for.
-        let n = unsafe { c::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, rest.as_mut_ptr(), rest.len()) };
-        let n = 1 + usize::try_from(n).unwrap_or(0);
-        Taken { messages: &mut self.messages[..n] }
+        // SAFETY: the handle is ours, and `hand` is called within the call only, with `each`, which it is made for.
+        unsafe {
+            c::rd_kafka_consume_callback_queue(
+                self.queue.as_ptr(),
+                patience_ms,
+                Some(hand::<F>),
+                (&raw mut each).cast::<c_void>(),
+            )
+        };
     }
+}
+
+/// # Safety
+/// `message` is one of the client, and `each` an `F` that nobody else uses meanwhile.
+#[allow(unsafe_code, reason = "what librdkafka calls is given pointers")]
+unsafe extern "C" fn hand<F: FnMut(&Message<'_>)>(message: *mut c::rd_kafka_message_t, each: *mut c_void) {
+    // SAFETY: what the caller has promised; the message lives until this returns.
+    unsafe { (*each.cast::<F>())(&Message(&*message)) }
 }
 
 #[allow(unsafe_code, reason = "handles of librdkafka are given back by its own call")]
@@ -106,33 +111,6 @@ impl Drop for BatchQueue {
         self.let_go(&all);
         // SAFETY: our own handle, used no more; the client is still there.
         unsafe { c::rd_kafka_queue_destroy(self.queue.as_ptr()) };
-    }
-}
-
-/// What was taken at once, in the order of each partition.
-pub(crate) struct Taken<'q> {
-    messages: &'q mut [*mut c::rd_kafka_message_t],
-}
-
-#[allow(unsafe_code, reason = "messages of librdkafka are read as its header says")]
-impl Taken<'_> {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Message<'_>> {
-        // SAFETY: each was given to us by the client and is ours until it is destroyed, when `self` is dropped.
-        self.messages.iter().map(|message| Message(unsafe { &**message }))
-    }
-}
-
-#[allow(unsafe_code, reason = "messages of librdkafka are given back by its own call")]
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        for message in self.messages.iter() {
-            // SAFETY: each is ours, and none is looked at any more.
-            unsafe { c::rd_kafka_message_destroy(*message) };
-        }
     }
 }
 
@@ -149,7 +127,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// A number that is the same for all messages of a topic taken at once, and the partition.
+    /// A number that is the same for all messages of a topic within one call, and the partition.
     pub(crate) fn origin(&self) -> (usize, i32) {
         (self.0.rkt as usize, self.0.partition)
     }

@@ -23,7 +23,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, Offset};
 use tokio::sync::{Notify, oneshot};
 
-use crate::batch_queue::{BatchQueue, Taken};
+use crate::batch_queue::{BatchQueue, Message};
 use crate::error::{KafkaError, Reaction};
 use crate::lane::Lane;
 use crate::offsets::{Offsets, TopicPartition, list_of, partitions_of};
@@ -31,6 +31,9 @@ use crate::records::Record;
 
 /// How long the thread waits for a record before it looks at what it was asked to do.
 const POLL: Duration = Duration::from_millis(5);
+
+/// How many records come before waiting readers are told.
+const TELL_EVERY: usize = 1024;
 
 /// Bytes of all lanes together.
 const BUFFER_BYTES: usize = 64 << 20;
@@ -235,11 +238,9 @@ impl Poller {
                 self.queue.lead_on();
                 led = Instant::now();
             }
-            let taken = self.queue.take(POLL);
-            if !taken.is_empty() {
-                take_in(&self.shared, &taken, self.is_member);
-                self.shared.changed.notify_waiters();
-            }
+            let mut intake = Intake { shared: &self.shared, is_member: self.is_member, n_taken: 0, open: None };
+            self.queue.take(POLL, |message| intake.take(message));
+            intake.end();
         }
     }
 
@@ -448,21 +449,45 @@ impl Poller {
 }
 
 /// Puts records into their lanes, those of partitions that are not ours nowhere.
-fn take_in(shared: &Shared, taken: &Taken<'_>, is_member: bool) {
-    let mut state = shared.state();
-    // Records come in long runs of one partition.
-    let mut lane_of = (None, None);
-    for message in taken.iter() {
-        let origin = Some(message.origin());
-        if lane_of.0 != origin {
-            let of = |lane: &Lane| lane.is_of(message.topic(), message.partition());
-            lane_of = (origin, state.lanes.iter().position(of));
+struct Intake<'s> {
+    shared: &'s Shared,
+    is_member: bool,
+    n_taken: usize,
+    /// The state from the first message on, and the lane of the one before: records come in long runs of one partition.
+    open: Option<(MutexGuard<'s, State>, (usize, i32), Option<usize>)>,
+}
+
+impl Intake<'_> {
+    fn take(&mut self, message: &Message<'_>) {
+        if self.n_taken > 0 && self.n_taken.is_multiple_of(TELL_EVERY) {
+            self.end();
         }
-        match (message.failure(), lane_of.1) {
-            (None, Some(lane)) => state.lanes[lane].push(message.record(shared.with_headers), shared.with_headers),
+        self.n_taken += 1;
+        let find = |state: &State| {
+            let of = |lane: &Lane| lane.is_of(message.topic(), message.partition());
+            state.lanes.iter().position(of)
+        };
+        let (state, origin, lane) = self.open.get_or_insert_with(|| {
+            let state = self.shared.state();
+            let lane = find(&state);
+            (state, message.origin(), lane)
+        });
+        if *origin != message.origin() {
+            (*origin, *lane) = (message.origin(), find(state));
+        }
+        let with_headers = self.shared.with_headers;
+        match (message.failure(), *lane) {
+            (None, Some(lane)) => state.lanes[lane].push(message.record(with_headers), with_headers),
             (Some(Code::PartitionEOF), Some(lane)) => state.lanes[lane].note_end(message.offset()),
             (None | Some(Code::PartitionEOF), None) => {}
-            (Some(code), _) => state.note_failure(code, is_member),
+            (Some(code), _) => state.note_failure(code, self.is_member),
+        }
+    }
+
+    /// Lets readers have what has been taken.
+    fn end(&mut self) {
+        if self.open.take().is_some() {
+            self.shared.changed.notify_waiters();
         }
     }
 }

@@ -49,6 +49,7 @@
 //! ```
 
 mod batch_queue;
+mod batch_send;
 pub mod config;
 mod decode;
 mod error;
