@@ -453,8 +453,32 @@ struct Intake<'s> {
     shared: &'s Shared,
     is_member: bool,
     n_taken: usize,
-    /// The state from the first message on, and the lane of the one before: records come in long runs of one partition.
-    open: Option<(MutexGuard<'s, State>, (usize, i32), Option<usize>)>,
+    open: Option<OpenLane<'s>>,
+}
+
+/// The state, held from the first message on, and the lane of the message before: records come in long runs of one partition.
+struct OpenLane<'s> {
+    state: MutexGuard<'s, State>,
+    origin: (usize, i32),
+    lane_idx: Option<usize>,
+}
+
+impl<'s> OpenLane<'s> {
+    fn new(state: MutexGuard<'s, State>, message: &Message<'_>) -> OpenLane<'s> {
+        let mut open = OpenLane { state, origin: message.origin(), lane_idx: None };
+        open.find(message);
+        open
+    }
+
+    fn find(&mut self, message: &Message<'_>) {
+        let is_its = |lane: &Lane| lane.is_of(message.topic(), message.partition());
+        self.lane_idx = self.state.lanes.iter().position(is_its);
+        self.origin = message.origin();
+    }
+
+    fn lane(&mut self) -> Option<&mut Lane> {
+        self.lane_idx.map(|idx| &mut self.state.lanes[idx])
+    }
 }
 
 impl Intake<'_> {
@@ -463,24 +487,16 @@ impl Intake<'_> {
             self.end();
         }
         self.n_taken += 1;
-        let find = |state: &State| {
-            let of = |lane: &Lane| lane.is_of(message.topic(), message.partition());
-            state.lanes.iter().position(of)
-        };
-        let (state, origin, lane) = self.open.get_or_insert_with(|| {
-            let state = self.shared.state();
-            let lane = find(&state);
-            (state, message.origin(), lane)
-        });
-        if *origin != message.origin() {
-            (*origin, *lane) = (message.origin(), find(state));
+        let open = self.open.get_or_insert_with(|| OpenLane::new(self.shared.state(), message));
+        if open.origin != message.origin() {
+            open.find(message);
         }
         let with_headers = self.shared.with_headers;
-        match (message.failure(), *lane) {
-            (None, Some(lane)) => state.lanes[lane].push(message.record(with_headers), with_headers),
-            (Some(Code::PartitionEOF), Some(lane)) => state.lanes[lane].note_end(message.offset()),
+        match (message.failure(), open.lane()) {
+            (None, Some(lane)) => lane.push(message.record(with_headers), with_headers),
+            (Some(Code::PartitionEOF), Some(lane)) => lane.note_end(message.offset()),
             (None | Some(Code::PartitionEOF), None) => {}
-            (Some(code), _) => state.note_failure(code, self.is_member),
+            (Some(code), _) => open.state.note_failure(code, self.is_member),
         }
     }
 
