@@ -233,11 +233,13 @@ impl Poller {
             }
             self.keep_within_bounds();
             self.keep_deadlines();
-            self.poll();
+            // In this order: what the client read before it was told where records go comes by the poll, and before all that
+            // comes by the queue, else the lane would take it for records that it has.
             if led.elapsed() >= POLL {
                 self.queue.lead_on();
                 led = Instant::now();
             }
+            self.poll();
             let mut intake = Intake { shared: &self.shared, is_member: self.is_member, n_taken: 0, open: None };
             self.queue.take(POLL, |message| intake.take(message));
             intake.end();
