@@ -48,6 +48,8 @@
 //! });
 //! ```
 
+mod batch_queue;
+mod batch_send;
 pub mod config;
 mod decode;
 mod error;

@@ -119,7 +119,11 @@ impl Topic {
         let new = NewTopic::new(&name, n_partitions, TopicReplication::Fixed(replication()));
         let made = admin().create_topics([&new], &AdminOptions::new().operation_timeout(Some(DEADLINE))).await.unwrap();
         assert!(made.iter().all(Result::is_ok), "{made:?}");
-        let topic = Topic { name, producer: client().set("linger.ms", "1").create().unwrap() };
+        // Idempotent: a broker that dies after it has stored records and before it says so would have them twice, and a
+        // stream rightly too.
+        let mut settings = client();
+        let producer = settings.set("linger.ms", "1").set("enable.idempotence", "true").create().unwrap();
+        let topic = Topic { name, producer };
         // Made means that the controller knows it; the brokers hear of it later.
         topic.wait_until_seen(n_partitions as usize);
         topic
