@@ -483,7 +483,7 @@ impl StreamingQuery {
             return self.fill(batch, stop).await;
         }
         // Neither is dropped halfway: what becomes of the plan must be known before anything else is done.
-        let (planned, filled) = futures::join!(plan, self.fill(batch, stop));
+        let (planned, filled) = futures::future::join(plan, self.fill(batch, stop)).await;
         match planned {
             Ok(took_ms) => {
                 batch.watch.note("walCommit", took_ms);
