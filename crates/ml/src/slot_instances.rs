@@ -38,27 +38,12 @@ impl RowMap for SlotBySlot {
 }
 
 /// Those instances with some of their slots, in the order of `slots`.
-pub(crate) fn with_slots(slot_by_slot: &Dataset, slots: &[usize]) -> Dataset {
+pub(crate) fn with_slots(slot_by_slot: &Dataset, slots: &[usize]) -> Result<Dataset, DatasetError> {
+    let fields = slot_by_slot.schema().fields();
     let n_numbers = n_numbers(slot_by_slot.schema());
-    let columns: Vec<usize> = (0..n_numbers).chain(slots.iter().map(|slot| n_numbers + slot)).collect();
-    let schema = slot_by_slot.schema().project(&columns).expect("the slots are among those that there are");
-    slot_by_slot.map(Arc::new(WithSlots { schema: Arc::new(schema), columns }))
-}
-
-/// The choice of some columns.
-struct WithSlots {
-    schema: SchemaRef,
-    columns: Vec<usize>,
-}
-
-impl RowMap for WithSlots {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn apply(&self, rows: RecordBatch) -> Result<RecordBatch, DatasetError> {
-        Ok(rows.project(&self.columns).expect("the columns are among those that there are"))
-    }
+    let columns = (0..n_numbers).chain(slots.iter().map(|slot| n_numbers + slot));
+    let names: Vec<&str> = columns.map(|column| fields[column].name().as_str()).collect();
+    slot_by_slot.select(&names)
 }
 
 /// How many columns come before the slots.

@@ -10,7 +10,7 @@
 //! ```
 //! It listens four times: without a login (who comes there may do everything), with SASL, with SASL within TLS, and within TLS to
 //! whoever shows a certificate. `admin` (PLAIN, `admin-secret`), `alice` (SCRAM-SHA-512, `alice-secret`), `erin` (SCRAM-SHA-256,
-//! `erin-secret`), `dora` (OAUTHBEARER, an unsigned token) and `carol` (by `client.pem`) may do everything, `bob` (PLAIN,
+//! `erin-secret`), `dora` (OAUTHBEARER, an unsigned token) and `carol` (by `client.crt`) may do everything, `bob` (PLAIN,
 //! `bob-secret`) nothing.
 
 mod node;

@@ -262,16 +262,7 @@ mod tests {
     #![allow(clippy::float_cmp, reason = "the order of summation is fixed, so are the bits")]
 
     use super::*;
-
-    /// Numbers whose sums depend on their order.
-    fn numbers(n: usize, seed: u64) -> Vec<f64> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1_u64 << 50) as f64 - 4.0
-        };
-        (0..n).map(|_| next()).collect()
-    }
+    use crate::linear::numbers::numbers;
 
     /// Margins and gradient against sums that are written down row by row and feature by feature.
     fn check<A: Arithmetic>(n_rows: usize, n_features: usize) {

@@ -33,7 +33,7 @@ impl LogisticSlotFits {
     fn prepared(&self, slots: &[usize]) -> Result<Prepared, DatasetError> {
         let all = &self.prepared;
         let vectors = of_slots(&all.instances, slots);
-        let slot_by_slot = all.slot_by_slot.as_ref().map(|all| with_slots(all, slots));
+        let slot_by_slot = all.slot_by_slot.as_ref().map(|all| with_slots(all, slots)).transpose()?;
         Ok(Prepared {
             // Passes go over the one or the other; vectors that only the model's summary may ask for are not kept.
             instances: if slot_by_slot.is_some() { vectors } else { vectors.cached()? },
