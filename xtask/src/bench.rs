@@ -9,6 +9,7 @@ mod csv;
 mod fit;
 mod grid;
 mod hdfs;
+mod instances;
 mod kafka;
 mod linear;
 mod loans;
@@ -68,6 +69,7 @@ const ALL: &[Part] = &[
     score::PART,
     stream::PART,
     kafka::PART,
+    instances::PART,
     cassandra::PART,
     hdfs::PART,
 ];

@@ -8,7 +8,8 @@ fn main() {
     measure_json(
         |bytes, records| {
             let records: Vec<_> = records.iter().cloned().map(Some).collect();
-            let mut decoder = JsonDecoder::new(schema(), &JsonOptions::default(), None, BATCH_ROWS).expect("known types");
+            let mut decoder =
+                JsonDecoder::new(schema(), &JsonOptions::default(), None, BATCH_ROWS).expect("known types");
             let batches = records.chunks(BATCH_ROWS).map(|some| {
                 let decoded = decoder.decode_records(bytes, some).expect("the records are well-formed");
                 assert!(decoded.malformed.is_empty(), "the records are well-formed");

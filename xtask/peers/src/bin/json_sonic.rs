@@ -39,8 +39,7 @@ fn main() {
 }
 
 fn to_batches(loans: &[Loan<'_>]) -> Vec<RecordBatch> {
-    let double =
-        |of: fn(&Loan<'_>) -> f64| Arc::new(Float64Array::from_iter_values(loans.iter().map(of))) as ArrayRef;
+    let double = |of: fn(&Loan<'_>) -> f64| Arc::new(Float64Array::from_iter_values(loans.iter().map(of))) as ArrayRef;
     let int = |of: fn(&Loan<'_>) -> i32| Arc::new(Int32Array::from_iter_values(loans.iter().map(of))) as ArrayRef;
     let columns = vec![
         int(|loan| loan.credit_policy),

@@ -14,7 +14,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
 use ognivo_data::codec::json::JsonOptions;
 use ognivo_kafka::{
-    Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkColumns, SinkConfig, SinkParts, SourceConfig, ValueFormat,
+    Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkColumns, SinkConfig, SinkParts, SourceConfig,
+    ValueFormat,
 };
 use ognivo_peers::cpu_nanoseconds_of_all_threads;
 use ognivo_stream::offset::{Offset, OffsetRange};

@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! topic SERVER TOPIC PARTITIONS               makes a topic whose records get the broker's time
-//! fill SERVER TOPIC CSV N                     N records as fast as they go
+//! fill SERVER TOPIC CSV N [PARTITIONS]        N records as fast as they go, over two partitions or so many
 //! load SERVER TOPIC CSV RATE SECONDS          so many a second, each at its time
 //! consume SERVER TOPIC N                      batch consume, nothing else
 //! relay SERVER FROM TO N MODE                 copies bytes; N of 0: forever. MODE: plain, or milliseconds between commits
 //! commits SERVER FROM TO N                    N transactions of 20 records with their offsets
 //! latency SERVER TOPIC N SKIP                 from `sent_us` of N records to the broker's time, the first SKIP left out
+//! span SERVER TOPIC N                         from the first to the last of N ids, each there once, by the broker's clock
 //! same SERVER ONE OTHER N                     whether two topics hold the same N ids with the same scores
 //! ```
 //! Prints one line of JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{null, null_mut};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -34,7 +35,10 @@ fn main() {
     let number = |word: &str| word.parse::<usize>().expect("a number");
     match words[..] {
         ["topic", server, topic, n] => make_topic(server, topic, number(n) as i32),
-        ["fill", server, topic, csv, n] => fill(server, topic, csv, number(n)),
+        ["fill", server, topic, csv, n] => fill(server, topic, csv, number(n), N_PARTITIONS),
+        ["fill", server, topic, csv, n, n_partitions] => {
+            fill(server, topic, csv, number(n), number(n_partitions) as i32);
+        }
         ["load", server, topic, csv, rate, seconds] => load(server, topic, csv, number(rate), number(seconds)),
         ["consume", server, topic, n] => consume(server, topic, number(n)),
         ["relay", server, from, to, n, "plain"] => relay(server, from, to, number(n)),
@@ -43,6 +47,7 @@ fn main() {
         }
         ["commits", server, from, to, n] => commits(server, from, to, number(n)),
         ["latency", server, topic, n, skip] => latency(server, topic, number(n), number(skip)),
+        ["span", server, topic, n] => span(server, topic, number(n)),
         ["same", server, one, other, n] => same(server, one, other, number(n)),
         _ => panic!("see the head of the program"),
     }
@@ -322,12 +327,12 @@ fn now_us() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_micros()
 }
 
-fn fill(server: &str, topic: &str, csv: &str, n: usize) {
+fn fill(server: &str, topic: &str, csv: &str, n: usize, n_partitions: i32) {
     let clock = Clock::start();
     let writer = Writer::new(server, topic, &[("queue.buffering.max.messages", "500000"), ("linger.ms", "5")]);
     for (id, fields) in json_records(csv).take(n).enumerate() {
         let record = record(id, &fields);
-        writer.send(id as i32 % N_PARTITIONS, record.as_ptr(), record.len());
+        writer.send(id as i32 % n_partitions, record.as_ptr(), record.len());
         if id % 1000 == 0 {
             writer.poll();
         }
@@ -379,9 +384,7 @@ fn latency(server: &str, topic: &str, n: usize, skip: usize) {
     read(server, topic, n, |message, json| {
         let id = number_of(json, "id").expect("every record has an id");
         let sent_us = number_of(json, "sent_us").expect("every record has the moment it was sent");
-        let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        let appended_ms = unsafe { rd_kafka_message_timestamp(message, &mut kind) };
-        assert!(kind == rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME);
+        let appended_ms = append_time_ms(message);
         if id >= skip as i64 {
             // The broker's time is cut to whole milliseconds.
             latencies.push((appended_ms * 1000 + 500 - sent_us) as f64 / 1e6);
@@ -390,6 +393,25 @@ fn latency(server: &str, topic: &str, n: usize, skip: usize) {
     latencies.sort_by(f64::total_cmp);
     let n = latencies.len();
     println!(r#"{{"n": {n}, "p50_seconds": {}, "p99_seconds": {}}}"#, latencies[n / 2], latencies[n * 99 / 100]);
+}
+
+fn span(server: &str, topic: &str, n: usize) {
+    let (mut ids, mut first_ms, mut last_ms) = (BTreeSet::new(), i64::MAX, i64::MIN);
+    let n_read = read(server, topic, n, |message, json| {
+        ids.insert(number_of(json, "id").expect("every record has an id"));
+        let appended_ms = append_time_ms(message);
+        (first_ms, last_ms) = (first_ms.min(appended_ms), last_ms.max(appended_ms));
+    });
+    assert_eq!((n_read, ids.len()), (n, n), "every id of {topic} is there once");
+    println!(r#"{{"seconds": {}}}"#, (last_ms - first_ms) as f64 / 1e3);
+}
+
+/// When the broker appended a record.
+fn append_time_ms(message: &rd_kafka_message_t) -> i64 {
+    let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    let appended_ms = unsafe { rd_kafka_message_timestamp(message, &mut kind) };
+    assert!(kind == rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME);
+    appended_ms
 }
 
 fn scores(server: &str, topic: &str, n: usize) -> BTreeMap<i64, (f64, Vec<f64>)> {

@@ -61,7 +61,8 @@ fn dataset(bytes: &[u8], n_rows: usize, n_features: usize, n_threads: usize) -> 
         let n_rows = rows.len();
         let features = rows.clone().flat_map(|row| &row[..n_features]).copied().collect();
         let labels: Float64Array = rows.map(|row| Some(row[n_features])).collect();
-        let columns = [("features", dense_column(features, n_rows, n_features)), ("label", Arc::new(labels) as ArrayRef)];
+        let columns =
+            [("features", dense_column(features, n_rows, n_features)), ("label", Arc::new(labels) as ArrayRef)];
         RecordBatch::try_from_iter(columns).expect("both have as many rows")
     };
     let batches: Vec<RecordBatch> = numbers.chunks(CHUNK_ROWS * (n_features + 1)).map(batch).collect();
