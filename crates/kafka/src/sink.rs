@@ -196,7 +196,7 @@ impl KafkaSink {
     }
 
     async fn prepare_shape(&mut self, scored: &SchemaRef) -> Result<(), KafkaError> {
-        let shape = Shape::new(&self.parts, scored)?;
+        let mut shape = Shape::new(&self.parts, scored)?;
         let producer = match &self.producer {
             Some((producer, _)) => Arc::clone(producer),
             None => Arc::new(Producer::new(&self.client_of(None))?),
@@ -204,6 +204,7 @@ impl KafkaSink {
         for topic in self.parts.config.topic.iter().chain(&self.parts.dead_letter_topic) {
             producer.check_topic(topic).await?;
         }
+        shape.register(&self.parts).await?;
         self.shape = Some(Arc::new(shape));
         Ok(())
     }

@@ -7,6 +7,7 @@ use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema, SchemaRef};
 use async_trait::async_trait;
+use ognivo_data::codec::avro::{AvroEncoder, frame};
 use ognivo_data::codec::csv::CsvEncoder;
 use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
 use ognivo_data::schema::type_name;
@@ -40,6 +41,8 @@ pub(crate) struct Shape {
 enum Value {
     Json(JsonEncoder),
     Csv(CsvEncoder),
+    /// Behind the number of its schema, where there is a registry.
+    Avro(Box<AvroEncoder>, Option<u32>),
     /// The only column of the value as it is.
     Bytes,
 }
@@ -72,17 +75,18 @@ impl Shape {
         let of_record = [topic_idx, partition_idx, headers_idx];
         let of_value = |idx: &usize| !of_record.contains(&Some(*idx));
         let mut value_idx: Vec<usize> = (0..scored.fields().len()).filter(of_value).collect();
+        let of_these = |idx: &[usize]| scored.project(idx).expect("places in the schema");
         let value = match &parts.value {
             ValueFormat::Json(options) => Value::Json(JsonEncoder::new(options)),
             ValueFormat::Csv(options) => Value::Csv(CsvEncoder::new(options)),
+            ValueFormat::Avro(format) => Value::Avro(Box::new(format.encoder(&of_these(&value_idx))?), None),
             ValueFormat::Binary => {
                 let name = Some("value".to_owned());
                 value_idx = find(&name, "value", is_bytes, "a string or binary")?.into_iter().collect();
                 Value::Bytes
             }
         };
-        let schema = scored.project(&value_idx).expect("places in the schema");
-        value.check(&schema)?;
+        value.check(&of_these(&value_idx))?;
         Ok(Shape {
             topic: config.topic.clone(),
             dead_letter_topic: parts.dead_letter_topic.clone(),
@@ -95,6 +99,17 @@ impl Shape {
             value,
             dead_letter: JsonEncoder::new(&JsonOptions::default()),
         })
+    }
+
+    /// Has the registry name the number of the rows' schema, where there is a registry.
+    ///
+    /// # Errors
+    /// A registry that does not answer, or refuses.
+    pub(crate) async fn register(&mut self, parts: &SinkParts) -> Result<(), KafkaError> {
+        if let (Value::Avro(encoder, id), ValueFormat::Avro(format)) = (&mut self.value, &parts.value) {
+            *id = format.id_of(encoder, self.topic.as_deref()).await?;
+        }
+        Ok(())
     }
 }
 
@@ -119,7 +134,8 @@ impl Value {
         match self {
             Value::Json(encoder) => Ok(encoder.check(schema)?),
             Value::Csv(encoder) => Ok(encoder.check(schema)?),
-            Value::Bytes => Ok(()),
+            // Checked when its encoder was made.
+            Value::Avro(..) | Value::Bytes => Ok(()),
         }
     }
 
@@ -138,6 +154,14 @@ impl Value {
             Value::Csv(encoder) => {
                 for row_idx in 0..rows.num_rows() {
                     encoder.encode_row(rows, row_idx, &mut bytes)?;
+                    ends.push(Some(bytes.len()));
+                }
+            }
+            Value::Avro(encoder, id) => {
+                let datums = encoder.rows(rows)?;
+                for row_idx in 0..rows.num_rows() {
+                    bytes.extend(id.iter().flat_map(|id| frame(*id)));
+                    datums.write(row_idx, &mut bytes)?;
                     ends.push(Some(bytes.len()));
                 }
             }
