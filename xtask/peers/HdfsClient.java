@@ -1,13 +1,24 @@
 import java.io.BufferedReader;
 import java.io.FileNotFoundException;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.CreateFlag;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.permission.FsPermission;
+import org.apache.hadoop.hdfs.DistributedFileSystem;
 
 /**
  * Hadoop's own client, which stays: each line of stdin is a command, each answer a line of JSON.
@@ -15,14 +26,17 @@ import org.apache.hadoop.fs.Path;
  * <pre>
  * read PATH               the bytes of a file
  * write PATH N            a file of N bytes
+ * write-synced PATH N     the same, each block synced to the disks, under another name that is renamed when it is whole
  * list FOLDER             how many there are
- * stat FOLDER N           FOLDER/000000 … one after the other
+ * stat FOLDER N AT_ONCE   FOLDER/000000 …, so many calls at once
  * make FOLDER N           empty files of these names
  * arrive FROM TO AWAITED  renames, and looks until AWAITED is there
  * </pre>
  */
 public class HdfsClient {
     private static final int PIECE_BYTES = 1 << 20;
+    // Hadoop's own `io.file.buffer.size`.
+    private static final int BUFFER_BYTES = 4096;
     private static final long DEADLINE_NANOS = TimeUnit.SECONDS.toNanos(180);
 
     public static void main(String[] arguments) throws Exception {
@@ -54,25 +68,42 @@ public class HdfsClient {
                 return n;
             }
             case "write": {
-                long size = Long.parseLong(words[2]);
-                byte[] piece = new byte[PIECE_BYTES];
-                for (int i = 0; i < piece.length; i++) {
-                    piece[i] = (byte) (i * 31 >> 3);
-                }
                 try (OutputStream out = fs.create(path, true)) {
-                    for (long left = size; left > 0; left -= piece.length) {
-                        out.write(piece, 0, (int) Math.min(left, piece.length));
-                    }
+                    return fill(out, Long.parseLong(words[2]));
                 }
+            }
+            case "write-synced": {
+                Path hidden = new Path(path.getParent(), "." + path.getName() + ".tmp");
+                EnumSet<CreateFlag> flags = EnumSet.of(CreateFlag.CREATE, CreateFlag.OVERWRITE, CreateFlag.SYNC_BLOCK);
+                long size;
+                try (OutputStream out = fs.create(hidden, FsPermission.getFileDefault(), flags, BUFFER_BYTES,
+                        fs.getDefaultReplication(path), fs.getDefaultBlockSize(path), null)) {
+                    size = fill(out, Long.parseLong(words[2]));
+                }
+                ((DistributedFileSystem) fs).rename(hidden, path, Options.Rename.OVERWRITE);
                 return size;
             }
             case "list":
                 return fs.listStatus(path).length;
             case "stat": {
                 int n = Integer.parseInt(words[2]);
-                for (int i = 0; i < n; i++) {
-                    fs.getFileStatus(new Path(path, String.format("%06d", i)));
+                int atOnce = Integer.parseInt(words[3]);
+                if (atOnce == 1) {
+                    for (int i = 0; i < n; i++) {
+                        fs.getFileStatus(new Path(path, String.format("%06d", i)));
+                    }
+                    return n;
                 }
+                ExecutorService threads = Executors.newFixedThreadPool(atOnce);
+                List<Future<?>> asked = new ArrayList<>();
+                for (int i = 0; i < n; i++) {
+                    Path file = new Path(path, String.format("%06d", i));
+                    asked.add(threads.submit(() -> fs.getFileStatus(file)));
+                }
+                for (Future<?> answer : asked) {
+                    answer.get();
+                }
+                threads.shutdown();
                 return n;
             }
             case "make": {
@@ -87,6 +118,17 @@ public class HdfsClient {
             default:
                 throw new IllegalArgumentException(words[0]);
         }
+    }
+
+    private static long fill(OutputStream out, long size) throws IOException {
+        byte[] piece = new byte[PIECE_BYTES];
+        for (int i = 0; i < piece.length; i++) {
+            piece[i] = (byte) (i * 31 >> 3);
+        }
+        for (long left = size; left > 0; left -= piece.length) {
+            out.write(piece, 0, (int) Math.min(left, piece.length));
+        }
+        return size;
     }
 
     private static long arrive(FileSystem fs, Path from, Path to, Path awaited) throws Exception {

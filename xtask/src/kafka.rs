@@ -126,7 +126,8 @@ impl Tests {
 /// Tells tests where the broker is.
 fn on<'a>(broker: &Broker, tests: &'a mut Command) -> &'a mut Command {
     tests.env("OGNIVO_KAFKA", broker.address()).env("OGNIVO_KAFKA_SERVERS", broker.folder());
-    tests.env("OGNIVO_KAFKA_SASL", broker.sasl_address()).env("OGNIVO_KAFKA_TLS", broker.tls_address())
+    tests.env("OGNIVO_KAFKA_SASL", broker.sasl_address()).env("OGNIVO_KAFKA_TLS", broker.tls_address());
+    tests.env("OGNIVO_KAFKA_CERTIFICATE", broker.certificate_address())
 }
 
 /// For each so many runs of a campaign, one in which the broker dies.

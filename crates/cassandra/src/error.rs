@@ -25,6 +25,9 @@ pub enum CassandraError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The system gives us no thread for the session.
+    #[error("cannot start a thread: {0}")]
+    NoThread(#[source] std::io::Error),
     /// No server answers.
     #[error("cannot connect to cassandra at {hosts}: {reason}")]
     Unreachable {
@@ -223,9 +226,10 @@ fn of_connection(hosts: String, is_encrypted: bool, error: &ConnectionError) -> 
 impl Explain for CassandraError {
     fn fault(&self) -> Fault {
         match self {
-            CassandraError::Unreachable { .. } | CassandraError::Unanswered { .. } | CassandraError::Answer { .. } => {
-                Fault::Remote
-            }
+            CassandraError::NoThread(_)
+            | CassandraError::Unreachable { .. }
+            | CassandraError::Unanswered { .. }
+            | CassandraError::Answer { .. } => Fault::Remote,
             CassandraError::BadColumn { .. } => Fault::Bug,
             CassandraError::Mapping(cause) => cause.fault(),
             _ => Fault::Job,
@@ -233,7 +237,9 @@ impl Explain for CassandraError {
     }
     fn retry(&self) -> Retry {
         match self {
-            CassandraError::Unreachable { .. } | CassandraError::Unanswered { .. } => Retry::Backoff,
+            CassandraError::NoThread(_) | CassandraError::Unreachable { .. } | CassandraError::Unanswered { .. } => {
+                Retry::Backoff
+            }
             _ => Retry::Never,
         }
     }

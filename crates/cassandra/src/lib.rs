@@ -31,6 +31,7 @@ mod cells;
 mod client;
 mod progress;
 mod retry;
+mod session_thread;
 mod text_values;
 
 pub use config::{CassandraConfig, ConfigError};

@@ -12,13 +12,16 @@
 //! plan's, so that the later write takes the place of the earlier one.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use futures::TryStreamExt as _;
+use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
 use ognivo_stream::clock::Clock;
 use ognivo_stream::kill_point::{self, KillPoint};
@@ -31,7 +34,7 @@ use scylla::serialize::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::RowWriter;
 use scylla::statement::prepared::PreparedStatement;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::cells::Values;
 use crate::client;
@@ -40,6 +43,7 @@ use crate::error::CassandraError;
 use crate::mapping::InsertPlan;
 use crate::progress::ProgressTable;
 use crate::retry::{Patience, Trouble, Window};
+use crate::session_thread::SessionThread;
 
 /// The sink. It takes scored rows only; another one may take dead letters (`ognivo_stream::split_sink`).
 pub struct CassandraSink {
@@ -57,6 +61,8 @@ pub struct CassandraSink {
 /// A session with everything that was found out and prepared in it.
 struct Ready {
     session: Session,
+    /// Where the session lives.
+    thread: SessionThread,
     plan: InsertPlan,
     insert: PreparedStatement,
     progress: Option<ProgressTable>,
@@ -78,7 +84,9 @@ impl CassandraSink {
             return Ok(Arc::clone(ready));
         }
         let schema = self.schema.as_ref().expect("`prepare` comes before everything else");
-        let session = client::connect(&self.config).await?;
+        let thread = SessionThread::start()?;
+        let config = self.config.clone();
+        let session = thread.run(async move { client::connect(&config).await }).await?;
         let shape = client::table_shape(&session, &self.config.table).await?;
         let plan = InsertPlan::new(&shape, schema, &self.config.columns, &self.config.positions, self.config.ttl_s)?;
         let insert = client::prepare(&session, &plan.cql(), self.config.consistency, &plan.table).await?;
@@ -88,7 +96,7 @@ impl CassandraSink {
         };
         let window = SharedWindow::new(self.config.concurrent_writes);
         let last_timestamp_us = AtomicI64::new(0);
-        let ready = Arc::new(Ready { session, plan, insert, progress, window, last_timestamp_us });
+        let ready = Arc::new(Ready { session, thread, plan, insert, progress, window, last_timestamp_us });
         self.ready = Some(Arc::clone(&ready));
         Ok(ready)
     }
@@ -141,12 +149,15 @@ impl Sink for CassandraSink {
             return Err(CassandraError::AlreadyHeld { batch: plan.id, table: self.config.table.clone() }.into());
         }
         let ready = self.ready().await?;
-        Ok(Box::new(TableBatch {
+        let sender = Sender {
             ready,
             clock: Arc::clone(&self.clock),
-            batch: plan.id,
             timestamp_us: plan.time_ms.saturating_mul(1000),
             attempt_limit: self.config.connection.request_timeout,
+        };
+        Ok(Box::new(TableBatch {
+            sender,
+            batch: plan.id,
             newest: Arc::clone(&self.newest),
             n_written: 0,
             refused: Vec::new(),
@@ -161,11 +172,8 @@ impl Sink for CassandraSink {
 
 /// One open batch.
 struct TableBatch {
-    ready: Arc<Ready>,
-    clock: Arc<dyn Clock>,
+    sender: Sender,
     batch: BatchId,
-    timestamp_us: i64,
-    attempt_limit: std::time::Duration,
     newest: Arc<Mutex<Option<BatchId>>>,
     n_written: usize,
     /// Rows of the last write that were refused.
@@ -178,12 +186,23 @@ impl BatchWriter for TableBatch {
         if lane == Lane::DeadLetter {
             return Err(CassandraError::NoDeadLetterTarget.into());
         }
-        let refusals = self.send(&rows).await?;
+        let (sender, n_rows) = (self.sender.clone(), rows.num_rows());
+        let (tell_half, half) = oneshot::channel();
+        let sending = self.sender.ready.thread.run(async move { sender.send(&rows, tell_half).await });
+        let refusals = match select(half, pin!(sending)).await {
+            Either::Left((half_is_sent, sending)) => {
+                if half_is_sent.is_ok() {
+                    kill_point::pass(KillPoint::SinkPartVisible)?;
+                }
+                sending.await?
+            }
+            Either::Right((refusals, _)) => refusals?,
+        };
         let by_server = refusals.iter().filter(|refusal| refusal.by_server).count();
         if by_server > 0 {
-            self.look_at_refusals(&refusals, by_server, rows.num_rows()).await?;
+            self.look_at_refusals(&refusals, by_server, n_rows).await?;
         }
-        self.n_written += rows.num_rows() - refusals.len();
+        self.n_written += n_rows - refusals.len();
         self.refused = refusals.into_iter().map(|refusal| refusal.row).collect();
         self.refused.sort_unstable_by_key(|row| row.row_idx);
         Ok(())
@@ -195,8 +214,9 @@ impl BatchWriter for TableBatch {
 
     async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
         kill_point::pass(KillPoint::SinkAllVisible)?;
-        if let Some(progress) = &self.ready.progress {
-            progress.note(&self.ready.session, self.batch, self.timestamp_us, self.clock.as_ref()).await?;
+        let Sender { ready, clock, timestamp_us, .. } = &self.sender;
+        if let Some(progress) = &ready.progress {
+            progress.note(&ready.session, self.batch, *timestamp_us, clock.as_ref()).await?;
             *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.batch);
         }
         kill_point::pass(KillPoint::SinkLogged)?;
@@ -214,24 +234,6 @@ struct Refusal {
 }
 
 impl TableBatch {
-    /// Sends all rows; those come back that were refused.
-    async fn send(&self, rows: &RecordBatch) -> Result<Vec<Refusal>, SinkError> {
-        let values = self.ready.plan.open(rows);
-        let values =
-            values.map_err(|(column, refusal)| CassandraError::BadColumn { column, message: refusal.message })?;
-        let block = Block {
-            batch: self,
-            values,
-            n_rows: rows.num_rows(),
-            next: AtomicUsize::new(0),
-            refusals: Mutex::new(Vec::new()),
-        };
-        let n_lanes = self.ready.window.most().min(block.n_rows);
-        let lanes: FuturesUnordered<_> = (0..n_lanes).map(|lane_idx| block.run_lane(lane_idx)).collect();
-        lanes.try_collect::<()>().await?;
-        Ok(block.refusals.into_inner().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// A server that refuses rows may mean the rows, or the table that is not what it was.
     async fn look_at_refusals(
         &self,
@@ -239,10 +241,9 @@ impl TableBatch {
         by_server: usize,
         n_rows: usize,
     ) -> Result<(), CassandraError> {
-        let plan = &self.ready.plan;
-        let statement = self.ready.insert.get_statement();
-        let consistency = self.ready.insert.get_consistency().unwrap_or_default();
-        client::prepare(&self.ready.session, statement, consistency, &plan.table).await?;
+        let Ready { session, plan, insert, .. } = self.sender.ready.as_ref();
+        let consistency = insert.get_consistency().unwrap_or_default();
+        client::prepare(session, insert.get_statement(), consistency, &plan.table).await?;
         if by_server == n_rows && n_rows as u64 >= MIN_ROWS_FOR_FRACTION {
             let message = refusals.first().map(|refusal| refusal.row.message.clone()).unwrap_or_default();
             return Err(CassandraError::EveryRowRefused { table: plan.table.clone(), n_rows, message });
@@ -251,20 +252,62 @@ impl TableBatch {
     }
 }
 
+/// What sends the rows of a batch.
+#[derive(Clone)]
+struct Sender {
+    ready: Arc<Ready>,
+    clock: Arc<dyn Clock>,
+    timestamp_us: i64,
+    attempt_limit: Duration,
+}
+
+impl Sender {
+    /// Sends all rows, and tells when half of them are on their way; those come back that were refused.
+    async fn send(&self, rows: &RecordBatch, tell_half: oneshot::Sender<()>) -> Result<Vec<Refusal>, CassandraError> {
+        let values = self.ready.plan.open(rows);
+        let values =
+            values.map_err(|(column, refusal)| CassandraError::BadColumn { column, message: refusal.message })?;
+        let block = Block {
+            sender: self,
+            values,
+            n_rows: rows.num_rows(),
+            next: AtomicUsize::new(0),
+            tell_half: Mutex::new(Some(tell_half)),
+            refusals: Mutex::new(Vec::new()),
+        };
+        let n_lanes = self.ready.window.most().min(block.n_rows);
+        let lanes: FuturesUnordered<_> = (0..n_lanes).map(|lane_idx| block.run_lane(lane_idx)).collect();
+        lanes.try_collect::<()>().await?;
+        Ok(block.refusals.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The timestamp of the next write, in microseconds: the plan's, or one that no other write of ours has.
+    fn timestamp(&self) -> i64 {
+        if !self.ready.plan.has_unfrozen_list() {
+            return self.timestamp_us;
+        }
+        let least = self.timestamp_us.max(self.clock.now_ms().saturating_mul(1000));
+        let last = &self.ready.last_timestamp_us;
+        let before = last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(least.max(last + 1)));
+        least.max(before.unwrap_or_else(|last| last) + 1)
+    }
+}
+
 /// The rows of one write, on their way.
 struct Block<'a> {
-    batch: &'a TableBatch,
+    sender: &'a Sender,
     values: Vec<Values<'a>>,
     n_rows: usize,
     /// The row that is sent next.
     next: AtomicUsize,
+    tell_half: Mutex<Option<oneshot::Sender<()>>>,
     refusals: Mutex<Vec<Refusal>>,
 }
 
 impl Block<'_> {
     /// Sends one row after the other; as many of these run side by side as rows may be under way.
-    async fn run_lane(&self, lane_idx: usize) -> Result<(), SinkError> {
-        let window = &self.batch.ready.window;
+    async fn run_lane(&self, lane_idx: usize) -> Result<(), CassandraError> {
+        let window = &self.sender.ready.window;
         loop {
             window.wait_for_room(lane_idx, || self.next.load(Ordering::Relaxed) >= self.n_rows).await;
             let row_idx = self.next.fetch_add(1, Ordering::Relaxed);
@@ -274,17 +317,19 @@ impl Block<'_> {
                 return Ok(());
             }
             if row_idx == self.n_rows / 2 {
-                kill_point::pass(KillPoint::SinkPartVisible)?;
+                let tell_half = self.tell_half.lock().unwrap_or_else(PoisonError::into_inner).take();
+                // Whoever does not listen waits for the rows no more.
+                tell_half.map(|tell| tell.send(()));
             }
             self.send_row(row_idx).await?;
         }
     }
 
     async fn send_row(&self, row_idx: usize) -> Result<(), CassandraError> {
-        let TableBatch { ready, clock, attempt_limit, .. } = self.batch;
+        let Sender { ready, clock, attempt_limit, .. } = self.sender;
         let mut patience = Patience::default();
         loop {
-            let row = Row { block: self, row_idx, timestamp_us: self.batch.timestamp() };
+            let row = Row { block: self, row_idx, timestamp_us: self.sender.timestamp() };
             let round = ready.window.round();
             let Err(error) = ready.session.execute_unpaged(&ready.insert, row).await else {
                 ready.window.wrote();
@@ -315,19 +360,6 @@ impl Block<'_> {
     }
 }
 
-impl TableBatch {
-    /// The timestamp of the next write, in microseconds: the plan's, or one that no other write of ours has.
-    fn timestamp(&self) -> i64 {
-        if !self.ready.plan.has_unfrozen_list() {
-            return self.timestamp_us;
-        }
-        let least = self.timestamp_us.max(self.clock.now_ms().saturating_mul(1000));
-        let last = &self.ready.last_timestamp_us;
-        let before = last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(least.max(last + 1)));
-        least.max(before.unwrap_or_else(|last| last) + 1)
-    }
-}
-
 /// One row as the driver takes it: its values go from the columns into the driver's buffer.
 struct Row<'a, 'b> {
     block: &'a Block<'b>,
@@ -337,7 +369,7 @@ struct Row<'a, 'b> {
 
 impl SerializeRow for Row<'_, '_> {
     fn serialize(&self, _: &RowSerializationContext<'_>, writer: &mut RowWriter<'_>) -> Result<(), SerializationError> {
-        let columns = &self.block.batch.ready.plan.columns;
+        let columns = &self.block.sender.ready.plan.columns;
         for (bound, values) in columns.iter().zip(&self.block.values) {
             let cell = writer.make_cell_writer();
             let refused = |message| SerializationError::new(RowRefusal { column: bound.column.clone(), message });

@@ -134,6 +134,11 @@ impl Sink for FileSink {
         Delivery::ExactlyOnce { condition: condition.to_owned() }
     }
 
+    /// Files have hidden names until then, and are swept when they never get others.
+    fn hides_until_commit(&self) -> bool {
+        true
+    }
+
     async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError> {
         let partitioner = Partitioner::new(scored, &self.config.partition_by)
             .map_err(|error| SinkError::new(FileSinkError::from(error)))?;

@@ -250,7 +250,7 @@ impl Origin for Records {
 }
 
 fn binary(block: &RecordBlock, piece: &Piece) -> ArrayRef {
-    let mut column = BinaryBuilder::new();
+    let mut column = BinaryBuilder::with_capacity(piece.n_records(), piece.n_bytes());
     for idx in piece.idx.clone() {
         column.append_option(block.values.get(idx));
     }

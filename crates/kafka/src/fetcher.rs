@@ -1,8 +1,8 @@
 //! The thread that polls the consumer: records into buffers of bounded size, rebalances at the driver's pace.
 //!
 //! ```text
-//!   broker ─▶ poll ─▶ lane of each partition ─▶ take        paused while a lane is full, polled all the same
-//!                │
+//!   broker ─▶ batch queue ─▶ lane of each partition ─▶ take        paused while a lane is full, polled all the same
+//!         └─▶ poll
 //!                └─▶ rebalance: gained partitions wait until somebody says where they start,
 //!                               lost ones until the open batch is done or is known to be lost
 //! ```
@@ -17,15 +17,17 @@ use std::time::{Duration, Instant};
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
-use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, Offset};
 use tokio::sync::{Notify, oneshot};
 
+use crate::batch_queue::{BatchQueue, Message};
 use crate::error::{KafkaError, Reaction};
 use crate::lane::Lane;
 use crate::offsets::{Offsets, TopicPartition, list_of, partitions_of};
+use crate::records::Record;
 
 /// How long the thread waits for a record before it looks at what it was asked to do.
 const POLL: Duration = Duration::from_millis(5);
@@ -91,6 +93,20 @@ pub(crate) struct State {
     /// Taken from us, and not let go yet.
     awaiting_release: Option<(Vec<TopicPartition>, Instant)>,
     is_closing: bool,
+    /// Let go of, and still in the batch queue.
+    unread: Vec<TopicPartition>,
+}
+
+impl State {
+    fn note_failure(&mut self, code: Code, is_member: bool) {
+        match code {
+            Code::AutoOffsetReset => self.failure = Some(Failure::OutOfRange),
+            // Who only names a group needs no right to it.
+            Code::GroupAuthorizationFailed if !is_member => {}
+            code if passes_by_itself(code) => {}
+            code => self.failure = Some(Failure::Client(code)),
+        }
+    }
 }
 
 /// What the client said that only a reader can act on.
@@ -137,13 +153,11 @@ impl Fetcher {
         }
         let consumer = Arc::new(consumer);
         let (commands, received) = mpsc::channel();
-        let poller = Poller {
-            consumer: Arc::clone(&consumer),
-            shared: Arc::clone(&shared),
-            commands: received,
-            is_member: topics.is_some(),
-        };
-        let thread = std::thread::Builder::new().name("kafka-fetcher".to_owned()).spawn(move || poller.run());
+        let (is_member, polled, told) = (topics.is_some(), Arc::clone(&consumer), Arc::clone(&shared));
+        let thread = std::thread::Builder::new().name("kafka-fetcher".to_owned()).spawn(move || {
+            let queue = BatchQueue::new(Arc::clone(&polled));
+            Poller { queue, consumer: polled, shared: told, commands: received, is_member }.run();
+        });
         let thread = thread.map_err(|_| KafkaError::FetcherEnded)?;
         Ok(Fetcher { consumer, shared, commands, thread: Mutex::new(Some(thread)) })
     }
@@ -200,6 +214,7 @@ impl Fetcher {
 }
 
 struct Poller {
+    queue: BatchQueue,
     consumer: Arc<Consumer>,
     shared: Arc<Shared>,
     commands: mpsc::Receiver<Command>,
@@ -207,8 +222,8 @@ struct Poller {
 }
 
 impl Poller {
-    fn run(self) {
-        let mut n_untold = 0;
+    fn run(mut self) {
+        let mut led = Instant::now();
         loop {
             while let Ok(command) = self.commands.try_recv() {
                 self.obey(command);
@@ -218,67 +233,45 @@ impl Poller {
             }
             self.keep_within_bounds();
             self.keep_deadlines();
-            match self.consumer.poll(if n_untold == 0 { POLL } else { Duration::ZERO }) {
-                Some(Ok(message)) => {
-                    self.take_in(&message);
-                    n_untold += 1;
-                    if n_untold % TELL_EVERY != 0 {
-                        continue;
+            // In this order: what the client read before it was told where records go comes by the poll, and before all that
+            // comes by the queue, else the lane would take it for records that it has.
+            if led.elapsed() >= POLL {
+                self.queue.lead_on();
+                led = Instant::now();
+            }
+            self.poll();
+            let mut intake = Intake { shared: &self.shared, is_member: self.is_member, n_taken: 0, open: None };
+            self.queue.take(POLL, |message| intake.take(message));
+            intake.end();
+        }
+    }
+
+    /// Lets the client say what it has to say, and answers; records come past it.
+    fn poll(&mut self) {
+        while let Some(said) = self.consumer.poll(Duration::ZERO) {
+            let mut state = self.shared.state();
+            match said {
+                // One that it read before it was told where records go.
+                Ok(message) => {
+                    let lane = state.lanes.iter_mut().find(|lane| lane.is_of(message.topic(), message.partition()));
+                    if let Some(lane) = lane {
+                        lane.push(Record::of(&message, self.shared.with_headers), self.shared.with_headers);
                     }
-                    self.shared.changed.notify_waiters();
                 }
-                Some(Err(error)) => {
-                    self.take_note(&error);
-                    self.shared.changed.notify_waiters();
+                Err(ClientError::MessageConsumption(code) | ClientError::MessageConsumptionFatal(code)) => {
+                    state.note_failure(code, self.is_member);
                 }
-                None if n_untold > 0 => {
-                    n_untold = 0;
-                    self.shared.changed.notify_waiters();
-                }
-                None => {}
+                Err(_) => {}
             }
+            drop(state);
+            self.shared.changed.notify_waiters();
         }
+        self.forget_lost();
     }
 
-    fn take_in(&self, message: &BorrowedMessage<'_>) {
-        let mut state = self.shared.state();
-        if let Some(lane) = state.lanes.iter_mut().find(|lane| lane.is_of(message.topic(), message.partition())) {
-            lane.push(message, self.shared.with_headers);
-        }
-    }
-
-    fn take_note(&self, error: &ClientError) {
-        match error {
-            ClientError::PartitionEOF(partition) => self.note_end(*partition),
-            ClientError::MessageConsumption(Code::AutoOffsetReset) => {
-                self.shared.state().failure = Some(Failure::OutOfRange);
-            }
-            // Who only names a group needs no right to it.
-            ClientError::MessageConsumption(Code::GroupAuthorizationFailed) if !self.is_member => {}
-            ClientError::MessageConsumption(code) | ClientError::MessageConsumptionFatal(code)
-                if !passes_by_itself(*code) =>
-            {
-                self.shared.state().failure = Some(Failure::Client(*code));
-            }
-            _ => {}
-        }
-    }
-
-    /// The end of some partition of this number was reached: all before our position has been seen, markers of
-    /// transactions included.
-    fn note_end(&self, partition: i32) {
-        let positions = self.consumer.position();
-        let mut state = self.shared.state();
-        let n_alike = state.lanes.iter().filter(|lane| lane.at.partition == partition).count();
-        for lane in &mut state.lanes {
-            if let Ok(positions) = &positions
-                && let Some(element) = positions.find_partition(&lane.at.topic, lane.at.partition)
-                && let Offset::Offset(position) = element.offset()
-            {
-                lane.reached = lane.reached.max(position);
-            }
-            lane.is_at_end |= lane.at.partition == partition && n_alike == 1;
-        }
+    fn forget_lost(&mut self) {
+        let lost = std::mem::take(&mut self.shared.state().unread);
+        self.queue.let_go(&lost);
     }
 
     /// Pauses lanes that are full, and resumes those that have room again.
@@ -320,7 +313,7 @@ impl Poller {
         }
     }
 
-    fn obey(&self, command: Command) {
+    fn obey(&mut self, command: Command) {
         match command {
             Command::Start(offsets, answer) => {
                 let _ = answer.send(self.start(&offsets));
@@ -331,7 +324,10 @@ impl Poller {
         }
     }
 
-    fn start(&self, offsets: &Offsets) -> Result<(), KafkaError> {
+    fn start(&mut self, offsets: &Offsets) -> Result<(), KafkaError> {
+        // What was lost before and came back is not lost any more.
+        self.forget_lost();
+        self.queue.lead(offsets.0.keys());
         let restarted = if self.is_member { self.start_shared(offsets)? } else { self.start_alone(offsets)? };
         // A lane that was full is not any more.
         let _ = self.consumer.resume(&restarted.to_list());
@@ -454,6 +450,66 @@ impl Poller {
     }
 }
 
+/// Puts records into their lanes, those of partitions that are not ours nowhere.
+struct Intake<'s> {
+    shared: &'s Shared,
+    is_member: bool,
+    n_taken: usize,
+    open: Option<OpenLane<'s>>,
+}
+
+/// The state, held from the first message on, and the lane of the message before: records come in long runs of one partition.
+struct OpenLane<'s> {
+    state: MutexGuard<'s, State>,
+    origin: (usize, i32),
+    lane_idx: Option<usize>,
+}
+
+impl<'s> OpenLane<'s> {
+    fn new(state: MutexGuard<'s, State>, message: &Message<'_>) -> OpenLane<'s> {
+        let mut open = OpenLane { state, origin: message.origin(), lane_idx: None };
+        open.find(message);
+        open
+    }
+
+    fn find(&mut self, message: &Message<'_>) {
+        let is_its = |lane: &Lane| lane.is_of(message.topic(), message.partition());
+        self.lane_idx = self.state.lanes.iter().position(is_its);
+        self.origin = message.origin();
+    }
+
+    fn lane(&mut self) -> Option<&mut Lane> {
+        self.lane_idx.map(|idx| &mut self.state.lanes[idx])
+    }
+}
+
+impl Intake<'_> {
+    fn take(&mut self, message: &Message<'_>) {
+        if self.n_taken > 0 && self.n_taken.is_multiple_of(TELL_EVERY) {
+            self.end();
+        }
+        self.n_taken += 1;
+        let open = self.open.get_or_insert_with(|| OpenLane::new(self.shared.state(), message));
+        if open.origin != message.origin() {
+            open.find(message);
+        }
+        let with_headers = self.shared.with_headers;
+        match (message.failure(), open.lane()) {
+            (None, Some(lane)) => lane.push(message.record(with_headers), with_headers),
+            (Some(Code::PartitionEOF), Some(lane)) => lane.note_end(message.offset()),
+            (None | Some(Code::PartitionEOF), None) => {}
+            (Some(code), _) => open.state.note_failure(code, self.is_member),
+        }
+    }
+
+    /// Lets readers have what has been taken.
+    fn end(&mut self) {
+        if self.open.take().is_some() {
+            self.shared.changed.notify_waiters();
+        }
+    }
+}
+
 fn at(partitions: &[TopicPartition], offset: Offset) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for at in partitions {
@@ -486,6 +542,7 @@ fn let_go(consumer: &Consumer, shared: &Shared, partitions: &[TopicPartition]) -
         state.lost.insert(at.clone());
     }
     state.lanes.retain(|lane| !partitions.contains(&lane.at));
+    state.unread.extend_from_slice(partitions);
     if let Some((waiting, _)) = &mut state.awaiting_start {
         waiting.retain(|at| !partitions.contains(at));
     }

@@ -3,10 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rdkafka::message::{BorrowedMessage, Message as _};
-
 use crate::offsets::TopicPartition;
-use crate::records::{Piece, RecordBlock};
+use crate::records::{Piece, Record, RecordBlock};
 
 /// The records of one partition that were fetched and not read yet.
 #[derive(Debug)]
@@ -42,20 +40,27 @@ impl Lane {
         self.at.partition == partition && self.at.topic == topic
     }
 
-    pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>, with_headers: bool) {
-        if message.offset() < self.reached {
+    pub(crate) fn push(&mut self, record: Record<'_>, with_headers: bool) {
+        if record.offset < self.reached {
             return;
         }
-        self.open.push(message, with_headers);
-        self.reached = message.offset() + 1;
+        self.reached = record.offset + 1;
+        self.open.push(record, with_headers);
         self.is_at_end = false;
         if self.open.is_full() {
             self.close_block();
         }
     }
 
+    /// The client has seen everything before this offset, markers of transactions included, and nothing is behind.
+    pub(crate) fn note_end(&mut self, end: i64) {
+        self.reached = self.reached.max(end);
+        self.is_at_end = true;
+    }
+
     fn close_block(&mut self) {
-        let block = std::mem::take(&mut self.open);
+        let next = self.open.empty_like();
+        let block = std::mem::replace(&mut self.open, next);
         if block.len() > 0 {
             let idx = 0..block.len();
             self.n_bytes_in_pieces += block.n_bytes();

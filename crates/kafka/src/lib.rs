@@ -49,6 +49,8 @@
 //! ```
 
 mod avro;
+mod batch_queue;
+mod batch_send;
 pub mod config;
 mod decode;
 mod error;

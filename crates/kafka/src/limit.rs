@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::offsets::Offsets;
+use crate::offsets::{Offsets, TopicPartition};
 
 /// Limits of one batch.
 #[derive(Debug, Clone, Copy)]
@@ -19,15 +19,14 @@ pub(crate) struct Limits {
 ///
 /// Same as Spark: `max` is shared in proportion to what each partition has; a share below one record is rounded up.
 pub(crate) fn batch_end(begin: &Offsets, newest: &Offsets, limits: Limits, waited: Duration) -> Option<Offsets> {
-    let backlog = |at, from: i64| (newest.get(at).unwrap_or(from) - from).max(0);
-    let total: i64 = begin.0.iter().map(|(at, from)| backlog(at, *from)).sum();
-    if total == 0 || (limits.min.is_some_and(|min| (total as u64) < min) && waited < limits.max_delay) {
+    let total = backlog(begin, newest);
+    if total == 0 || (limits.min.is_some_and(|min| total < min) && waited < limits.max_delay) {
         return None;
     }
     let end = begin.0.iter().map(|(at, from)| {
-        let all = backlog(at, *from);
+        let all = backlog_of(newest, at, *from);
         let taken = match limits.max {
-            Some(max) if max < total as u64 => share(max, all, total),
+            Some(max) if max < total => share(max, all, total),
             _ => all,
         };
         (at.clone(), from + taken)
@@ -35,7 +34,16 @@ pub(crate) fn batch_end(begin: &Offsets, newest: &Offsets, limits: Limits, waite
     Some(Offsets(end.collect()))
 }
 
-fn share(max: u64, backlog: i64, total: i64) -> i64 {
+/// How many offsets are between the two.
+pub(crate) fn backlog(begin: &Offsets, newest: &Offsets) -> u64 {
+    begin.0.iter().map(|(at, from)| backlog_of(newest, at, *from) as u64).sum()
+}
+
+fn backlog_of(newest: &Offsets, at: &TopicPartition, from: i64) -> i64 {
+    (newest.get(at).unwrap_or(from) - from).max(0)
+}
+
+fn share(max: u64, backlog: i64, total: u64) -> i64 {
     let share = max as f64 * (backlog as f64 / total as f64);
     let share = if share < 1.0 { share.ceil() } else { share.floor() };
     (share as i64).min(backlog)
@@ -44,7 +52,6 @@ fn share(max: u64, backlog: i64, total: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::offsets::TopicPartition;
 
     fn offsets(each: &[i64]) -> Offsets {
         Offsets(each.iter().enumerate().map(|(i, at)| (TopicPartition::new("t", i as i32), *at)).collect())

@@ -72,7 +72,10 @@ struct Heard(Arc<Mutex<Option<(Code, String)>>>);
 
 impl ClientContext for Heard {
     fn error(&self, error: ClientError, reason: &str) {
-        if let Some(code @ (Code::Authentication | Code::SSL)) = error.rdkafka_error_code() {
+        let Some(code) = error.rdkafka_error_code() else { return };
+        // A broker that wants a certificate of ours says so only when we believe that we are connected.
+        let wants_certificate = code == Code::BrokerTransportFailure && reason.contains("certificate");
+        if wants_certificate || matches!(code, Code::Authentication | Code::SSL) {
             *self.0.lock().expect("nobody panics while holding this lock") = Some((code, reason.to_owned()));
         }
     }
@@ -97,7 +100,7 @@ async fn connect(
     let heard = Heard::default();
     let fixed = [("group.id", group.unwrap_or("ognivo-doctor")), ("enable.auto.commit", "false")];
     let client = settings.of_connection().to_client(&[("isolation.level", "read_committed")], &fixed);
-    let what = format!("login as {}", settings.get("sasl.username").unwrap_or("anybody"));
+    let what = format!("login as {}", user(settings));
     let consumer: BaseConsumer<Heard> = match client.create_with_context(heard.clone()) {
         Ok(consumer) => consumer,
         Err(cause) => {
@@ -123,9 +126,27 @@ async fn connect(
     is_in.then_some(consumer)
 }
 
+/// Who we are, as far as the settings tell.
+fn user(settings: &ClientSettings) -> String {
+    let of = |name: &str, what: &str| settings.get(name).map(|value| format!("{what} {value}"));
+    let principal = of("sasl.kerberos.principal", "the principal");
+    let by_token = || settings.get("sasl.mechanism").filter(|mechanism| mechanism.eq_ignore_ascii_case("OAUTHBEARER"));
+    settings
+        .get("sasl.username")
+        .map(str::to_owned)
+        .or_else(|| by_token().map(|_| "whom the token names".to_owned()))
+        .or(principal)
+        .or_else(|| of("ssl.certificate.location", "the owner of"))
+        .or_else(|| of("ssl.keystore.location", "the owner of"))
+        .unwrap_or_else(|| "anybody".to_owned())
+}
+
 fn login_hint(code: Code) -> Option<String> {
     let hint = match code {
         Code::SSL => "is `kafka.ssl.ca.location` the authority of the brokers, and their name in the certificate?",
+        Code::BrokerTransportFailure => {
+            "are `kafka.ssl.certificate.location` and `kafka.ssl.key.location` a certificate that the brokers trust?"
+        }
         _ => "are `kafka.sasl.username`, `kafka.sasl.password` and `kafka.sasl.mechanism` right?",
     };
     Some(hint.to_owned())
@@ -148,7 +169,8 @@ fn log_in(consumer: &BaseConsumer<Heard>) -> Result<usize, KafkaError> {
                 return Err(KafkaError::code("the broker does not let us in", code));
             }
         }
-        if begin.elapsed() > ANSWER {
+        let is_refused = consumer.context().0.lock().expect("nobody panics while holding this lock").is_some();
+        if is_refused || begin.elapsed() > ANSWER {
             return Err(KafkaError::client("the broker does not answer", &error));
         }
     }

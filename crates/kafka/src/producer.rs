@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::batch_send::{Plain, Sent, Target};
 use crate::error::KafkaError;
 use crate::offsets::Offsets;
 
@@ -39,11 +40,16 @@ const ROOM_DEADLINE: Duration = Duration::from_secs(330);
 /// How long the records of a batch may take to arrive; the client gives each up before.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(330);
 
-type Client = ThreadedProducer<Deliveries, NoCustomPartitioner>;
+/// No more records are handed over in one call.
+const MOST_AT_ONCE: usize = 1024;
+
+pub(crate) type Client = ThreadedProducer<Deliveries, NoCustomPartitioner>;
 
 /// A producer.
 pub(crate) struct Producer {
     client: Option<Arc<Client>>,
+    /// Topics that many records went to.
+    targets: Mutex<Vec<Target>>,
     counts: Arc<Counts>,
     /// A transaction was begun and is neither committed nor aborted.
     is_open: AtomicBool,
@@ -100,7 +106,12 @@ impl Producer {
         let counts = Arc::new(Counts::default());
         let made = client.create_with_context(Deliveries(Arc::clone(&counts)));
         let client: Client = made.map_err(|cause| KafkaError::client("cannot make a producer", &cause))?;
-        Ok(Producer { client: Some(Arc::new(client)), counts, is_open: AtomicBool::new(false) })
+        Ok(Producer {
+            client: Some(Arc::new(client)),
+            targets: Mutex::default(),
+            counts,
+            is_open: AtomicBool::new(false),
+        })
     }
 
     fn client(&self) -> &Arc<Client> {
@@ -127,12 +138,52 @@ impl Producer {
                 Err((failure, _)) => failure,
             };
             self.counts.n_sent.fetch_sub(1, Ordering::SeqCst);
-            // A record that failed before says more than that the transaction is over.
-            let failure = match self.take_failure() {
-                Some(code) => KafkaError::code(format!("cannot write to {topic}"), code),
-                None => KafkaError::client(format!("cannot write to {topic}"), &failure),
-            };
-            return Err(failure);
+            return Err(self.not_sent(topic, &failure));
+        }
+    }
+
+    /// Hands records over in their order, each to the partition of its key; waits while there is no room.
+    pub(crate) async fn send_all(&self, topic: &str, records: &[Plain<'_>]) -> Result<(), KafkaError> {
+        let begin = Instant::now();
+        let mut rest = records;
+        while !rest.is_empty() {
+            let some = &rest[..rest.len().min(MOST_AT_ONCE)];
+            // Counted before they are handed over: their deliveries may come first.
+            self.counts.n_sent.fetch_add(some.len() as u64, Ordering::SeqCst);
+            let sent = self.with_target(topic, |target| target.send(some));
+            self.counts.n_sent.fetch_sub((some.len() - sent.n_taken) as u64, Ordering::SeqCst);
+            match sent.failure {
+                None => rest = &rest[some.len()..],
+                Some((first, Code::QueueFull)) if begin.elapsed() < ROOM_DEADLINE => {
+                    rest = &rest[first..];
+                    sleep(Duration::from_millis(1)).await;
+                }
+                Some((_, code)) => return Err(self.not_sent(topic, &ClientError::MessageProduction(code))),
+            }
+        }
+        Ok(())
+    }
+
+    fn with_target(&self, topic: &str, send: impl FnOnce(&Target) -> Sent) -> Sent {
+        let mut targets = self.targets.lock().expect("nobody panics while holding this lock");
+        if let Some(target) = targets.iter().find(|target| target.name == topic) {
+            return send(target);
+        }
+        match Target::new(self.client(), topic) {
+            None => Sent { n_taken: 0, failure: Some((0, Code::InvalidTopic)) },
+            Some(target) => {
+                let sent = send(&target);
+                targets.push(target);
+                sent
+            }
+        }
+    }
+
+    fn not_sent(&self, topic: &str, failure: &ClientError) -> KafkaError {
+        // A record that failed before says more than that the transaction is over.
+        match self.take_failure() {
+            Some(code) => KafkaError::code(format!("cannot write to {topic}"), code),
+            None => KafkaError::client(format!("cannot write to {topic}"), failure),
         }
     }
 
@@ -265,10 +316,12 @@ impl Producer {
 impl Drop for Producer {
     /// Ending the client's threads takes up to 100 ms; nobody waits for it.
     fn drop(&mut self) {
-        let client = self.client.take();
+        let targets = std::mem::take(self.targets.get_mut().expect("nobody panics while holding this lock"));
+        // Topics go before their client.
+        let all = (targets, self.client.take());
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(client))),
-            Err(_) => drop(client),
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(all))),
+            Err(_) => drop(all),
         }
     }
 }

@@ -26,6 +26,36 @@ pub(crate) struct RecordBlock {
     pub(crate) headers: Vec<Vec<Header>>,
 }
 
+/// One record, as the client hands it over.
+pub(crate) struct Record<'a> {
+    pub(crate) offset: i64,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) time_ms: Option<i64>,
+    pub(crate) time_type: i32,
+    pub(crate) headers: Vec<Header>,
+}
+
+impl<'a> Record<'a> {
+    pub(crate) fn of(message: &'a BorrowedMessage<'_>, with_headers: bool) -> Record<'a> {
+        let (time_ms, time_type) = match message.timestamp() {
+            Timestamp::NotAvailable => (None, -1),
+            Timestamp::CreateTime(ms) => (Some(ms), 0),
+            Timestamp::LogAppendTime(ms) => (Some(ms), 1),
+        };
+        let headers = message.headers().filter(|_| with_headers).into_iter().flat_map(|headers| headers.iter());
+        let headers = headers.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)));
+        Record {
+            offset: message.offset(),
+            key: message.key(),
+            value: message.payload(),
+            time_ms,
+            time_type,
+            headers: headers.collect(),
+        }
+    }
+}
+
 /// Name and value of one header.
 pub(crate) type Header = (String, Option<Vec<u8>>);
 
@@ -52,21 +82,28 @@ impl Pieces {
 }
 
 impl RecordBlock {
-    pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>, with_headers: bool) {
-        self.values.push(message.payload());
-        self.keys.push(message.key());
-        self.offsets.push(message.offset());
-        let (time_ms, time_type) = match message.timestamp() {
-            Timestamp::NotAvailable => (None, -1),
-            Timestamp::CreateTime(ms) => (Some(ms), 0),
-            Timestamp::LogAppendTime(ms) => (Some(ms), 1),
-        };
-        self.times_ms.push(time_ms);
-        self.time_types.push(time_type);
+    /// An empty block with room for as much as this one has: the next is most likely as long.
+    pub(crate) fn empty_like(&self) -> RecordBlock {
+        let n = self.len();
+        let pieces = |of: &Pieces| Pieces { bytes: Vec::with_capacity(of.bytes.len()), ranges: Vec::with_capacity(n) };
+        RecordBlock {
+            values: pieces(&self.values),
+            keys: pieces(&self.keys),
+            offsets: Vec::with_capacity(n),
+            times_ms: Vec::with_capacity(n),
+            time_types: Vec::with_capacity(n),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, record: Record<'_>, with_headers: bool) {
+        self.values.push(record.value);
+        self.keys.push(record.key);
+        self.offsets.push(record.offset);
+        self.times_ms.push(record.time_ms);
+        self.time_types.push(record.time_type);
         if with_headers {
-            let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-            let owned = headers.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)));
-            self.headers.push(owned.collect());
+            self.headers.push(record.headers);
         }
     }
 

@@ -24,7 +24,7 @@ use crate::decode::{Decoder, ValueFormat};
 use crate::error::KafkaError;
 use crate::fetcher::{Failure, Fetcher, State};
 use crate::group::GroupHandle;
-use crate::limit::{Limits, batch_end};
+use crate::limit::{Limits, backlog, batch_end};
 use crate::offsets::{Offsets, TopicPartition};
 use crate::starting::{self, ask};
 use newest::{Newest, lag_of};
@@ -275,6 +275,8 @@ impl KafkaSource {
 
     /// Offsets that are there, after the client found that some are not.
     async fn within_range(&mut self, begin: &Offsets) -> Result<Offsets, KafkaError> {
+        // What was known is of a topic that may be another now.
+        self.newest.forget();
         let partitions: Vec<_> = begin.0.keys().cloned().collect();
         let both = move |consumer: &crate::fetcher::Consumer| {
             Ok((starting::earliest(consumer, &partitions)?, starting::latest(consumer, &partitions)?))
@@ -314,9 +316,10 @@ impl KafkaSource {
 
     /// The end by what the brokers say that is there.
     async fn end_by_brokers(&mut self, begin: &Offsets, limit: ReadLimit) -> Result<Option<Offsets>, KafkaError> {
-        let partitions: Vec<_> = begin.0.keys().cloned().collect();
-        let mut newest = ask(&self.fetcher, move |consumer| starting::latest(consumer, &partitions)).await?;
-        self.newest.note(newest.clone());
+        let mut newest = match self.newest.recent(begin).filter(|newest| self.is_enough(begin, newest, limit)) {
+            Some(newest) => newest,
+            None => self.ask_newest(begin).await?,
+        };
         if let Some(fixed) = &self.fixed_end {
             for (at, end) in &mut newest.0 {
                 *end = fixed.get(at).unwrap_or(0).min(*end);
@@ -328,6 +331,22 @@ impl KafkaSource {
             self.fetcher.wait(FIRST_RECORD_WAIT, |state| (has_news(state) || has_records(state)).then_some(())).await;
         }
         Ok(end)
+    }
+
+    async fn ask_newest(&self, begin: &Offsets) -> Result<Offsets, KafkaError> {
+        let partitions: Vec<_> = begin.0.keys().cloned().collect();
+        let newest = ask(&self.fetcher, move |consumer| starting::latest(consumer, &partitions)).await?;
+        self.newest.note(newest.clone());
+        Ok(newest)
+    }
+
+    /// Whether what was there a moment ago fills the batch: then nobody needs to be asked what has come since. An answer
+    /// waits behind the fetch that is under way.
+    fn is_enough(&self, begin: &Offsets, newest: &Offsets, limit: ReadLimit) -> bool {
+        match &self.fixed_end {
+            Some(fixed) => begin.0.keys().all(|at| newest.get(at) >= fixed.get(at)),
+            None => self.limits(limit).max.is_some_and(|max| backlog(begin, newest) >= max),
+        }
     }
 
     /// The end of what has been fetched; waits a moment for a first record.
@@ -456,6 +475,7 @@ impl Source for KafkaSource {
         state.lanes.iter_mut().for_each(|lane| lane.next = -1);
         drop(state);
         self.partitions = None;
+        self.newest.forget();
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use ognivo_stream::plan::BatchId;
 use ognivo_stream::sink::{BatchWriter, Lane, SinkError, Written};
 use rdkafka::message::{Header, OwnedHeaders};
 
+use crate::batch_send::Plain;
 use crate::decode::ValueFormat;
 use crate::error::KafkaError;
 use crate::group::{GroupHandle, Holding};
@@ -48,6 +49,12 @@ enum Value {
 }
 
 impl Shape {
+    /// The one topic of all rows, when nothing but the key says where in it each goes and none has headers.
+    fn plain_topic(&self) -> Option<&str> {
+        let by_row = [self.topic_idx, self.partition_idx, self.headers_idx];
+        self.topic.as_deref().filter(|_| by_row == [None; 3])
+    }
+
     /// # Errors
     /// A column that is not there, or of a type that it cannot have where it is used.
     pub(crate) fn new(parts: &SinkParts, scored: &SchemaRef) -> Result<Shape, KafkaError> {
@@ -243,10 +250,40 @@ impl KafkaWriter {
     async fn write_scored(&mut self, rows: &RecordBatch) -> Result<(), KafkaError> {
         let shape = Arc::clone(&self.shape);
         let (values, ends) = shape.value.encode(&rows.project(&shape.value_idx).expect("places in the schema"))?;
+        let keys: Vec<Option<Vec<u8>>> = match shape.key_idx {
+            None => Vec::new(),
+            Some(idx) => (0..rows.num_rows()).map(|row_idx| bytes_at(rows.column(idx), row_idx)).collect(),
+        };
+        let key = |row_idx: usize| keys.get(row_idx).and_then(Option::as_deref);
+        match shape.plain_topic() {
+            Some(topic) => {
+                let mut from = 0;
+                let records = ends.iter().enumerate().map(|(row_idx, end)| {
+                    let value = end.map(|end| &values[from..end]);
+                    from = end.unwrap_or(from);
+                    Plain { key: key(row_idx), value }
+                });
+                let records: Vec<Plain<'_>> = records.collect();
+                self.producer.send_all(topic, &records).await?;
+            }
+            None => self.write_each(rows, &values, &ends, key).await?,
+        }
+        self.written.n_scored += rows.num_rows();
+        Ok(())
+    }
+
+    /// Rows that say themselves where they go, or have headers.
+    async fn write_each<'k>(
+        &self,
+        rows: &RecordBatch,
+        values: &[u8],
+        ends: &[Option<usize>],
+        key: impl Fn(usize) -> Option<&'k [u8]> + Send,
+    ) -> Result<(), KafkaError> {
+        let shape = Arc::clone(&self.shape);
         let mut from = 0;
-        for (row_idx, end) in ends.into_iter().enumerate() {
+        for (row_idx, end) in ends.iter().enumerate() {
             let cell = |idx: Option<usize>| idx.map(|idx| rows.column(idx));
-            let key = cell(shape.key_idx).and_then(|column| bytes_at(column, row_idx));
             let by_row = cell(shape.topic_idx).map(|column| column.as_string::<i32>());
             let topic = match by_row {
                 Some(topics) if topics.is_valid(row_idx) => topics.value(row_idx),
@@ -259,9 +296,8 @@ impl KafkaWriter {
             let headers = cell(shape.headers_idx).and_then(|column| headers_at(column, row_idx));
             let value = end.map(|end| &values[from..end]);
             from = end.unwrap_or(from);
-            self.producer.send(Outgoing { topic, partition, key: key.as_deref(), value, headers }).await?;
+            self.producer.send(Outgoing { topic, partition, key: key(row_idx), value, headers }).await?;
         }
-        self.written.n_scored += rows.num_rows();
         Ok(())
     }
 
@@ -276,10 +312,8 @@ impl KafkaWriter {
             values.push(value);
         }
         drop(objects);
-        for value in &values {
-            let outgoing = Outgoing { topic, partition: None, key: None, value: Some(value), headers: None };
-            self.producer.send(outgoing).await?;
-        }
+        let records: Vec<Plain<'_>> = values.iter().map(|value| Plain { key: None, value: Some(value) }).collect();
+        self.producer.send_all(topic, &records).await?;
         self.written.n_dead_letters += letters.num_rows();
         Ok(())
     }

@@ -200,9 +200,9 @@ impl RowMap for Instances {
     }
 }
 
-/// Instances with some slots of their vectors, in the order of `slots`, kept for many passes. Each batch must be one dense block.
-pub(crate) fn of_slots(instances: &Dataset, slots: &[usize]) -> Result<Dataset, DatasetError> {
-    instances.map(Arc::new(OfSlots { schema: Arc::clone(instances.schema()), slots: slots.to_vec() })).cached()
+/// Instances with some slots of their vectors, in the order of `slots`. Each batch must be one dense block.
+pub(crate) fn of_slots(instances: &Dataset, slots: &[usize]) -> Dataset {
+    instances.map(Arc::new(OfSlots { schema: Arc::clone(instances.schema()), slots: slots.to_vec() }))
 }
 
 /// Whether each batch of the instances is one dense block.

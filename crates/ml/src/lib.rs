@@ -55,6 +55,7 @@ mod instances;
 pub mod java_json;
 pub mod laws;
 mod linear;
+mod slot_instances;
 pub mod stage_map;
 
 pub mod numeric;

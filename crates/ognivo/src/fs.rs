@@ -10,9 +10,10 @@ mod operand;
 mod show;
 
 use std::io::Write as _;
+use std::pin::pin;
 use std::process::ExitCode;
 
-use futures::TryStreamExt as _;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStoreExt as _;
 use ognivo::session::Session;
 use ognivo_files::entries::Entry;
@@ -76,8 +77,9 @@ async fn obey(action: &FsAction, quiet: bool, ended: &mut Ended) -> Result<(), F
             let here = [String::new()];
             let paths = if paths.is_empty() { &here[..] } else { paths };
             let listing = show::Listing { is_recursive: *recursive, is_human: *human };
-            for path in paths {
-                for found in found(path, ended).await {
+            let mut all = pin!(all_found(paths));
+            while let Some(found) = all.next().await {
+                for found in ended.take(found).into_iter().flatten() {
                     match found.entry.is_folder && !directory {
                         true => list(&found, &listing, ended).await?,
                         false => print::bytes(listing.lines(&[found]).as_bytes())?,
@@ -86,8 +88,9 @@ async fn obey(action: &FsAction, quiet: bool, ended: &mut Ended) -> Result<(), F
             }
         }
         FsAction::Cat { paths } => {
-            for path in paths {
-                for found in found(path, ended).await {
+            let mut all = pin!(all_found(paths));
+            while let Some(found) = all.next().await {
+                for found in ended.take(found).into_iter().flatten() {
                     let shown = cat(&found).await?;
                     ended.take(shown);
                 }
@@ -114,8 +117,9 @@ async fn obey(action: &FsAction, quiet: bool, ended: &mut Ended) -> Result<(), F
         }
         FsAction::Du { summary, human, paths } => {
             let mut rows = Vec::new();
-            for path in paths {
-                for found in found(path, ended).await {
+            let mut all = pin!(all_found(paths));
+            while let Some(found) = all.next().await {
+                for found in ended.take(found).into_iter().flatten() {
                     let measured = measure(found, *summary).await;
                     rows.extend(ended.take(measured).unwrap_or_default());
                 }
@@ -126,9 +130,12 @@ async fn obey(action: &FsAction, quiet: bool, ended: &mut Ended) -> Result<(), F
     Ok(())
 }
 
-/// Everything that the operand, which may be a glob, stands for.
-async fn found(path: &str, ended: &mut Ended) -> Vec<Found> {
-    ended.take(find(Operand::remote(path)).await).unwrap_or_default()
+/// So many operands are looked for at the same time: each look is an answer of the NameNode, whoever else waits for one.
+const OPERANDS_AT_ONCE: usize = 16;
+
+/// Everything that each operand, which may be a glob, stands for, in the order in which they are written.
+fn all_found(paths: &[String]) -> impl Stream<Item = Result<Vec<Found>, Trouble>> {
+    futures::stream::iter(paths).map(|path| find(Operand::remote(path))).buffered(OPERANDS_AT_ONCE)
 }
 
 async fn make_folder(path: &str, parents: bool) -> Result<(), Trouble> {

@@ -5,8 +5,8 @@
 //!
 //! 1. the source says what it has;
 //! 2. the plan is written to `offsets/<n>` (skipped for a sink that holds the progress itself);
-//! 3. rows are read, scored and handed to the sink;
-//! 4. the sink commits;
+//! 3. rows are read, scored and handed to the sink, beside 2 when the sink shows nothing before 4;
+//! 4. the sink commits, once 2 and 3 are done;
 //! 5. `commits/<n>` is written;
 //! 6. the source is told;
 //! 7. the progress is told.
@@ -431,21 +431,18 @@ impl StreamingQuery {
     ) -> Result<Stepped, QueryError> {
         let clock = self.options.clock.clone();
         let written_ahead = !matches!(known.target, Committed::Offsets(_));
-        if written_ahead && !batch.replayed {
-            debug_assert_eq!(invariants::batches_touch(known.logs.planned.as_ref(), &batch.plan), Ok(()));
-            kill_point::pass(KillPoint::BeforePlan)?;
-            self.write_plan(&batch.plan, &known.conf).await?;
-            kill_point::pass(KillPoint::AfterPlan)?;
-            batch.watch.lap("walCommit", clock.as_ref());
-        }
-        let Some(writer) = self.fill(&mut batch, stop).await? else { return Ok(Stepped::Finished) };
+        let filled = match written_ahead && !batch.replayed {
+            true => self.plan_and_fill(&mut batch, &known, stop).await?,
+            false => self.fill(&mut batch, stop).await?,
+        };
+        let Some(writer) = filled else { return Ok(Stepped::Finished) };
         self.unreported = Some(batch.clone());
         commit(writer, &batch.seen.tally).await?;
         batch.committed_ms = Some(clock.now_ms());
         batch.watch.lap("addBatch", clock.as_ref());
 
         if !written_ahead {
-            self.write_plan(&batch.plan, &known.conf).await?;
+            self.writing_of(&batch.plan, &known.conf).await?;
         }
         self.mark_done(batch.plan.id).await?;
         kill_point::pass(KillPoint::AfterDone)?;
@@ -461,8 +458,54 @@ impl StreamingQuery {
         Ok(Stepped::Moved)
     }
 
-    async fn write_plan(&self, plan: &BatchPlan, conf: &Map<String, Value>) -> Result<(), QueryError> {
-        let Some(checkpoint) = &self.parts.checkpoint else { return Ok(()) };
+    /// Moments 2 and 3, one after the other; at once where the target shows nothing before the commit, which then waits for both.
+    async fn plan_and_fill(
+        &mut self,
+        batch: &mut RunningBatch,
+        known: &Known,
+        stop: &StopSignal,
+    ) -> Result<Option<Box<dyn BatchWriter>>, QueryError> {
+        debug_assert_eq!(invariants::batches_touch(known.logs.planned.as_ref(), &batch.plan), Ok(()));
+        kill_point::pass(KillPoint::BeforePlan)?;
+        let clock = self.options.clock.clone();
+        let start_ms = clock.now_ms();
+        let plan = {
+            let (writing, clock) = (self.writing_of(&batch.plan, &known.conf), clock.clone());
+            async move {
+                writing.await?;
+                kill_point::pass(KillPoint::AfterPlan)?;
+                Ok::<i64, QueryError>(clock.now_ms() - start_ms)
+            }
+        };
+        if !self.parts.sink.hides_until_commit() {
+            plan.await?;
+            batch.watch.lap("walCommit", clock.as_ref());
+            return self.fill(batch, stop).await;
+        }
+        // Neither is dropped halfway: what becomes of the plan must be known before anything else is done.
+        let (planned, filled) = futures::future::join(plan, self.fill(batch, stop)).await;
+        match planned {
+            Ok(took_ms) => {
+                batch.watch.note("walCommit", took_ms);
+                filled
+            }
+            Err(error) => {
+                if !error.is_killed()
+                    && let Ok(Some(writer)) = filled
+                {
+                    self.abort(writer, batch.plan.id).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The plan on its way into the checkpoint. It needs nothing of the query any more.
+    fn writing_of(
+        &self,
+        plan: &BatchPlan,
+        conf: &Map<String, Value>,
+    ) -> impl Future<Output = Result<(), QueryError>> + use<> {
         let notes = Notes {
             model: plan.model.clone(),
             run: Some(self.run_id.clone()),
@@ -471,9 +514,18 @@ impl StreamingQuery {
         };
         let ends = vec![Some(plan.range.end.clone())];
         let entry = OffsetEntry { time_ms: plan.time_ms, conf: conf.clone(), notes, ends };
-        checkpoint.offsets().add(plan.id, &entry).await?;
-        checkpoint.purge(plan.id).await?;
-        Ok(())
+        let (checkpoint, id) = (self.parts.checkpoint.clone(), plan.id);
+        async move {
+            let Some(checkpoint) = checkpoint else { return Ok(()) };
+            checkpoint.offsets().add(id, &entry).await?;
+            checkpoint.purge(id).await?;
+            Ok(())
+        }
+    }
+
+    async fn abort(&self, writer: Box<dyn BatchWriter>, id: BatchId) {
+        writer.abort().await;
+        (self.options.observer)(&QueryEvent::Aborted(id));
     }
 
     /// Moment 3: a writer that holds all rows of the batch; None when the query was asked to end and it was given up.
@@ -492,7 +544,6 @@ impl StreamingQuery {
             clock: &clock,
             observer: &self.options.observer,
         };
-        let aborted = || (self.options.observer)(&QueryEvent::Aborted(running.plan.id));
         (self.options.observer)(&QueryEvent::Started(running.plan.id));
         let rows = self.parts.source.read(&running.plan.range).await?;
         running.watch.lap("getBatch", clock.as_ref());
@@ -509,15 +560,13 @@ impl StreamingQuery {
                 Ok(Some(writer))
             }
             Ok(None) => {
-                writer.abort().await;
-                aborted();
+                self.abort(writer, running.plan.id).await;
                 Ok(None)
             }
             // As a dead process would, we leave everything as it is.
             Err(error) if error.is_killed() => Err(error),
             Err(error) => {
-                writer.abort().await;
-                aborted();
+                self.abort(writer, running.plan.id).await;
                 Err(error)
             }
         }
@@ -616,6 +665,11 @@ impl Stopwatch {
         let now_ms = clock.now_ms();
         *self.durations.0.entry(name).or_default() += (now_ms - self.lap_start_ms).max(0) as u64;
         self.lap_start_ms = now_ms;
+    }
+
+    /// A part that ran beside others.
+    fn note(&mut self, name: &'static str, took_ms: i64) {
+        *self.durations.0.entry(name).or_default() += took_ms.max(0) as u64;
     }
 
     fn into_durations(mut self, end_ms: i64) -> DurationMs {

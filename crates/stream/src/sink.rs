@@ -33,6 +33,12 @@ pub trait Sink: Send {
     /// What this target can promise, and on what condition.
     fn delivery(&self) -> Delivery;
 
+    /// Whether nothing of a batch shows before its [`commit`](BatchWriter::commit), nor changes what the target holds: then rows are
+    /// handed over while the plan of the batch is still being written, and only the commit waits for it.
+    fn hides_until_commit(&self) -> bool {
+        false
+    }
+
     /// Checks that rows of this schema can be written, and makes the target ready for the first batch.
     ///
     /// # Errors

@@ -70,6 +70,10 @@ impl Sink for SplitSink {
         }
     }
 
+    fn hides_until_commit(&self) -> bool {
+        self.scored.hides_until_commit() && self.dead_letters.hides_until_commit()
+    }
+
     async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError> {
         self.dead_letters.prepare(&self.letters).await?;
         self.scored.prepare(scored).await

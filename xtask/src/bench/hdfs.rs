@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::peers::{self, number, script};
-use super::rounds::{Figures, milliseconds, rotate, seconds};
+use super::rounds::{Figures, milliseconds, rotate, row_of_share, seconds};
 use super::staying::Staying;
 use super::{Part, Row, loans};
 use crate::program::{self, root};
@@ -32,8 +32,9 @@ pub(super) const PART: Part = Part {
     title: "HDFS",
     how: "\
 A NameNode and its DataNodes on this machine; both clients are processes that stay, the Java one is Hadoop 3.5.0's own, warm after one
-round that is not counted. We sync what we write to the disks and rename it into place, Java's client does neither. The last rows: from
-the rename that makes a file of 9,578 rows visible until its batch stands in `_spark_metadata`, every path on HDFS.",
+round that is not counted. Blocks are of 128 MiB. We sync what we write to the disks and rename it into place; Java's client does neither
+by itself (first row), and both where it is asked to sync each block and to rename (second row). The share of the checksums is the CPU time
+of those of a gigabyte, chunk by chunk, in the CPU time of reading one. The last rows: from the rename that makes a file of 9,578 rows visible until its batch stands in `_spark_metadata`, every path on HDFS.",
     measure,
 };
 
@@ -65,22 +66,54 @@ fn on_a_cluster<T>(n_data_nodes: usize, work: impl FnOnce(&Cluster) -> Result<T,
 struct Task {
     what: &'static str,
     goal: f64,
+    /// What a client is told: ours is the first one.
     words: fn(usize) -> String,
+    /// Goal of the CPU time, where that is shown.
+    cpu_goal: Option<Option<f64>>,
 }
 
-const TASKS: [Task; 4] = [
-    Task { what: "write 1 GB", goal: 1.0, words: |client| format!("write /bench/written-{client} {GIGABYTE}") },
-    Task { what: "read 1 GB", goal: 1.0, words: |_| "read /bench/written-1".to_owned() },
-    Task { what: "list 10,000 files", goal: 2.5, words: |_| "list /bench/many".to_owned() },
+const TASKS: [Task; 6] = [
+    Task {
+        what: "write 1 GB",
+        goal: 1.0,
+        words: |client| format!("write /bench/written-{client} {GIGABYTE}"),
+        cpu_goal: Some(None),
+    },
+    Task {
+        what: "write 1 GB, Java's synced and renamed as ours is",
+        goal: 1.0,
+        words: |client| format!("{} /bench/written-{client} {GIGABYTE}", ["write", "write-synced"][client]),
+        cpu_goal: Some(None),
+    },
+    Task {
+        what: "read 1 GB",
+        goal: 1.0,
+        words: |_| "read /bench/written-1".to_owned(),
+        cpu_goal: Some(Some(READ_CPU_GOAL)),
+    },
+    Task { what: "list 10,000 files", goal: 2.5, words: |_| "list /bench/many".to_owned(), cpu_goal: None },
     Task {
         what: "stat 10,000 files, one after the other",
         goal: 2.5,
-        words: |_| format!("stat /bench/many {N_FILES}"),
+        words: |_| format!("stat /bench/many {N_FILES} 1"),
+        cpu_goal: None,
+    },
+    Task {
+        what: "stat 10,000 files, 16 in flight",
+        goal: 2.5,
+        words: |_| format!("stat /bench/many {N_FILES} 16"),
+        cpu_goal: None,
     },
 ];
 
 /// Goal of the CPU time of a read.
 const READ_CPU_GOAL: f64 = 1.5;
+
+/// The CPU time of a process is told in hundredths of a second: so many gigabytes have their checksums computed.
+const N_TIMES: u64 = 10;
+
+/// Goal of the share of the checksums in it.
+const CHECKSUMS_GOAL: f64 = 0.05;
 
 fn clients(cluster: &Cluster, ours: &Path, n_rounds: usize) -> Result<Vec<Row>, String> {
     let mut ognivo = Command::new(ours);
@@ -102,9 +135,18 @@ fn clients(cluster: &Cluster, ours: &Path, n_rounds: usize) -> Result<Vec<Row>, 
             rows.push(row);
         };
         add(format!("HDFS: {}", task.what), |taken| taken.wall_seconds, Some(task.goal));
-        if task.what.ends_with("GB") {
-            let goal = task.what.starts_with("read").then_some(READ_CPU_GOAL);
+        if let Some(goal) = task.cpu_goal {
             add(format!("HDFS: {}, CPU of the client", task.what), |taken| taken.cpu_seconds, goal);
+        }
+        if task.what.starts_with("read") {
+            let shares = taken[0].iter().map(|read| {
+                let checksums = clients[0].ask(&format!("checksum /bench/written-1 {}", N_TIMES * GIGABYTE))?;
+                Ok(checksums.cpu_seconds / N_TIMES as f64 / read.cpu_seconds)
+            });
+            let shares = shares.collect::<Result<Vec<f64>, String>>()?;
+            let row = row_of_share("HDFS: checksums in the CPU time of that read", &shares, CHECKSUMS_GOAL);
+            println!("{}: {}", row.what, row.ours);
+            rows.push(row);
         }
     }
     Ok(rows)

@@ -147,7 +147,7 @@ impl Cluster {
         Server::start(&node(number), &self.folder, &mut java).map(|_| ())
     }
 
-    /// Waits until clients may connect, which a server allows last of all.
+    /// Waits until clients may connect and log in: the first server makes the role at about the time when it opens its port.
     fn wait_until_ready(&self, number: usize) -> Result<(), String> {
         let begin = Instant::now();
         let name = node(number);
@@ -155,7 +155,8 @@ impl Cluster {
             let Some(server) = Server::find(&name, &self.folder) else {
                 return Err(format!("Cassandra ended; {}", server::last_words(&name, &self.folder)));
             };
-            if TcpStream::connect((address(number).as_str(), self.port)).is_ok() {
+            let is_open = TcpStream::connect((address(number).as_str(), self.port)).is_ok();
+            if is_open && (number > 1 || server.has_said("Created default superuser role")) {
                 return Ok(());
             }
             if begin.elapsed() > READY_DEADLINE {

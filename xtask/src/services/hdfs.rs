@@ -27,7 +27,11 @@ use crate::cache;
 /// On two busy cores both servers need 20 s.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
 
+/// A write that broke off counts as a whole block of the free space for ten minutes: hundreds of them, of the usual 128 MiB, and
+/// the NameNode places nothing more on a small disk.
 const BLOCK_BYTES: u64 = 16 << 20;
+/// Hadoop's own choice, for what is measured.
+const USUAL_BLOCK_BYTES: u64 = 128 << 20;
 
 const NAME_NODE: &str = "namenode";
 const DATA_NODE: &str = "datanode";
@@ -39,6 +43,7 @@ pub(crate) struct Cluster {
     rpc_port: u16,
     http_port: u16,
     n_data_nodes: usize,
+    block_bytes: u64,
     kerberos: Option<Kerberos>,
 }
 
@@ -61,15 +66,16 @@ impl Cluster {
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_empty(folder: &str) -> Result<Cluster, String> {
-        Cluster::start(folder, 1, None)
+        Cluster::start(folder, 1, BLOCK_BYTES, None)
     }
 
-    /// As [`start_empty`](Cluster::start_empty), with so many DataNodes, each of which gets every block.
+    /// As [`start_empty`](Cluster::start_empty), with so many DataNodes, each of which gets every block, and with blocks of the usual
+    /// size.
     ///
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_replicated(folder: &str, n_data_nodes: usize) -> Result<Cluster, String> {
-        Cluster::start(folder, n_data_nodes, None)
+        Cluster::start(folder, n_data_nodes, USUAL_BLOCK_BYTES, None)
     }
 
     /// Starts an empty cluster with a KDC; `protection` is `authentication`, `integrity` or `privacy`.
@@ -77,10 +83,15 @@ impl Cluster {
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_with_kerberos(folder: &str, protection: &'static str) -> Result<Cluster, String> {
-        Cluster::start(folder, 1, Some(protection))
+        Cluster::start(folder, 1, BLOCK_BYTES, Some(protection))
     }
 
-    fn start(folder: &str, n_data_nodes: usize, protection: Option<&'static str>) -> Result<Cluster, String> {
+    fn start(
+        folder: &str,
+        n_data_nodes: usize,
+        block_bytes: u64,
+        protection: Option<&'static str>,
+    ) -> Result<Cluster, String> {
         Cluster::stop_all_in(folder)?;
         let folder = cache::folder(folder)?;
         let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
@@ -97,7 +108,7 @@ impl Cluster {
             }
             None => None,
         };
-        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port, n_data_nodes, kerberos };
+        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port, n_data_nodes, block_bytes, kerberos };
         for (name, text) in cluster.settings(data_ports) {
             fs::write(cluster.conf().join(name), text).map_err(failed)?;
         }
@@ -125,7 +136,8 @@ impl Cluster {
         };
         let ports = port("dfs.namenode.rpc-address").zip(port("dfs.namenode.http-address"));
         let Some((rpc_port, http_port)) = ports else { return Ok(None) };
-        let cluster = Cluster { folder, rpc_port, http_port, n_data_nodes: 1, kerberos: None };
+        let cluster =
+            Cluster { folder, rpc_port, http_port, n_data_nodes: 1, block_bytes: BLOCK_BYTES, kerberos: None };
         Ok(cluster.is_ready().then_some(cluster))
     }
 
@@ -304,9 +316,7 @@ impl Cluster {
             // A dead DataNode is noticed after 14 s, not after 10 minutes.
             ("dfs.heartbeat.interval", "1".to_owned()),
             ("dfs.namenode.heartbeat.recheck-interval", "2000".to_owned()),
-            // A write that broke off counts as a whole block of the free space for ten minutes: hundreds of them, of the usual
-            // 128 MiB, and the NameNode places nothing more on a small disk.
-            ("dfs.blocksize", BLOCK_BYTES.to_string()),
+            ("dfs.blocksize", self.block_bytes.to_string()),
             // Small blocks, so that small files of tests have several.
             ("dfs.namenode.fs-limits.min-block-size", "4096".to_owned()),
         ];

@@ -6,10 +6,12 @@
 //! <cache>/services/kafka/data                    what the broker keeps; an earlier run's is removed at the start
 //! <cache>/services/kafka/server.log              what it says, appended over restarts
 //! <cache>/services/kafka/broker.log broker.pid   what Java says, and its process
-//! <cache>/services/kafka/certs                   an authority of its own and the broker's certificate
+//! <cache>/services/kafka/certs                   an authority of its own, the broker's certificate and carol's
 //! ```
-//! It listens three times: without a login (who comes there may do everything), with SASL, and with SASL within TLS. `admin`
-//! (PLAIN, `admin-secret`) and `alice` (SCRAM-SHA-512, `alice-secret`) may do everything, `bob` (PLAIN, `bob-secret`) nothing.
+//! It listens four times: without a login (who comes there may do everything), with SASL, with SASL within TLS, and within TLS to
+//! whoever shows a certificate. `admin` (PLAIN, `admin-secret`), `alice` (SCRAM-SHA-512, `alice-secret`), `erin` (SCRAM-SHA-256,
+//! `erin-secret`), `dora` (OAUTHBEARER, an unsigned token) and `carol` (by `client.crt`) may do everything, `bob` (PLAIN,
+//! `bob-secret`) nothing.
 
 mod node;
 pub(crate) mod three;
@@ -41,6 +43,7 @@ pub(crate) struct Broker {
     address: String,
     sasl_address: String,
     tls_address: String,
+    certificate_address: String,
 }
 
 impl Broker {
@@ -52,17 +55,20 @@ impl Broker {
         Broker::stop_in(folder)?;
         let folder = cache::folder(folder)?;
         println!("== starting a Kafka broker in {}", folder.display());
-        let ports = free_ports::<4>().map_err(|e| format!("no port is free: {e}"))?;
-        let [port, sasl_port, tls_port, controller_port] = ports;
+        let ports = free_ports::<5>().map_err(|e| format!("no port is free: {e}"))?;
+        let [port, sasl_port, tls_port, certificate_port, controller_port] = ports;
         let broker = Broker {
             node: Node::new(&folder)?,
             address: format!("127.0.0.1:{port}"),
             sasl_address: format!("127.0.0.1:{sasl_port}"),
             tls_address: format!("localhost:{tls_port}"),
+            certificate_address: format!("localhost:{certificate_port}"),
         };
         broker.node.write("server.properties", &settings(&broker, controller_port))?;
         broker.make_certificates()?;
-        broker.node.format(&["--standalone", "--add-scram", "SCRAM-SHA-512=[name=alice,password=alice-secret]"])?;
+        let alice = "SCRAM-SHA-512=[name=alice,password=alice-secret]";
+        let erin = "SCRAM-SHA-256=[name=erin,password=erin-secret]";
+        broker.node.format(&["--standalone", "--add-scram", alice, "--add-scram", erin])?;
         broker.node.start()?.wait()?;
         Ok(broker)
     }
@@ -78,10 +84,18 @@ impl Broker {
             let all = settings.lines().find_map(|line| line.strip_prefix("advertised.listeners="))?;
             all.split(',').find_map(|one| one.strip_prefix(name)?.strip_prefix("://")).map(str::to_owned)
         };
-        let addresses = listener("PLAINTEXT").zip(listener("SASL_PLAINTEXT")).zip(listener("SASL_SSL"));
+        let names = ["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL"];
+        let addresses: Option<Vec<String>> = names.into_iter().map(listener).collect();
+        let addresses: Option<[String; 4]> = addresses.and_then(|addresses| addresses.try_into().ok());
         let node = Node::of_folder(folder);
         let found = addresses.filter(|_| node.is_running());
-        Ok(found.map(|((address, sasl_address), tls_address)| Broker { node, address, sasl_address, tls_address }))
+        Ok(found.map(|[address, sasl_address, tls_address, certificate_address]| Broker {
+            node,
+            address,
+            sasl_address,
+            tls_address,
+            certificate_address,
+        }))
     }
 
     /// Stops the broker that runs in `folder` of the cache.
@@ -117,6 +131,11 @@ impl Broker {
         &self.tls_address
     }
 
+    /// `localhost:port`, where a certificate is asked for.
+    pub(crate) fn certificate_address(&self) -> &str {
+        &self.certificate_address
+    }
+
     /// Where it keeps its log, process id, data and certificates.
     pub(crate) fn folder(&self) -> &Path {
         self.node.folder()
@@ -126,7 +145,7 @@ impl Broker {
         self.node.path(name)
     }
 
-    /// An authority, and a certificate of the broker's that it signed.
+    /// An authority, and certificates of the broker's and of carol's that it signed.
     fn make_certificates(&self) -> Result<(), String> {
         let folder = self.path("certs");
         let failed = |e: std::io::Error| format!("cannot write to {}: {e}", folder.display());
@@ -135,9 +154,17 @@ impl Broker {
         fs::write(folder.join("names"), names).map_err(failed)?;
         let authority = "req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=ognivo-tests -keyout ca.key -out ca.pem \
                          -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign";
-        let request = "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout broker.key -out broker.csr";
-        let sign = "x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -out broker.crt -extfile names";
-        for arguments in [authority, request, sign] {
+        let request = |of: &str, name: &str| {
+            format!("req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {of}.key -out {of}.csr")
+        };
+        let sign = |of: &str| {
+            format!(
+                "x509 -req -in {of}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -out {of}.crt -extfile names"
+            )
+        };
+        let made = [("broker", "localhost"), ("client", "carol")];
+        let signed = made.into_iter().flat_map(|(of, name)| [request(of, name), sign(of)]);
+        for arguments in std::iter::once(authority.to_owned()).chain(signed) {
             let mut openssl = Command::new("openssl");
             openssl.args(arguments.split_whitespace()).current_dir(&folder);
             let done = openssl.output().map_err(|e| format!("cannot start openssl: {e}"))?;
@@ -153,18 +180,22 @@ impl Broker {
 
 /// One node that is broker and controller, with few partitions of its own and quick answers for tests.
 fn settings(broker: &Broker, controller_port: u16) -> String {
-    let Broker { address, sasl_address, tls_address, .. } = broker;
+    let Broker { address, sasl_address, tls_address, certificate_address, .. } = broker;
     let (data, certs) = (broker.path("data"), broker.path("certs"));
     let (data, certs) = (data.display(), certs.display());
-    let tls_listener = tls_address.replace("localhost", "127.0.0.1");
+    let [tls_listener, certificate_listener] =
+        [tls_address, certificate_address].map(|address| address.replace("localhost", "127.0.0.1"));
     let module = |name: &str| format!("org.apache.kafka.common.security.{name} required");
     let plain = format!("{} user_admin=\"admin-secret\" user_bob=\"bob-secret\";", module("plain.PlainLoginModule"));
     let scram = format!("{};", module("scram.ScramLoginModule"));
+    let token = format!("{} unsecuredLoginStringClaim_sub=\"broker\";", module("oauthbearer.OAuthBearerLoginModule"));
     let logins: String = ["sasl_plaintext", "sasl_ssl"]
         .map(|listener| {
             format!(
                 "listener.name.{listener}.plain.sasl.jaas.config={plain}\n\
-                 listener.name.{listener}.scram-sha-512.sasl.jaas.config={scram}\n"
+                 listener.name.{listener}.scram-sha-512.sasl.jaas.config={scram}\n\
+                 listener.name.{listener}.scram-sha-256.sasl.jaas.config={scram}\n\
+                 listener.name.{listener}.oauthbearer.sasl.jaas.config={token}\n"
             )
         })
         .concat();
@@ -172,18 +203,20 @@ fn settings(broker: &Broker, controller_port: u16) -> String {
         "process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
-listeners=PLAINTEXT://{address},SASL_PLAINTEXT://{sasl_address},SASL_SSL://{tls_listener},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://{address},SASL_PLAINTEXT://{sasl_address},SASL_SSL://{tls_address}
+listeners=PLAINTEXT://{address},SASL_PLAINTEXT://{sasl_address},SASL_SSL://{tls_listener},SSL://{certificate_listener},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://{address},SASL_PLAINTEXT://{sasl_address},SASL_SSL://{tls_address},SSL://{certificate_address}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,SCRAM-SHA-256,OAUTHBEARER
 {logins}ssl.keystore.type=PEM
 ssl.keystore.location={certs}/broker.pem
 ssl.truststore.type=PEM
 ssl.truststore.location={certs}/ca.pem
+listener.name.ssl.ssl.client.auth=required
+listener.name.ssl.ssl.principal.mapping.rules=RULE:^CN=(.*?)$/$1/,DEFAULT
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS;User:admin;User:alice
+super.users=User:ANONYMOUS;User:admin;User:alice;User:carol;User:dora;User:erin
 allow.everyone.if.no.acl.found=false
 log.dirs={data}
 offsets.topic.replication.factor=1

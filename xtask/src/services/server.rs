@@ -96,6 +96,11 @@ impl Server {
         Err(format!("{} does not end: process {}", self.name, self.id))
     }
 
+    /// Whether its log holds `words`.
+    pub(crate) fn has_said(&self, words: &str) -> bool {
+        fs::read_to_string(log_of(&self.name, &self.folder)).is_ok_and(|log| log.contains(words))
+    }
+
     /// The end of its log.
     pub(crate) fn last_words(&self) -> String {
         last_words(&self.name, &self.folder)
@@ -105,10 +110,14 @@ impl Server {
 /// The end of the log of the server of that name in `folder`, also of one that is gone.
 pub(crate) fn last_words(name: &str, folder: &Path) -> String {
     const N_LINES: usize = 15;
-    let path = folder.join(format!("{name}.log"));
+    let path = log_of(name, folder);
     let log = fs::read_to_string(&path).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     format!("{}:\n{}", path.display(), lines[lines.len().saturating_sub(N_LINES)..].join("\n"))
+}
+
+fn log_of(name: &str, folder: &Path) -> PathBuf {
+    folder.join(format!("{name}.log"))
 }
 
 /// Ports of the loopback that nobody listens on, all different.

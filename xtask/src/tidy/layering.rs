@@ -5,7 +5,8 @@ use crate::json::{self, Json};
 use crate::program::{cargo, output};
 
 /// A room, and the rooms that it may know.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
+    ("crc", &[]),
     ("ognivo-data", &[]),
     ("ognivo-ml", &["ognivo-data"]),
     ("ognivo-model", &["ognivo-ml", "ognivo-data"]),

@@ -145,7 +145,9 @@ impl ColumnBuilder {
             }
             Values::Text { offsets, bytes, binary } => {
                 let offsets = std::mem::replace(offsets, vec![0]);
-                let bytes = std::mem::take(bytes);
+                // The next batch is most likely as long.
+                let next = Vec::with_capacity(bytes.len());
+                let bytes = std::mem::replace(bytes, next);
                 text_array(offsets, bytes, nulls, *binary)
                     .ok_or_else(|| DecodeError::ColumnTooLarge { column: self.path.clone() })?
             }

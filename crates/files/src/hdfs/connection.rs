@@ -77,6 +77,8 @@ pub(crate) struct Connection {
     security: Security,
     /// Whether any call has been answered: then the settings are right.
     has_been_in: AtomicBool,
+    /// Whether closing a file has broken off before: then files are synced before they are closed.
+    has_failed_to_close: AtomicBool,
     patience: Duration,
     current: Mutex<Current>,
     /// Temporaries whose rename may still come into effect; see [`settle`](Connection::settle).
@@ -116,6 +118,7 @@ impl Connection {
             settings: settings(authority, conf),
             security: Security::of(conf),
             has_been_in: AtomicBool::new(false),
+            has_failed_to_close: AtomicBool::new(false),
             patience: PATIENCE,
             current: Mutex::default(),
             unsettled: Mutex::default(),
@@ -274,6 +277,16 @@ impl Connection {
         let removed = self.within(ANSWER_DEADLINE, async { Ok(client.delete(temporary, false).await?) }).await?;
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != temporary);
         Ok(removed)
+    }
+
+    /// Says that closing a file broke off.
+    pub(crate) fn sync_before_close(&self) {
+        self.has_failed_to_close.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether closing files breaks off here, as it does where data is encrypted.
+    pub(crate) fn syncs_before_close(&self) -> bool {
+        self.has_failed_to_close.load(Ordering::Relaxed)
     }
 
     /// Says that nobody will finish the temporary.

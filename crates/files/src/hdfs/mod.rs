@@ -63,8 +63,12 @@ pub(crate) use probe::probe;
 /// Files up to this size are read as a whole; longer ones while they are used.
 const WHOLE_BYTES: u64 = 8 << 20;
 
-/// A file's bytes that wait for their reader, in pieces of a DataNode's packet.
-const PIECES_AHEAD: usize = 64;
+/// Bytes of a long file that are handed over at once, about sixteen packets of a DataNode's: waking whoever waits for them, on
+/// another thread, costs as much as it does to read one.
+const HANDFUL_BYTES: usize = 1 << 20;
+
+/// Handfuls that wait for their reader.
+const HANDFULS_AHEAD: usize = 4;
 
 /// The store of one cluster; a path is an absolute one without its leading slash.
 ///
@@ -287,28 +291,26 @@ impl HdfsStore {
         let place = self.place(path);
         let opened = self.connection.call(Repeat::Freely, ANSWER_DEADLINE, open).await;
         let reader = opened.map_err(|failed| failed.at(&place))?;
-        let (pieces, waiting) = mpsc::channel(PIECES_AHEAD);
+        let (handfuls, waiting) = mpsc::channel(HANDFULS_AHEAD);
         let fetch = {
-            let (place, connection) = (place.clone(), Arc::clone(&self.connection));
+            let connection = Arc::clone(&self.connection);
             async move {
                 let (start, end) = within(&reader, range);
-                let mut stream = Box::pin(reader.read_range_stream(start, end - start));
-                loop {
-                    let piece = match timeout(data_deadline(0), stream.next()).await {
-                        Ok(None) => break,
-                        Ok(Some(piece)) => piece.map_err(|error| connection.explained(Failed::from(error)).at(&place)),
-                        Err(_) => Err(Failed::Late(data_deadline(0)).at(&place)),
-                    };
-                    let is_end = piece.is_err();
+                let mut stream = reader.read_range_stream(start, end - start).boxed();
+                let mut is_over = false;
+                while !is_over {
+                    let read = handful(&mut stream).await;
+                    is_over = read.is_over;
+                    let failed = read.failed.map(|failed| Err(connection.explained(failed).at(&place)));
+                    let handful: Vec<Result<Bytes>> = read.pieces.into_iter().map(Ok).chain(failed).collect();
                     // Nobody waits for it any more.
-                    if pieces.send(piece).await.is_err() || is_end {
-                        break;
-                    }
+                    is_over |= handfuls.send(handful).await.is_err();
                 }
             }
         };
-        detached(fetch).map_err(|failed| failed.at(&place))?;
-        Ok(futures::stream::unfold(waiting, |mut waiting| async { Some((waiting.recv().await?, waiting)) }).boxed())
+        detached(fetch).map_err(|failed| failed.at(&self.place(path)))?;
+        let handfuls = futures::stream::unfold(waiting, |mut waiting| async { Some((waiting.recv().await?, waiting)) });
+        Ok(handfuls.flat_map(futures::stream::iter).boxed())
     }
 
     async fn create_parent(&self, path: &Path) -> Result<()> {
@@ -393,6 +395,34 @@ impl OpenedFile for HdfsFile {
         let read = self.connection.call(Repeat::Freely, data_deadline(n_bytes), read).await;
         read.map_err(|failed| failed.at(&self.place))
     }
+}
+
+/// The next bytes of a file, as they came.
+#[derive(Default)]
+struct Handful {
+    pieces: Vec<Bytes>,
+    /// What ended the reading before the end.
+    failed: Option<Failed>,
+    /// Whether nothing comes after these.
+    is_over: bool,
+}
+
+/// The next [`HANDFUL_BYTES`], or what is left.
+async fn handful(stream: &mut BoxStream<'static, hdfs_native::Result<Bytes>>) -> Handful {
+    let mut handful = Handful::default();
+    let mut n_bytes = 0;
+    while n_bytes < HANDFUL_BYTES {
+        match timeout(data_deadline(0), stream.next()).await {
+            Ok(Some(Ok(piece))) => {
+                n_bytes += piece.len();
+                handful.pieces.push(piece);
+            }
+            Ok(None) => return Handful { is_over: true, ..handful },
+            Ok(Some(Err(error))) => return Handful { failed: Some(error.into()), is_over: true, ..handful },
+            Err(_) => return Handful { failed: Some(Failed::Late(data_deadline(0))), is_over: true, ..handful },
+        }
+    }
+    handful
 }
 
 async fn read_range(reader: &FileReader, range: Range<u64>) -> std::result::Result<Bytes, Failed> {

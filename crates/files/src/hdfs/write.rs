@@ -4,12 +4,15 @@
 //!
 //! ```text
 //! 1  create      .ognivo-….tmp beside the target; nobody else has the name, so no lease of a dead writer is in the way
-//! 2  write, hsync
-//! 3  close       acknowledged by the NameNode
+//! 2  write
+//! 3  close       every DataNode syncs the last block before it acknowledges its end; acknowledged by the NameNode
 //! 4  rename      with or without replacing what is at the target: the NameNode arbitrates between writers
 //! ```
 //! When the answer of step 4 is lost, the temporary is removed: then the rename has happened before, or never will, and a look
 //! at the target tells which.
+//!
+//! Where closing may break off, an hsync comes before it: then every byte is known to be on the disks, and the NameNode can end the
+//! file without its writer. A file whose bytes are still at hand is rather written once more, and goes without.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -61,6 +64,15 @@ impl Drop for Hidden {
     }
 }
 
+/// When the bytes of a file are synced to the disks of its DataNodes; they are by the time it is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Syncing {
+    /// By a call of its own, so that a close that breaks off can be made up for.
+    BeforeClose,
+    /// The packet that ends a block asks for it (hdfs-native always sets `syncBlock` there).
+    WithClose,
+}
+
 /// A file that is not visible yet.
 struct OpenFile {
     client: Client,
@@ -88,17 +100,32 @@ impl OpenFile {
         Ok(())
     }
 
+    async fn write_all(&mut self, payload: &PutPayload) -> std::result::Result<(), Failed> {
+        for piece in payload.iter() {
+            self.write(piece.clone()).await?;
+        }
+        Ok(())
+    }
+
     /// Makes every byte durable; the file is whole under its hidden name.
-    async fn finish(&mut self) -> std::result::Result<(), Failed> {
+    async fn finish(&mut self, syncing: Syncing) -> std::result::Result<(), Failed> {
         let finished = async {
-            let is_synced = match self.writer.hsync().await {
-                // Files with erasure coding have no hsync; their last bytes are durable a moment after close.
-                Err(HdfsError::UnsupportedFeature(_)) => false,
-                synced => synced.map(|()| true)?,
+            let is_synced = match syncing {
+                Syncing::WithClose => false,
+                Syncing::BeforeClose => match self.writer.hsync().await {
+                    // Files with erasure coding have no hsync; their last bytes are durable a moment after close.
+                    Err(HdfsError::UnsupportedFeature(_)) => false,
+                    synced => synced.map(|()| true)?,
+                },
             };
             match self.close().await {
-                Err(failed) if is_synced && failed.effect() == Effect::Unknown => self.end_without_writer(failed).await,
-                closed => closed,
+                Err(failed) if failed.effect() != Effect::Unknown => Err(failed),
+                Err(failed) if is_synced => self.end_without_writer(failed).await,
+                Err(failed) => {
+                    self.hidden.connection.sync_before_close();
+                    Err(failed)
+                }
+                Ok(()) => Ok(()),
             }
         };
         in_time(data_deadline(0), finished).await
@@ -192,11 +219,10 @@ async fn write_hidden(
     target: Target,
     payload: PutPayload,
 ) -> std::result::Result<Hidden, Failed> {
+    let syncing = if connection.syncs_before_close() { Syncing::BeforeClose } else { Syncing::WithClose };
     let mut file = OpenFile::create(client, connection, &target).await?;
-    for piece in payload.iter() {
-        file.write(piece.clone()).await?;
-    }
-    file.finish().await?;
+    file.write_all(&payload).await?;
+    file.finish(syncing).await?;
     Ok(file.hidden)
 }
 
@@ -332,21 +358,24 @@ async fn obey(
     while let Some(order) = queue.recv().await {
         match order {
             Order::Write(payload, reply) => {
-                let mut written = Ok(());
-                for piece in payload.iter() {
-                    written = file.write(piece.clone()).await;
-                    if written.is_err() {
-                        break;
+                let written = match file.n_bytes {
+                    0 => begin(&connection, &target, file, payload).await,
+                    _ => file.write_all(&payload).await.map(|()| file),
+                };
+                match written {
+                    Ok(written) => {
+                        file = written;
+                        let _ = reply.send(Ok(()));
                     }
-                }
-                let is_broken = written.is_err();
-                let _ = reply.send(written.map_err(|failed| connection.explained(failed).writing(&target.place)));
-                if is_broken {
-                    break;
+                    Err(failed) => {
+                        let _ = reply.send(Err(connection.explained(failed).writing(&target.place)));
+                        connection.tidy().await;
+                        return;
+                    }
                 }
             }
             Order::Complete(reply) => {
-                let completed = match file.finish().await {
+                let completed = match file.finish(Syncing::BeforeClose).await {
                     Ok(()) => publish(file.hidden, &target, Content::Length(file.n_bytes)).await,
                     Err(failed) => Err(connection.explained(failed).writing(&target.place)),
                 };
@@ -363,6 +392,44 @@ async fn obey(
     }
     drop(file);
     connection.tidy().await;
+}
+
+/// How often the first bytes of a file are tried, each time with the patience of a call: a DataNode that starts again takes longer than
+/// that, and whoever copies a file has nobody else to wait for it.
+const MAX_BEGINNINGS: usize = 4;
+
+/// Writes the first bytes of a file. Nothing is lost yet when that fails, as it does while no DataNode is there, so it is repeated with
+/// a new file.
+async fn begin(
+    connection: &Arc<Connection>,
+    target: &Target,
+    mut file: OpenFile,
+    payload: PutPayload,
+) -> std::result::Result<OpenFile, Failed> {
+    match file.write_all(&payload).await {
+        Ok(()) => return Ok(file),
+        Err(failed) if failed.effect() == Effect::Refused => return Err(failed),
+        Err(_) => drop(file),
+    }
+    let deadline = data_deadline(payload.content_length() as u64) * 2;
+    let write = {
+        let (connection, target) = (Arc::clone(connection), target.clone());
+        move |client: Client| {
+            let (connection, target, payload) = (Arc::clone(&connection), target.clone(), payload.clone());
+            async move {
+                let mut file = OpenFile::create(client, connection, &target).await?;
+                file.write_all(&payload).await?;
+                Ok(file)
+            }
+        }
+    };
+    for _ in 1..MAX_BEGINNINGS {
+        match connection.call(Repeat::Freely, deadline, write.clone()).await {
+            Err(failed) if failed.effect() != Effect::Refused => {}
+            ended => return ended,
+        }
+    }
+    connection.call(Repeat::Freely, deadline, write).await
 }
 
 #[async_trait]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStoreExt;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
@@ -19,6 +20,9 @@ use crate::sink::{FileSinkError, LaneTarget};
 const UPLOAD_FROM_BYTES: usize = 1 << 20;
 /// What the open files of a lane hold in memory together at most, however many partition folders a batch has.
 const LANE_MEMORY_BYTES: usize = 128 << 20;
+
+/// So many files of a batch are closed at the same time, where each takes several answers of servers.
+const FILES_AT_ONCE: usize = 8;
 
 /// Open files of one batch, by partition folder. Nothing of them is visible before [`publish`](LaneFiles::publish).
 pub(crate) struct LaneFiles {
@@ -107,19 +111,20 @@ impl LaneFiles {
     ///
     /// A batch without rows leaves no file, nor one of an earlier attempt.
     pub(crate) async fn publish(self) -> Result<Vec<FinishedFile>, FileSinkError> {
-        let mut finished = Vec::new();
         if self.open.is_empty() {
             remove_if_there(&self.target.location, &self.target.path_of("", &self.name))
                 .await
                 .map_err(|source| self.target.store_error("remove", &self.name, source))?;
         }
-        for (folder, mut file) in self.open {
-            let sent = tokio::io::AsyncWriteExt::shutdown(&mut file.upload).await.map_err(object_store_error);
-            sent.map_err(|source| self.target.store_error("write", &below(&folder, &self.name), source))?;
-            finished.push(FinishedFile { path: file.path, folder });
-            kill_point::pass(KillPoint::SinkPartVisible).map_err(CheckpointError::from)?;
+        let (target, name) = (&self.target, &self.name);
+        let publish = |(folder, file): (String, OpenFile)| file.publish(folder, target, name);
+        if self.target.location.is_local() {
+            // One after the other: names that are durable in order leave a beginning of the batch, whatever is cut off.
+            return futures::stream::iter(self.open).then(publish).try_collect().await;
         }
-        Ok(finished)
+        // All come to an end, also those beside one that fails.
+        let ended: Vec<_> = futures::stream::iter(self.open).map(publish).buffered(FILES_AT_ONCE).collect().await;
+        ended.into_iter().collect()
     }
 
     /// Gives the files up; nothing of them stays.
@@ -132,6 +137,14 @@ impl LaneFiles {
 }
 
 impl OpenFile {
+    /// Makes the file durable and visible.
+    async fn publish(mut self, folder: String, target: &LaneTarget, name: &str) -> Result<FinishedFile, FileSinkError> {
+        let sent = tokio::io::AsyncWriteExt::shutdown(&mut self.upload).await.map_err(object_store_error);
+        sent.map_err(|source| target.store_error("write", &below(&folder, name), source))?;
+        kill_point::pass(KillPoint::SinkPartVisible).map_err(CheckpointError::from)?;
+        Ok(FinishedFile { path: self.path, folder })
+    }
+
     /// Hands what is ready to the upload, when it is enough to be worth it.
     async fn send_ready_bytes(&mut self) -> object_store::Result<()> {
         if self.encoded.ready_bytes() < UPLOAD_FROM_BYTES {

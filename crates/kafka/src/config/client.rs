@@ -108,8 +108,18 @@ impl ClientSettings {
 
     /// Only what says where the brokers are and who we are: all that producers and consumers share.
     pub(crate) fn of_connection(&self) -> ClientSettings {
-        let shared =
-            ["bootstrap.", "security.", "sasl.", "ssl.", "socket.", "client.", "broker.", "reconnect.", "enable.ssl"];
+        let shared = [
+            "bootstrap.",
+            "security.",
+            "sasl.",
+            "ssl.",
+            "enable.sasl.",
+            "enable.ssl.",
+            "socket.",
+            "client.",
+            "broker.",
+            "reconnect.",
+        ];
         let is_shared = |name: &String| shared.iter().any(|prefix| name.starts_with(prefix)) || name == "debug";
         ClientSettings(self.0.iter().filter(|(name, _)| is_shared(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
     }

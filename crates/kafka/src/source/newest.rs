@@ -40,6 +40,19 @@ impl Newest {
         self.state().offsets.clone()
     }
 
+    /// What the brokers said a moment ago about all of these partitions; None when it is longer ago.
+    pub(super) fn recent(&self, of: &Offsets) -> Option<Offsets> {
+        let state = self.state();
+        let is_recent = state.asked.is_some_and(|asked| asked.elapsed() < REFRESH_EVERY);
+        let knows_all = of.0.keys().all(|at| state.offsets.get(at).is_some());
+        (is_recent && knows_all).then(|| state.offsets.clone())
+    }
+
+    /// Nothing that was said holds any more.
+    pub(super) fn forget(&self) {
+        *self.state() = State::default();
+    }
+
     /// The brokers were just asked.
     pub(super) fn note(&self, offsets: Offsets) {
         let mut state = self.state();

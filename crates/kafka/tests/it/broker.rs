@@ -31,9 +31,20 @@ pub(crate) fn sasl_address() -> String {
     told("OGNIVO_KAFKA_SASL")
 }
 
-/// Where a login is asked for within TLS, and the authority of the broker's certificate.
-pub(crate) fn tls_address() -> (String, PathBuf) {
-    (told("OGNIVO_KAFKA_TLS"), PathBuf::from(told("OGNIVO_KAFKA_SERVERS")).join("certs/ca.pem"))
+/// Where a login is asked for within TLS.
+pub(crate) fn tls_address() -> String {
+    told("OGNIVO_KAFKA_TLS")
+}
+
+/// Where a certificate is asked for.
+pub(crate) fn certificate_address() -> String {
+    told("OGNIVO_KAFKA_CERTIFICATE")
+}
+
+/// A file of the authority that signed the broker's certificate and the one of `carol`: `ca.pem`, `client.crt`, `client.key`.
+pub(crate) fn certificate(name: &str) -> String {
+    let folder = PathBuf::from(told("OGNIVO_KAFKA_SERVERS"));
+    folder.join("certs").join(name).display().to_string()
 }
 
 /// How many brokers keep a record.
@@ -108,7 +119,11 @@ impl Topic {
         let new = NewTopic::new(&name, n_partitions, TopicReplication::Fixed(replication()));
         let made = admin().create_topics([&new], &AdminOptions::new().operation_timeout(Some(DEADLINE))).await.unwrap();
         assert!(made.iter().all(Result::is_ok), "{made:?}");
-        let topic = Topic { name, producer: client().set("linger.ms", "1").create().unwrap() };
+        // Idempotent: a broker that dies after it has stored records and before it says so would have them twice, and a
+        // stream rightly too.
+        let mut settings = client();
+        let producer = settings.set("linger.ms", "1").set("enable.idempotence", "true").create().unwrap();
+        let topic = Topic { name, producer };
         // Made means that the controller knows it; the brokers hear of it later.
         topic.wait_until_seen(n_partitions as usize);
         topic

@@ -1,25 +1,81 @@
 //! Logins and rights, as `ognivo doctor` sees them and as a stream does.
 
-use ognivo_data::fault::{Explain as _, Fault, Retry};
-use ognivo_kafka::{Delivery, KafkaSource, Membership, SinkConfig, SourceConfig, probe};
-use ognivo_stream::probe::{Check, Found};
-use ognivo_stream::source::{ReadLimit, Source as _};
+use std::sync::Arc;
 
-use crate::broker::{Topic, address, sasl_address, tls_address};
-use crate::stream::{id_schema, json};
+use ognivo_data::fault::{Explain as _, Fault, Retry};
+use ognivo_data::outcome::Fate;
+use ognivo_kafka::{
+    Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkConfig, SinkParts, SourceConfig, probe,
+};
+use ognivo_stream::memory::MemoryScorer;
+use ognivo_stream::probe::{Check, Found};
+use ognivo_stream::query::{QueryOptions, QueryParts, StreamingQuery};
+use ognivo_stream::source::{ReadLimit, Source as _};
+use ognivo_stream::stop::stop_pair;
+use ognivo_stream::trigger::Trigger;
+
+use crate::broker::{Topic, address, certificate, certificate_address, sasl_address, tls_address, unique};
+use crate::stream::{id_schema, json, query_options, sink_parts};
 
 fn given(options: &[(&str, &str)]) -> Vec<(String, String)> {
     options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn login<'a>(address: &'a str, user: &'a str, password: &'a str) -> Vec<(&'a str, &'a str)> {
-    let mechanism = if user == "alice" { "SCRAM-SHA-512" } else { "PLAIN" };
+    let mechanism = match user {
+        "alice" => "SCRAM-SHA-512",
+        "erin" => "SCRAM-SHA-256",
+        _ => "PLAIN",
+    };
     vec![
         ("kafka.bootstrap.servers", address),
         ("kafka.security.protocol", "SASL_PLAINTEXT"),
         ("kafka.sasl.mechanism", mechanism),
         ("kafka.sasl.username", user),
         ("kafka.sasl.password", password),
+    ]
+}
+
+/// A way in of somebody who may do everything, and what `ognivo doctor` calls them.
+struct WayIn {
+    options: Vec<(String, String)>,
+    user: String,
+    host: String,
+}
+
+fn ways_in() -> Vec<WayIn> {
+    let (own, sasl, tls, by_certificate) = (address(), sasl_address(), tls_address(), certificate_address());
+    let [authority, certificate, key] = ["ca.pem", "client.crt", "client.key"].map(certificate);
+    let within_tls = [("kafka.security.protocol", "SASL_SSL"), ("kafka.ssl.ca.location", authority.as_str())];
+    let mut alice_within_tls = login(&tls, "alice", "alice-secret");
+    alice_within_tls.retain(|(name, _)| *name != "kafka.security.protocol");
+    let carol = [
+        ("kafka.bootstrap.servers", by_certificate.as_str()),
+        ("kafka.security.protocol", "SSL"),
+        ("kafka.ssl.ca.location", &authority),
+        ("kafka.ssl.certificate.location", &certificate),
+        ("kafka.ssl.key.location", &key),
+    ];
+    let dora = [
+        ("kafka.bootstrap.servers", sasl.as_str()),
+        ("kafka.security.protocol", "SASL_PLAINTEXT"),
+        ("kafka.sasl.mechanism", "OAUTHBEARER"),
+        ("kafka.enable.sasl.oauthbearer.unsecure.jwt", "true"),
+        ("kafka.sasl.oauthbearer.config", "principal=dora"),
+    ];
+    let way = |options: &[(&str, &str)], user: &str, host: &str| WayIn {
+        options: given(options),
+        user: user.to_owned(),
+        host: host.to_owned(),
+    };
+    vec![
+        way(&[("kafka.bootstrap.servers", own.as_str())], "anybody", &own),
+        way(&login(&sasl, "admin", "admin-secret"), "admin", &sasl),
+        way(&login(&sasl, "alice", "alice-secret"), "alice", &sasl),
+        way(&login(&sasl, "erin", "erin-secret"), "erin", &sasl),
+        way(&[alice_within_tls, within_tls.to_vec()].concat(), "alice", &tls),
+        way(&carol, &format!("the owner of {certificate}"), &by_certificate),
+        way(&dora, "whom the token names", &sasl),
     ]
 }
 
@@ -37,23 +93,10 @@ fn shown(checks: &[Check]) -> Vec<String> {
 async fn whoever_may_do_everything_is_told_so_by_every_way_in() {
     let topic = Topic::new("rights", 2).await;
     topic.add(0, [r#"{"id":1}"#]);
-    let (sasl, (tls, ca)) = (sasl_address(), tls_address());
-    let ca = ca.to_str().unwrap();
-    let own = address();
-    let by_tls = [login(&tls, "alice", "alice-secret"), vec![("kafka.ssl.ca.location", ca)]].concat();
-    let by_tls: Vec<_> = by_tls
-        .into_iter()
-        .map(|(name, value)| if name == "kafka.security.protocol" { (name, "SASL_SSL") } else { (name, value) })
-        .collect();
-    for (options, user, host) in [
-        (vec![("kafka.bootstrap.servers", own.as_str())], "anybody", &own),
-        (login(&sasl, "admin", "admin-secret"), "admin", &sasl),
-        (login(&sasl, "alice", "alice-secret"), "alice", &sasl),
-        (by_tls, "alice", &tls),
-    ] {
+    for WayIn { options, user, host } in ways_in() {
         let name = &topic.name;
-        let of_source = [options.clone(), vec![("subscribe", name.as_str())]].concat();
-        let checks = probe::source(&SourceConfig::parse(&given(&of_source)).unwrap(), Some("doctors")).await;
+        let of_source = [options.clone(), given(&[("subscribe", name.as_str())])].concat();
+        let checks = probe::source(&SourceConfig::parse(&of_source).unwrap(), Some("doctors")).await;
         let expect = [
             format!("broker {host}: ok"),
             format!("login as {user}: ok"),
@@ -63,8 +106,8 @@ async fn whoever_may_do_everything_is_told_so_by_every_way_in() {
         ];
         assert_eq!(shown(&checks), expect);
 
-        let of_sink = [options, vec![("topic", name.as_str())]].concat();
-        let config = SinkConfig::parse(&given(&of_sink)).unwrap();
+        let of_sink = [options, given(&[("topic", name.as_str())])].concat();
+        let config = SinkConfig::parse(&of_sink).unwrap();
         let checks = probe::sink(&config, std::slice::from_ref(name), Delivery::ExactlyOnce, "ognivo-doctors").await;
         let expect = [
             format!("broker {host}: ok"),
@@ -80,8 +123,53 @@ async fn whoever_may_do_everything_is_told_so_by_every_way_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_runs_by_every_way_in() {
+    for WayIn { options, user, .. } in ways_in() {
+        let (input, output, letters) =
+            (Topic::new("in", 1).await, Topic::new("out", 1).await, Topic::new("bad", 1).await);
+        input.add(0, (0..100).map(|id| format!(r#"{{"id":{id}}}"#)));
+        let job = unique("way-in");
+        let of_source = given(&[("subscribe", input.name.as_str()), ("startingOffsets", "earliest")]);
+        let of_source = SourceConfig::parse(&[options.clone(), of_source].concat()).unwrap();
+        let of_sink = SinkConfig::parse(&[options, given(&[("topic", output.name.as_str())])].concat()).unwrap();
+        let source = KafkaSource::new(of_source, json(), id_schema(), Membership::Group(job.clone())).unwrap();
+        let progress = Progress::Group(source.group().unwrap());
+        let parts = sink_parts(&output, &letters, progress, Delivery::ExactlyOnce, &job);
+        let parts = QueryParts {
+            source: Box::new(source),
+            scorer: Arc::new(MemoryScorer::new("model")),
+            sink: Box::new(KafkaSink::new(SinkParts { config: of_sink, ..parts })),
+            checkpoint: None,
+        };
+        let options = QueryOptions { trigger: Trigger::AvailableNow, ..query_options() };
+        let (_handle, stop) = stop_pair();
+        let summary = StreamingQuery::new(parts, options).run(&stop).await;
+        assert!(summary.is_ok(), "{user}: {summary:?}");
+        let kept = (0..100).filter(|&id| matches!(MemoryScorer::fate(id), Fate::Kept)).count();
+        assert_eq!(output.committed().len(), kept, "{user}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_shows_no_certificate_where_one_is_asked_for_is_not_let_in() {
+    let (address, authority) = (certificate_address(), certificate("ca.pem"));
+    let options = [
+        ("kafka.bootstrap.servers", address.as_str()),
+        ("kafka.security.protocol", "SSL"),
+        ("kafka.ssl.ca.location", &authority),
+        ("subscribe", "t"),
+    ];
+    let checks = probe::source(&SourceConfig::parse(&given(&options)).unwrap(), None).await;
+    assert!(checks.len() == 2 && !checks[0].is_failed() && checks[1].is_failed(), "{checks:?}");
+    let Found::Failed { text, hint, .. } = &checks[1].found else { unreachable!() };
+    assert!(text.to_lowercase().contains("certificate"), "{text}");
+    let hint = hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("kafka.ssl.certificate.location"), "{hint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_an_unknown_authority_and_a_silent_host_are_told_apart() {
-    let (sasl, (tls, _)) = (sasl_address(), tls_address());
+    let (sasl, tls) = (sasl_address(), tls_address());
     let wrong = [login(&sasl, "admin", "admin"), vec![("subscribe", "t")]].concat();
     let checks = probe::source(&SourceConfig::parse(&given(&wrong)).unwrap(), None).await;
     assert!(checks.len() == 2 && !checks[0].is_failed() && checks[1].is_failed(), "{checks:?}");

@@ -10,3 +10,6 @@ pub(crate) mod tile;
 
 pub(crate) mod features_column;
 pub(crate) mod linear_model;
+
+#[cfg(test)]
+pub(crate) mod numbers;

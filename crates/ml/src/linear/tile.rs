@@ -5,8 +5,6 @@
 //! multiply-adds. So the bits are the same with every instruction set, and the same as row by row. Loops have bounds known to the
 //! compiler, and nothing is called that is not inlined, because an inlined function is compiled for the caller's instructions.
 
-use crate::instances::InstanceBatch;
-
 /// Rows of a tile: enough to hide the latency of additions, few enough to stay in the processor's first cache.
 pub(crate) const TILE_ROWS: usize = 32;
 
@@ -75,21 +73,21 @@ pub(crate) struct TileRows {
 
 impl TileRows {
     #[inline(always)]
-    pub(crate) fn of(batch: &InstanceBatch<'_>, first_row: usize, n_rows: usize) -> TileRows {
+    pub(crate) fn of(labels: &[f64], weights: Option<&[f64]>, first_row: usize, n_rows: usize) -> TileRows {
         // A whole tile is copied without a loop, and nearly all are whole.
-        if let Some(labels) = batch.labels[first_row..].first_chunk().filter(|_| n_rows == TILE_ROWS) {
-            let weights = batch.weights.map(|weights| &weights[first_row..]);
+        if let Some(labels) = labels[first_row..].first_chunk().filter(|_| n_rows == TILE_ROWS) {
+            let weights = weights.map(|weights| &weights[first_row..]);
             let weights = weights.and_then(|weights| weights.first_chunk()).copied().unwrap_or([1.0; TILE_ROWS]);
             return TileRows { n_rows, labels: *labels, weights };
         }
         let rows = first_row..first_row + n_rows;
-        let (mut labels, mut weights) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS]);
-        labels[..n_rows].copy_from_slice(&batch.labels[rows.clone()]);
-        match batch.weights {
-            Some(all) => weights[..n_rows].copy_from_slice(&all[rows]),
-            None => weights[..n_rows].fill(1.0),
+        let mut tile = TileRows { n_rows, labels: [0.0; TILE_ROWS], weights: [0.0; TILE_ROWS] };
+        tile.labels[..n_rows].copy_from_slice(&labels[rows.clone()]);
+        match weights {
+            Some(weights) => tile.weights[..n_rows].copy_from_slice(&weights[rows]),
+            None => tile.weights[..n_rows].fill(1.0),
         }
-        TileRows { n_rows, labels, weights }
+        tile
     }
 
     pub(crate) fn has_weightless(&self) -> bool {
@@ -264,16 +262,7 @@ mod tests {
     #![allow(clippy::float_cmp, reason = "the order of summation is fixed, so are the bits")]
 
     use super::*;
-
-    /// Numbers whose sums depend on their order.
-    fn numbers(n: usize, seed: u64) -> Vec<f64> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1_u64 << 50) as f64 - 4.0
-        };
-        (0..n).map(|_| next()).collect()
-    }
+    use crate::linear::numbers::numbers;
 
     /// Margins and gradient against sums that are written down row by row and feature by feature.
     fn check<A: Arithmetic>(n_rows: usize, n_features: usize) {

@@ -71,3 +71,18 @@ fn a_killed_data_node_is_waited_for() {
         data_node.start();
     });
 }
+
+#[test]
+fn a_put_waits_for_a_data_node_that_is_away() {
+    let trial = Trial::awaiting("put-without-data-node", 0, 0);
+    let data_node = Server::of("datanode");
+    data_node.signal("KILL");
+    let target = format!("{}/train.csv", trial.root);
+    let put = trial.loans.place.start(&["fs", "put", "train.csv", &target]);
+    sleep(FAULT);
+    data_node.start();
+    let ran = Ran::of_child(put);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let expect = std::fs::read_to_string(trial.loans.place.at("train.csv")).unwrap();
+    assert_eq!(trial.fs(&["cat", &target]).ok(), expect);
+}

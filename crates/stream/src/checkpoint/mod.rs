@@ -4,7 +4,7 @@
 //! ```text
 //! <checkpointLocation>/
 //!   metadata        {"id":"<uuid of the query>"}                       written once
-//!   offsets/<n>     what batch n is                                    written before its first row is read
+//!   offsets/<n>     what batch n is                                    written before anything of it shows
 //!   commits/<n>     batch n is in the target                           written after the sink says so
 //!   sources/0/<n>   what the source found (its own log)                written by the source
 //! ```

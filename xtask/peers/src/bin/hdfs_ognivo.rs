@@ -4,7 +4,8 @@ use std::io::BufRead;
 use std::path::Path;
 use std::time::Instant;
 
-use futures::TryStreamExt;
+use crc::{CRC_32_ISCSI, Crc, Table};
+use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use ognivo_files::open::{Location, open};
 use tokio::runtime::Runtime;
@@ -30,15 +31,32 @@ async fn obey(words: &[&str]) -> usize {
         "read" => read(&location).await,
         "write" => write(&location, number()).await,
         "list" => location.store().list_with_delimiter(Some(location.path())).await.expect("it lists").objects.len(),
-        "stat" => {
-            for i in 0..number() {
-                let path = location.path().clone().join(format!("{i:06}"));
-                location.store().head(&path).await.expect("it is there");
-            }
-            number()
-        }
+        "stat" => stat(&location, number(), words[3].parse().expect("how many at once")).await,
+        "checksum" => checksum(number()),
         word => panic!("unknown command: {word}"),
     }
+}
+
+async fn stat(location: &Location, n: usize, at_once: usize) -> usize {
+    let look = |i: usize| async move {
+        let path = location.path().clone().join(format!("{i:06}"));
+        location.store().head(&path).await.expect("it is there");
+    };
+    futures::stream::iter(0..n).map(look).buffered(at_once).count().await
+}
+
+/// The checksums of so many bytes, as reading computes them: those of each chunk of a packet.
+fn checksum(n_bytes: usize) -> usize {
+    const CHECKSUM: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
+    const CHUNK_BYTES: usize = 512;
+    const PACKET_BYTES: usize = 126 * CHUNK_BYTES;
+    let packet: Vec<u8> = (0..PACKET_BYTES).map(|i| (i * 31 >> 3) as u8).collect();
+    for _ in 0..n_bytes.div_ceil(PACKET_BYTES) {
+        for chunk in packet.chunks(CHUNK_BYTES) {
+            std::hint::black_box(CHECKSUM.checksum(std::hint::black_box(chunk)));
+        }
+    }
+    n_bytes
 }
 
 async fn read(location: &Location) -> usize {

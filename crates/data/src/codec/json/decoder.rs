@@ -5,7 +5,8 @@ use std::ops::Range;
 use arrow_array::ArrayRef;
 use arrow_schema::{FieldRef, SchemaRef};
 
-use super::cell::{CellRules, push_cell, push_null};
+use super::cell::CellRules;
+use super::column::{Spans, push_column};
 use super::names::{Found, Names};
 use super::options::JsonOptions;
 use super::reader::{NoJson, Reader, Syntax};
@@ -188,19 +189,9 @@ impl JsonDecoder {
         bad.clear();
         bad.extend(no_objects.iter().map(|(cell, _)| *cell));
         for (_, index, builder) in columns {
-            let spans = block.spans[*index..].iter().step_by(block.n_cols).take(block.n_rows());
-            for (row, span) in spans.enumerate() {
-                let read = match span.in_input() {
-                    None => {
-                        push_null(builder);
-                        Ok(())
-                    }
-                    Some((start, len)) => push_cell(builder, &window[start..start + len], rules, syntax),
-                };
-                if read.is_err() {
-                    bad.push(BadCell { row: row as u32, file_column: *index as u32 });
-                }
-            }
+            let spans = Spans { of_rows: &block.spans, n_cols: block.n_cols, column: *index, n_rows: block.n_rows() };
+            let wrong = |row| bad.push(BadCell { row: row as u32, file_column: *index as u32 });
+            push_column(builder, spans, window, rules, syntax, wrong);
         }
         let odd = block.odd.iter().map(|(row, _)| (*row, None));
         let mut faults: Vec<_> = odd.chain(bad.iter().map(|cell| (cell.row, Some(cell.file_column)))).collect();

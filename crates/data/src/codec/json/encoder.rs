@@ -65,10 +65,12 @@ impl JsonEncoder {
     /// # Errors
     /// A column of a type that Spark does not have.
     pub fn rows<'a>(&self, rows: &'a RecordBatch) -> Result<JsonRows<'a>, EncodeError> {
-        let fields = rows.schema_ref().fields().iter().zip(rows.columns()).map(|(field, array)| {
-            let cells = Cells::new("JSON", field.name(), array)?;
-            Ok((field.name().clone(), cells))
-        });
+        let fields = rows
+            .schema_ref()
+            .fields()
+            .iter()
+            .zip(rows.columns())
+            .map(|(field, array)| Ok((lead_of(field.name()), Cells::new("JSON", field.name(), array)?)));
         Ok(JsonRows {
             fields: fields.collect::<Result<_, EncodeError>>()?,
             writer: Writer { time: Arc::clone(&self.time), keep_nulls: self.keep_nulls },
@@ -79,14 +81,16 @@ impl JsonEncoder {
 /// The rows of a batch, each an object.
 #[derive(Debug)]
 pub struct JsonRows<'a> {
-    fields: Vec<(String, Cells<'a>)>,
+    /// Each with its name as it stands before its value.
+    fields: Vec<(Vec<u8>, Cells<'a>)>,
     writer: Writer,
 }
 
 impl JsonRows<'_> {
     /// Appends the object of one row, without a line end.
     pub fn write(&self, row_idx: usize, out: &mut Vec<u8>) {
-        self.writer.object(&self.fields, row_idx, out);
+        let fields = self.fields.iter().map(|(lead, cells)| (lead, cells));
+        self.writer.object(fields, row_idx, out, |lead, out| out.extend_from_slice(lead));
     }
 }
 
@@ -129,7 +133,10 @@ impl Writer {
             Cells::Date(_) | Cells::Timestamp(..) => self.quoted(cells, row, out),
             Cells::Text(a) => write_string(a.value(row), out),
             Cells::Binary(a) => write_string(&STANDARD.encode(a.value(row)), out),
-            Cells::Struct(_, fields) => self.object(fields, row, out),
+            Cells::Struct(_, fields) => {
+                let fields = fields.iter().map(|(name, cells)| (name, cells));
+                self.object(fields, row, out, |name, out| write_lead(name, out));
+            }
             Cells::List(list, items) => {
                 let offsets = list.value_offsets();
                 out.push(b'[');
@@ -158,7 +165,13 @@ impl Writer {
         }
     }
 
-    fn object(&self, fields: &[(String, Cells<'_>)], row: usize, out: &mut Vec<u8>) {
+    fn object<'c, N>(
+        &self,
+        fields: impl Iterator<Item = (N, &'c Cells<'c>)>,
+        row: usize,
+        out: &mut Vec<u8>,
+        write_lead: impl Fn(N, &mut Vec<u8>),
+    ) {
         out.push(b'{');
         let mut first = true;
         for (name, cells) in fields {
@@ -169,8 +182,7 @@ impl Writer {
                 out.push(b',');
             }
             first = false;
-            write_string(name, out);
-            out.push(b':');
+            write_lead(name, out);
             self.value(cells, row, out);
         }
         out.push(b'}');
@@ -192,6 +204,18 @@ impl Writer {
         }
         write_string(&String::from_utf8_lossy(&text), out);
     }
+}
+
+/// A name as it stands before its value.
+fn lead_of(name: &str) -> Vec<u8> {
+    let mut lead = Vec::with_capacity(name.len() + 3);
+    write_lead(name, &mut lead);
+    lead
+}
+
+fn write_lead(name: &str, out: &mut Vec<u8>) {
+    write_string(name, out);
+    out.push(b':');
 }
 
 /// Appends a string with its quotes; control characters as Jackson escapes them, everything else as it is.

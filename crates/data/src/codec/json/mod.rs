@@ -1,6 +1,7 @@
 //! JSON lines as Spark reads and writes them: one object, one row.
 
 mod cell;
+mod column;
 mod decoder;
 mod encoder;
 mod infer;

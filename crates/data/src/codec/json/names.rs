@@ -1,13 +1,36 @@
 //! Which field of an object belongs to which column: by its name, or by the way to it.
+//!
+//! Records of one stream have their fields in one order. What came behind a field last time is looked for first, by its
+//! bytes; where something else comes, the name is read and looked up. Both ways find the same field.
 
 use rustc_hash::FxHashMap;
 
 use super::reader::{Kind, NoJson, Reader};
 use crate::codec::field::Span;
 
+/// How many names that nobody wants are known, so that they are passed over as fast.
+const MAX_UNWANTED: usize = 256;
+
+/// No longer name that nobody wants is known.
+const MAX_UNWANTED_LEN: usize = 64;
+
 /// The fields of an object that somebody wants.
-#[derive(Debug, Default)]
-pub(super) struct Names(FxHashMap<Vec<u8>, Wanted>);
+#[derive(Debug)]
+pub(super) struct Names {
+    /// Where each stands among the fields.
+    places: FxHashMap<Vec<u8>, usize>,
+    fields: Vec<Field>,
+    /// The place of the field that came last time, first at the beginning of an object, then behind each field.
+    next: Vec<usize>,
+    n_unwanted: usize,
+}
+
+/// A field of a name.
+#[derive(Debug)]
+struct Field {
+    lead: Lead,
+    wanted: Wanted,
+}
 
 /// What is wanted of a field.
 #[derive(Debug, Default)]
@@ -27,12 +50,54 @@ pub(super) enum Found {
     NoObject(Span),
 }
 
+/// A name as it stands before its value in most texts: between quotes, with a colon behind.
+#[derive(Debug)]
+struct Lead {
+    /// Empty for a name that would be written with escapes.
+    text: Vec<u8>,
+    /// The text and which bits of it count, when it is short.
+    words: Option<[(u64, u64); Lead::N_WORDS]>,
+}
+
+impl Lead {
+    const N_WORDS: usize = 3;
+
+    fn new(name: &[u8]) -> Lead {
+        if name.iter().any(|byte| matches!(byte, 0..=0x1F | b'"' | b'\\')) {
+            return Lead { text: Vec::new(), words: None };
+        }
+        let text = [b"\"", name, b"\":"].concat();
+        let word = |at: usize| {
+            let byte = |at: usize| text.get(at).map_or([0, 0], |byte| [*byte, 0xFF]);
+            let bytes: [[u8; 2]; 8] = std::array::from_fn(|i| byte(8 * at + i));
+            (u64::from_le_bytes(bytes.map(|[byte, _]| byte)), u64::from_le_bytes(bytes.map(|[_, mask]| mask)))
+        };
+        let words = (text.len() <= 8 * Lead::N_WORDS).then(|| std::array::from_fn(word));
+        Lead { text, words }
+    }
+
+    /// Whether `text` begins with it.
+    #[inline(always)]
+    fn is_first_of(&self, text: &[u8]) -> bool {
+        let (Some(words), Some(first)) = (&self.words, text.first_chunk::<{ 8 * Lead::N_WORDS }>()) else {
+            return !self.text.is_empty() && text.starts_with(&self.text);
+        };
+        let (chunks, _) = first.as_chunks::<8>();
+        let differ = |(chunk, (word, mask)): (&[u8; 8], &(u64, u64))| (u64::from_le_bytes(*chunk) ^ word) & mask;
+        chunks.iter().zip(words).map(differ).fold(0, |all, one| all | one) == 0
+    }
+}
+
 impl Names {
+    fn none() -> Names {
+        Names { places: FxHashMap::default(), fields: Vec::new(), next: vec![0], n_unwanted: 0 }
+    }
+
     /// Columns by name and place.
     pub(super) fn new<'a>(columns: impl Iterator<Item = (&'a str, usize)>) -> Names {
-        let mut names = Names::default();
+        let mut names = Names::none();
         for (name, column) in columns {
-            names.0.entry(name.as_bytes().to_vec()).or_default().column = Some(column);
+            names.wanted(name).column = Some(column);
             let way: Vec<&str> = name.split('.').collect();
             if way.len() > 1 && way.iter().all(|part| !part.is_empty()) {
                 names.add(&way, column);
@@ -42,24 +107,50 @@ impl Names {
     }
 
     fn add(&mut self, way: &[&str], column: usize) {
-        let wanted = self.0.entry(way[0].as_bytes().to_vec()).or_default();
+        let wanted = self.wanted(way[0]);
         match &way[1..] {
             [] => wanted.column = Some(column),
-            rest => wanted.inner.get_or_insert_default().add(rest, column),
+            rest => wanted.inner.get_or_insert_with(|| Box::new(Names::none())).add(rest, column),
         }
     }
 
+    fn wanted(&mut self, name: &str) -> &mut Wanted {
+        let place = self.places.get(name.as_bytes()).copied();
+        let place = place.unwrap_or_else(|| self.add_field(name.as_bytes()));
+        &mut self.fields[place].wanted
+    }
+
+    fn add_field(&mut self, name: &[u8]) -> usize {
+        let place = self.fields.len();
+        self.places.insert(name.to_vec(), place);
+        self.fields.push(Field { lead: Lead::new(name), wanted: Wanted::default() });
+        // Most likely the fields come in the order of the columns.
+        self.next.push(place + 1);
+        place
+    }
+
     /// Reads an object, and tells of each column that it has something for.
-    pub(super) fn locate<F: FnMut(usize, Found)>(&self, reader: &mut Reader<'_>, tell: &mut F) -> Result<(), NoJson> {
-        reader.object(|name, reader| {
-            let wanted = self.0.get(name);
+    pub(super) fn locate<F: FnMut(usize, Found)>(
+        &mut self,
+        reader: &mut Reader<'_>,
+        tell: &mut F,
+    ) -> Result<(), NoJson> {
+        // Behind which field we are, for `next`.
+        let mut behind = 0;
+        reader.fields(|reader| {
+            let place = self.field(reader, behind)?;
             let (kind, value) = reader.value()?;
-            let Some(wanted) = wanted else { return Ok(()) };
+            let Some(place) = place else {
+                behind = 0;
+                return Ok(());
+            };
+            behind = place + 1;
+            let wanted = &mut self.fields[place].wanted;
             let span = Span::of_input(reader.at - value.len(), value.len());
             if let Some(column) = wanted.column {
                 tell(column, Found::Value(span));
             }
-            match (&wanted.inner, kind) {
+            match (&mut wanted.inner, kind) {
                 (None, _) | (_, Kind::Null) => Ok(()),
                 (Some(inner), Kind::Object) => inner.locate(&mut reader.back_at(value.len()), tell),
                 (Some(inner), _) => {
@@ -70,8 +161,36 @@ impl Names {
         })
     }
 
+    /// Reads a name with its colon, and gives the place of the field; None for a name that is not known.
+    #[inline(always)]
+    fn field(&mut self, reader: &mut Reader<'_>, behind: usize) -> Result<Option<usize>, NoJson> {
+        let place = self.next[behind];
+        reader.peek();
+        if let Some(field) = self.fields.get(place)
+            && field.lead.is_first_of(reader.rest())
+        {
+            reader.at += field.lead.text.len();
+            return Ok(Some(place));
+        }
+        self.field_by_name(reader, behind)
+    }
+
+    fn field_by_name(&mut self, reader: &mut Reader<'_>, behind: usize) -> Result<Option<usize>, NoJson> {
+        let name = reader.name()?;
+        let place = match self.places.get(&*name) {
+            Some(place) => *place,
+            None if self.n_unwanted < MAX_UNWANTED && name.len() <= MAX_UNWANTED_LEN => {
+                self.n_unwanted += 1;
+                self.add_field(&name)
+            }
+            None => return Ok(None),
+        };
+        self.next[behind] = place;
+        Ok(Some(place))
+    }
+
     fn each_column(&self, tell: &mut dyn FnMut(usize)) {
-        for wanted in self.0.values() {
+        for Field { wanted, .. } in &self.fields {
             wanted.column.into_iter().for_each(&mut *tell);
             if let Some(inner) = &wanted.inner {
                 inner.each_column(tell);
@@ -89,6 +208,7 @@ mod tests {
     use arrow_array::{ArrayRef, RecordBatch};
     use arrow_select::nullif::nullif;
 
+    use crate::codec::dice::dice;
     use crate::codec::json::{JsonDecoder, JsonOptions};
     use crate::codec::{Decoded, RecordDecoder as _, RowMode};
     use crate::schema::parse_ddl;
@@ -176,5 +296,49 @@ mod tests {
             decoded.rows.column(1).as_string::<i32>().iter().collect::<Vec<_>>(),
             [None, Some(r#"{"b":2}"#), Some(r#"{"b":3}"#)]
         );
+    }
+
+    #[test]
+    fn what_is_found_does_not_depend_on_the_order_of_the_records_before() {
+        let ddl =
+            "a INT, bb STRING, `ccc.d` DOUBLE, a_name_longer_than_twenty_four_bytes BIGINT, `odd\"name` INT, é INT";
+        let fields = [
+            r#""a":1"#,
+            r#""a" : 2"#,
+            r#""bb":"x""#,
+            r#""ccc":{"d":1.5,"e":0}"#,
+            r#""ccc":{"e":{},"d":2}"#,
+            r#""ccc.d":-3e1"#,
+            r#""ccc":4"#,
+            r#""a_name_longer_than_twenty_four_bytes":5"#,
+            r#""odd\"name":6"#,
+            r#"'a':7"#,
+            r#""\u0061":8"#,
+            r#""é":9"#,
+            r#""nobody":[1,{"a":2}]"#,
+            r#""aa":10"#,
+            r#""":11"#,
+            r#"odd"#,
+        ];
+        let mut next = dice(1);
+        let records: Vec<String> = (0..5000)
+            .map(|_| {
+                let n = next(8);
+                // Some in the same order as the one before, most not.
+                let first = next(fields.len());
+                let step = [1, 1, 1 + next(5)][next(3)];
+                let some: Vec<&str> = (0..n).map(|i| fields[(first + i * step) % (fields.len() - next(2))]).collect();
+                format!("{{{}}}", some.join([",", ", "][next(2)]))
+            })
+            .collect();
+        let texts: Vec<&str> = records.iter().map(String::as_str).collect();
+        let together = decode(ddl, RowMode::Permissive, &texts);
+        let mut n_malformed = 0;
+        for (row, text) in texts.iter().enumerate() {
+            let alone = decode(ddl, RowMode::Permissive, &[text]);
+            assert_eq!(together.rows.slice(row, 1), alone.rows, "{text}");
+            n_malformed += alone.n_malformed;
+        }
+        assert_eq!(together.n_malformed, n_malformed);
     }
 }

@@ -1,5 +1,7 @@
 //! Reads one JSON text: checks it, finds its values, unescapes its strings.
 
+use std::borrow::Cow;
+
 use super::options::JsonOptions;
 
 /// How deep values may be nested (Jackson's default).
@@ -72,7 +74,16 @@ impl<'a> Reader<'a> {
     }
 
     /// The next character that is no blank, without reading it.
+    #[inline(always)]
     pub(super) fn peek(&mut self) -> Option<u8> {
+        match self.text.get(self.at) {
+            // No blank and no comment begins with any of these.
+            Some(byte) if *byte > b'/' || matches!(byte, b'"' | b',' | b'-') => Some(*byte),
+            _ => self.peek_behind_blanks(),
+        }
+    }
+
+    fn peek_behind_blanks(&mut self) -> Option<u8> {
         loop {
             match self.text.get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
@@ -80,6 +91,12 @@ impl<'a> Reader<'a> {
                 other => return other.copied(),
             }
         }
+    }
+
+    /// What has not been read.
+    #[inline(always)]
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.text[self.at..]
     }
 
     fn skip_comment(&mut self) -> Step<()> {
@@ -96,12 +113,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads `byte` after blanks; false, and nothing read, when something else comes.
+    #[inline(always)]
     fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Step<()> {
         match self.eat(byte) {
             true => Ok(()),
@@ -111,26 +130,37 @@ impl<'a> Reader<'a> {
 
     /// Reads an object, handing each name and the reader at its value to `visit`, which reads the value.
     pub(super) fn object(&mut self, mut visit: impl FnMut(&[u8], &mut Self) -> Step<()>) -> Step<()> {
+        self.fields(|reader| {
+            let name = reader.name()?;
+            visit(&name, reader)
+        })
+    }
+
+    /// Reads an object, with the reader at each name handed to `visit`, which reads the name and the value.
+    #[inline(always)]
+    pub(super) fn fields(&mut self, mut visit: impl FnMut(&mut Self) -> Step<()>) -> Step<()> {
         self.expect(b'{')?;
         if self.eat(b'}') {
             return Ok(());
         }
-        let mut unescaped = Vec::new();
         loop {
-            let name = self.name()?;
-            self.expect(b':')?;
-            match name.contains(&b'\\') {
-                false => visit(name, self)?,
-                true => {
-                    unescaped.clear();
-                    unescape(name, &mut unescaped);
-                    visit(&unescaped, self)?;
-                }
-            }
+            visit(self)?;
             if !self.eat(b',') {
                 return self.expect(b'}');
             }
         }
+    }
+
+    /// Reads a field's name and the colon behind it.
+    pub(super) fn name(&mut self) -> Step<Cow<'a, [u8]>> {
+        let name = self.escaped_name()?;
+        self.expect(b':')?;
+        if !name.contains(&b'\\') {
+            return Ok(Cow::Borrowed(name));
+        }
+        let mut unescaped = Vec::with_capacity(name.len());
+        unescape(name, &mut unescaped);
+        Ok(Cow::Owned(unescaped))
     }
 
     /// Reads an array, with the reader at each element handed to `visit`, which reads it.
@@ -148,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A field's name, its escapes as they are.
-    fn name(&mut self) -> Step<&'a [u8]> {
+    fn escaped_name(&mut self) -> Step<&'a [u8]> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'\'') if self.syntax.single_quotes => self.string(),
@@ -169,6 +199,7 @@ impl<'a> Reader<'a> {
         self.at += 1;
         let start = self.at;
         loop {
+            self.at += plain_len(self.rest(), quote);
             match *self.text.get(self.at).ok_or(NoJson)? {
                 byte if byte == quote => {
                     self.at += 1;
@@ -202,7 +233,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a value of any kind, and gives its kind and its text.
+    #[inline(always)]
     pub(super) fn value(&mut self) -> Step<(Kind, &'a [u8])> {
+        let first = self.peek();
+        if let Some(b'-' | b'0'..=b'9') = first
+            && let Some((len, kind)) = plain_number(self.rest())
+        {
+            let start = self.at;
+            self.at += len;
+            return Ok((kind, &self.text[start..self.at]));
+        }
         self.value_within(0)
     }
 
@@ -286,6 +326,75 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// How many bytes stand before the next that a string between these quotes could end or be wrong with.
+#[inline]
+fn plain_len(text: &[u8], quote: u8) -> usize {
+    let (words, _) = text.as_chunks::<8>();
+    for (n, bytes) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*bytes);
+        let found = bytes_equal(word, quote) | bytes_equal(word, b'\\') | bytes_below_blank(word);
+        if found != 0 {
+            return 8 * n + found.trailing_zeros() as usize / 8;
+        }
+    }
+    // What is left is looked at byte by byte.
+    8 * words.len()
+}
+
+/// Length and kind of a number of few digits that ends where a number may, and has no exponent; None for all else,
+/// right or wrong.
+#[inline(always)]
+fn plain_number(text: &[u8]) -> Option<(usize, Kind)> {
+    let characters: &[u8; 16] = text.first_chunk()?;
+    let mut others = bytes_but_digits(u128::from_le_bytes(*characters));
+    let sign = usize::from(characters[0] == b'-');
+    // The first of the marks that are left; 16 when there is none.
+    let first = |others: u128| others.trailing_zeros() as usize / 8;
+    if sign == 1 {
+        others &= others - 1;
+    }
+    let mut end = first(others);
+    let has_leading_zero = characters[sign] == b'0' && end > sign + 1;
+    if end == sign || end >= 15 || has_leading_zero {
+        return None;
+    }
+    let mut kind = Kind::Integer;
+    if characters[end] == b'.' {
+        let point = end;
+        others &= others - 1;
+        end = first(others);
+        if end == point + 1 || end == 16 {
+            return None;
+        }
+        kind = Kind::Real;
+    }
+    matches!(characters[end], b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t').then_some((end, kind))
+}
+
+/// A word whose bytes have their top bit set where `word` holds something else than an ASCII digit.
+#[inline(always)]
+fn bytes_but_digits(word: u128) -> u128 {
+    const EACH: u128 = u128::MAX / 0xFF;
+    let values = word ^ (EACH * 0x30);
+    (((values & (EACH * 0x7F)) + EACH * 0x76) | values) & (EACH * 0x80)
+}
+
+/// A word whose bytes have their top bit set where `word` holds `byte`; exact for the lowest such byte.
+#[inline(always)]
+fn bytes_equal(word: u64, byte: u8) -> u64 {
+    let others = word ^ (EACH * u64::from(byte));
+    others.wrapping_sub(EACH) & !others & (EACH * 0x80)
+}
+
+/// The same for what is below the blank.
+#[inline(always)]
+fn bytes_below_blank(word: u64) -> u64 {
+    word.wrapping_sub(EACH * 0x20) & !word & (EACH * 0x80)
+}
+
+/// A word of eight ones.
+const EACH: u64 = u64::MAX / 0xFF;
+
 /// The kind of a value that has been checked.
 pub(super) fn kind_of(value: &[u8]) -> Kind {
     match value.first() {
@@ -343,6 +452,7 @@ fn hex(digits: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::dice::dice;
 
     #[track_caller]
     fn check(text: &str, expected: Result<(Kind, &str), NoJson>) {
@@ -380,6 +490,44 @@ mod tests {
         check("[1,]", Err(NoJson));
         check("{\"a\":1,}", Err(NoJson));
         check("", Err(NoJson));
+    }
+
+    /// A random text of these pieces.
+    fn text(next: &mut impl FnMut(usize) -> usize, pieces: &[&str]) -> String {
+        let n = next(20);
+        (0..n).map(|_| pieces[next(pieces.len())]).collect()
+    }
+
+    #[test]
+    fn a_plain_number_is_what_the_slow_way_reads() {
+        let pieces = ["0", "1", "9", "5", "42", "317", "0", ".", "-", "e", "E+", ",", "}", " ", "x", "\""];
+        let syntax = Syntax::new(&JsonOptions::default());
+        let mut next = dice(1);
+        let mut n_plain = 0;
+        for _ in 0..200_000 {
+            let text = ["", "-"][next(2)].to_owned() + &next(1000).to_string() + &text(&mut next, &pieces);
+            let mut slow = Reader::new(text.as_bytes(), &syntax);
+            let read = slow.number();
+            if let Some(plain) = plain_number(text.as_bytes()) {
+                assert_eq!(read.map(|kind| (slow.at, kind)), Ok(plain), "{text}");
+                n_plain += 1;
+            }
+        }
+        assert!(n_plain > 10_000, "{n_plain}");
+    }
+
+    #[test]
+    fn the_plain_beginning_of_a_string_ends_at_what_must_be_looked_at() {
+        let pieces = ["a", "é", "\u{7f}", " ", "\u{1f}", "\n", "\"", "'", "\\", "long and plain", "!", "[", "#"];
+        let mut next = dice(2);
+        for _ in 0..100_000 {
+            let text = text(&mut next, &pieces);
+            let quote = [b'"', b'\''][next(2)];
+            let is_odd = |byte: &u8| *byte == quote || *byte == b'\\' || *byte < b' ';
+            let first = text.bytes().position(|byte| is_odd(&byte)).unwrap_or(text.len());
+            // The last bytes are left to who looks at each.
+            assert_eq!(plain_len(text.as_bytes(), quote), first.min(text.len() / 8 * 8), "{text:?}");
+        }
     }
 
     #[test]

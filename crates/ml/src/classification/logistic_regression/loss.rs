@@ -31,16 +31,17 @@ use crate::linear::tile::{
     Arithmetic, DivideFeature, DivideProduct, Multiply, OfRows, Set, TILE_ROWS, Tile, TileRows, prefetch,
 };
 use crate::optim::DiffFunction;
+use crate::slot_instances::SlotBatch;
 
 /// What a model of this kind computes, for all passes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Setting {
     /// Whether features are divided by their deviation, as in 2.4.
-    divides: bool,
+    pub(super) divides: bool,
     pub(super) is_multinomial: bool,
     pub(super) n_sets: usize,
     pub(super) has_intercept: bool,
-    scale: Vec<f64>,
+    pub(super) scale: Vec<f64>,
     /// Mean of the scaled features; empty when they are not centred.
     scaled_mean: Vec<f64>,
 }
@@ -103,26 +104,26 @@ impl Setting {
 
 /// Sums over the rows that a pass has seen.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Sums {
-    loss: f64,
-    weight: f64,
+pub(super) struct Sums {
+    pub(super) loss: f64,
+    pub(super) weight: f64,
     /// Of what each row's features are multiplied by in the gradient, one per set.
-    multipliers: Vec<f64>,
+    pub(super) multipliers: Vec<f64>,
     /// The gradient of the coefficients, not centred.
-    gradient: Vec<f64>,
+    pub(super) gradient: Vec<f64>,
 }
 
 /// One evaluation of loss and gradient.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct LossPass {
-    setting: Setting,
-    coefficients: Vec<f64>,
-    offsets: Vec<f64>,
-    sums: Sums,
+pub(super) struct LossPass {
+    pub(super) setting: Setting,
+    pub(super) coefficients: Vec<f64>,
+    pub(super) offsets: Vec<f64>,
+    pub(super) sums: Sums,
 }
 
 impl LossPass {
-    fn at(setting: &Setting, x: &[f64]) -> LossPass {
+    pub(super) fn at(setting: &Setting, x: &[f64]) -> LossPass {
         let n_coefficients = setting.n_features() * setting.n_sets;
         let sums = Sums {
             loss: 0.0,
@@ -195,7 +196,7 @@ impl LossPass {
                 prefetch(next);
             }
             let tile = Tile { values, n_features };
-            let rows = TileRows::of(batch, at * TILE_ROWS, values.len() / n_features);
+            let rows = TileRows::of(batch.labels, batch.weights, at * TILE_ROWS, values.len() / n_features);
             if self.setting.is_multinomial {
                 self.add_multinomial_tile::<A>(tile, &rows, &mut scratch);
             } else {
@@ -369,9 +370,14 @@ impl Scratch {
 /// A row's loss, and what its features are multiplied by in the gradient. A row without weight has no effect, whatever it holds.
 #[inline(always)]
 fn binomial_loss(margin: f64, label: f64, weight: f64) -> (f64, f64) {
+    // At most 1, so that nothing overflows.
+    loss_of_odds(margin, exp(-margin.abs()), label, weight)
+}
+
+/// The same, given the odds against the likelier side.
+#[inline(always)]
+pub(super) fn loss_of_odds(margin: f64, odds: f64, label: f64, weight: f64) -> (f64, f64) {
     let is_negative = margin < 0.0;
-    // At most 1, so that nothing overflows: the odds against the likelier side.
-    let odds = exp(-margin.abs());
     let log_1p_exp = ln_1p(odds) + only_if(is_negative, -margin);
     let loss = log_1p_exp + only_if(label <= 0.0, margin);
     let probability = (only_if(is_negative, odds) + only_if(!is_negative, 1.0)) / (1.0 + odds);
@@ -485,6 +491,10 @@ impl Aggregate for LossPasses {
     const NAME: &'static str = "logistic loss and gradient";
 
     fn update(&mut self, rows: &RecordBatch) -> Result<(), DatasetError> {
+        if let Some(batch) = SlotBatch::of(rows) {
+            self.passes.iter_mut().for_each(|pass| pass.add_slots(&batch));
+            return Ok(());
+        }
         let n_rows = rows.num_rows();
         let piece_rows = self.piece_rows(n_rows);
         for start in (0..n_rows).step_by(piece_rows) {
@@ -566,6 +576,7 @@ mod tests {
     #![allow(clippy::float_cmp, reason = "these losses are exact")]
 
     use super::*;
+    use crate::linear::numbers::numbers;
 
     use std::sync::Arc;
 
@@ -574,16 +585,6 @@ mod tests {
 
     const N_ROWS: usize = 101;
     const N_FEATURES: usize = 7;
-
-    /// Numbers from -4 to 4 whose sums depend on their order.
-    fn numbers(n: usize, seed: u64) -> Vec<f64> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1_u64 << 50) as f64 - 4.0
-        };
-        (0..n).map(|_| next()).collect()
-    }
 
     fn rows(n_classes: usize, features: Vec<f64>, weights: Option<Vec<f64>>) -> RecordBatch {
         let labels: Float64Array = (0..N_ROWS).map(|row_idx| (row_idx * row_idx % n_classes) as f64).collect();

@@ -8,7 +8,8 @@
 //! 4. [`optim`](crate::optim) minimises, a pass per evaluation; fits that differ in parameters only share their passes;
 //! 5. `problem` takes the variables back to the scale of the features.
 //!
-//! `model` and `scorer` apply the result, `summary` measures it. `slot_fits` shares the first two steps between fits on different slots.
+//! `model` and `scorer` apply the result, `summary` measures it. `slot_fits` shares the first two steps between fits on different
+//! slots, and `slot_pass` is their pass.
 
 mod instance_summary;
 mod loss;
@@ -17,6 +18,7 @@ mod params;
 mod problem;
 mod scorer;
 mod slot_fits;
+mod slot_pass;
 mod summary;
 
 pub use loss::Objective;
@@ -233,7 +235,7 @@ impl LogisticRegression {
     /// # Errors
     /// Those of [`fit`](LogisticRegression::fit).
     pub fn objective(&self, data: &Dataset) -> Result<Objective, FitError> {
-        let Prepared { instances, seen, n_declared } = self.prepare(data)?;
+        let Prepared { instances, seen, n_declared, .. } = self.prepare(data)?;
         Ok(self.objective_of(&Problem::new(&self.params, &seen, n_declared)?, &instances))
     }
 
@@ -287,7 +289,7 @@ impl LogisticRegression {
         let seen = instances.aggregate(InstanceSummary::default())?;
         let (_, label) = input_column(self.params.uid(), data.schema(), &self.params.get(LABEL_COL))?;
         let n_declared = Attribute::of(label).and_then(|label| label.n_values());
-        Ok(Prepared { instances, seen, n_declared })
+        Ok(Prepared { instances, slot_by_slot: None, seen, n_declared })
     }
 
     fn objective_of(&self, problem: &Problem<'_>, instances: &Dataset) -> Objective {
@@ -342,6 +344,8 @@ impl LogisticRegression {
 #[derive(Debug)]
 struct Prepared {
     instances: Dataset,
+    /// The same slot by slot, where passes go over these: only those of the binomial loss can.
+    slot_by_slot: Option<Dataset>,
     seen: InstanceSummary,
     /// How many labels the label column's attribute tells.
     n_declared: Option<usize>,
@@ -359,7 +363,8 @@ fn fit_together(
     prepared: &Prepared,
     of: &dyn Fn(usize, FitError) -> FitError,
 ) -> Result<Vec<LogisticRegressionModel>, FitError> {
-    let Prepared { instances, seen, n_declared } = prepared;
+    let Prepared { instances, slot_by_slot, seen, n_declared } = prepared;
+    let passed_over = slot_by_slot.as_ref().unwrap_or(instances);
     let mut problems = Vec::with_capacity(estimators.len());
     for (at, estimator) in estimators.iter().enumerate() {
         problems.push(Problem::new(&estimator.params, seen, *n_declared).map_err(|error| of(at, error))?);
@@ -368,12 +373,12 @@ fn fit_together(
         if problem.only_label().is_some() {
             return None;
         }
-        let objective = estimator.objective_of(problem, instances);
+        let objective = estimator.objective_of(problem, passed_over);
         let minimisation = estimator.minimisation(problem, objective.start.clone());
         Some(Fit { objective, minimisation })
     };
     let mut fits: Vec<Option<Fit>> = estimators.iter().zip(&problems).map(fit).collect();
-    minimise_together(instances, fits.iter_mut().flatten().collect())?;
+    minimise_together(passed_over, fits.iter_mut().flatten().collect())?;
     let fitted = estimators.iter().zip(problems).zip(fits);
     let model = |((estimator, problem), fit): ((&&LogisticRegression, Problem<'_>), Option<Fit>)| {
         let (solution, history) = match (fit, problem.only_label()) {

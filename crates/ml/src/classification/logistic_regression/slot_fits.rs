@@ -1,10 +1,12 @@
-//! Fits on the same rows, each on some slots of the feature vectors: rows are checked and summarised once for all.
+//! Fits on the same rows, each on some slots of the feature vectors: rows are checked, summarised and turned round once for all.
 
-use ognivo_data::dataset::Dataset;
+use ognivo_data::dataset::{Dataset, DatasetError};
 
+use super::problem::Problem;
 use super::{LogisticRegression, Prepared, fit_together};
 use crate::instances::{are_dense, of_slots};
-use crate::stage::{FitError, SlotFits, Transformer};
+use crate::slot_instances::{slot_by_slot, with_slots};
+use crate::stage::{Configured, FitError, SlotFits, Transformer};
 
 #[derive(Debug)]
 pub(super) struct LogisticSlotFits {
@@ -16,18 +18,35 @@ pub(super) struct LogisticSlotFits {
 impl LogisticSlotFits {
     /// `None` when some vectors have another size, or some are kept sparse.
     pub(super) fn new(estimator: &LogisticRegression, data: &Dataset) -> Result<Option<LogisticSlotFits>, FitError> {
-        let prepared = estimator.prepare(data)?;
-        let is_one_block = prepared.seen.wrong_size.is_none() && are_dense(&prepared.instances)?;
-        Ok(is_one_block.then(|| LogisticSlotFits { estimator: estimator.clone(), prepared }))
+        let mut prepared = estimator.prepare(data)?;
+        if prepared.seen.wrong_size.is_some() || !are_dense(&prepared.instances)? {
+            return Ok(None);
+        }
+        let problem = Problem::new(estimator.params(), &prepared.seen, prepared.n_declared);
+        if problem.is_ok_and(|problem| !problem.is_multinomial) {
+            let n_slots = prepared.seen.features.n_features();
+            prepared.slot_by_slot = Some(slot_by_slot(&prepared.instances, n_slots)?);
+        }
+        Ok(Some(LogisticSlotFits { estimator: estimator.clone(), prepared }))
+    }
+
+    fn prepared(&self, slots: &[usize]) -> Result<Prepared, DatasetError> {
+        let all = &self.prepared;
+        let vectors = of_slots(&all.instances, slots);
+        let slot_by_slot = all.slot_by_slot.as_ref().map(|all| with_slots(all, slots)).transpose()?;
+        Ok(Prepared {
+            // Passes go over the one or the other; vectors that only the model's summary may ask for are not kept.
+            instances: if slot_by_slot.is_some() { vectors } else { vectors.cached()? },
+            slot_by_slot,
+            seen: all.seen.of_slots(slots),
+            n_declared: all.n_declared,
+        })
     }
 }
 
 impl SlotFits for LogisticSlotFits {
     fn fit(&self, slots: &[usize]) -> Result<Box<dyn Transformer>, FitError> {
-        let Prepared { instances, seen, n_declared } = &self.prepared;
-        let prepared =
-            Prepared { instances: of_slots(instances, slots)?, seen: seen.of_slots(slots), n_declared: *n_declared };
-        let models = fit_together(&[&self.estimator], &prepared, &|_, error| error)?;
+        let models = fit_together(&[&self.estimator], &self.prepared(slots)?, &|_, error| error)?;
         Ok(Box::new(models.into_iter().next().expect("one estimator has one model")))
     }
 }

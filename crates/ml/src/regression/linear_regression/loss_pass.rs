@@ -107,7 +107,7 @@ impl<L: RowLoss> LossPass<L> {
             if let Some((_, next)) = tiles.peek() {
                 prefetch(next);
             }
-            let rows = TileRows::of(batch, at * TILE_ROWS, values.len() / n_features);
+            let rows = TileRows::of(batch.labels, batch.weights, at * TILE_ROWS, values.len() / n_features);
             self.add_tile(Tile { values, n_features }, &rows);
         }
     }
@@ -198,6 +198,7 @@ impl Sums {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::linear::numbers::numbers;
 
     use std::sync::Arc;
 
@@ -206,16 +207,6 @@ pub(super) mod tests {
 
     const N_ROWS: usize = 101;
     const N_FEATURES: usize = 7;
-
-    /// Numbers from -4 to 4 whose sums depend on their order.
-    fn numbers(n: usize, seed: u64) -> Vec<f64> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1_u64 << 50) as f64 - 4.0
-        };
-        (0..n).map(|_| next()).collect()
-    }
 
     fn rows(weights: Option<Vec<f64>>) -> RecordBatch {
         let number = |values: Vec<f64>| Arc::new(Float64Array::from(values)) as ArrayRef;
