@@ -19,11 +19,11 @@ pub struct AvroFormat {
     pub registry: Option<Registry>,
 }
 
-/// An option is unknown, missing, or its value cannot be used.
+/// An option of a value's format is unknown, missing, or its value cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum AvroFormatError {
-    /// One of Spark's, or an unknown one.
+pub enum ValueFormatError {
+    /// One of Spark's, or of no name that the format has.
     #[error(transparent)]
     Option(#[from] OptionError),
     /// One of the registry's.
@@ -31,35 +31,35 @@ pub enum AvroFormatError {
     Registry(#[from] ConfigError),
 }
 
-impl AvroFormatError {
+impl ValueFormatError {
     /// The option that is wrong, where one is.
     pub fn option(&self) -> Option<&str> {
         match self {
-            AvroFormatError::Option(error) => Some(error.option()),
-            AvroFormatError::Registry(error) => error.option(),
+            ValueFormatError::Option(error) => Some(error.option()),
+            ValueFormatError::Registry(error) => error.option(),
         }
     }
 }
 
-impl ognivo_data::fault::Explain for AvroFormatError {
+impl ognivo_data::fault::Explain for ValueFormatError {
     fn fault(&self) -> ognivo_data::fault::Fault {
         ognivo_data::fault::Fault::Job
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            AvroFormatError::Option(error) => error.hint(),
-            AvroFormatError::Registry(error) => error.hint(),
+            ValueFormatError::Option(error) => error.hint(),
+            ValueFormatError::Registry(error) => error.hint(),
         }
     }
 }
 
 impl AvroFormat {
-    /// Options as Spark and Confluent's clients name them; names in any case.
+    /// Options as Spark and Confluent's clients name them; names in any case. Nobody is asked anything yet.
     ///
     /// # Errors
     /// The first option that cannot be used.
-    pub fn parse(given: &[(String, String)]) -> Result<AvroFormat, AvroFormatError> {
+    pub fn parse(given: &[(String, String)]) -> Result<AvroFormat, ValueFormatError> {
         let (mut of_spark, mut of_registry) = (Vec::new(), Vec::new());
         for (name, value) in given {
             let known = |names: &[&'static str]| names.iter().find(|known| known.eq_ignore_ascii_case(name)).copied();
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use ognivo_data::fault::Explain as _;
 
-    fn parse(given: &[(&str, &str)]) -> Result<AvroFormat, AvroFormatError> {
+    fn parse(given: &[(&str, &str)]) -> Result<AvroFormat, ValueFormatError> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         AvroFormat::parse(&given.iter().map(owned).collect::<Vec<_>>())
     }

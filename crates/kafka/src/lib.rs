@@ -70,7 +70,7 @@ mod source;
 mod starting;
 mod writer;
 
-pub use avro::{AvroFormat, AvroFormatError};
+pub use avro::{AvroFormat, ValueFormatError};
 pub use config::{ConfigError, SinkConfig, SourceConfig, Topics};
 pub use decode::ValueFormat;
 pub use error::KafkaError;

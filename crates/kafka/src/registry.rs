@@ -8,13 +8,16 @@
 //! | 401, 403 | not with this login: the job ends |
 //! | 409, 422 | the registry refuses the schema: the job ends |
 //!
-//! What a number stands for never changes, so each is asked for once, and the newest thousand are remembered.
+//! What a number stands for never changes, so each is asked for once, and the newest thousand are remembered. That one stands for
+//! nothing is remembered for a minute: a registry that was filled anew is asked again.
 
 mod config;
 mod http;
+mod memory;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use hyper::Method;
 use ognivo_data::codec::avro::{AvroSchema, Known};
@@ -23,9 +26,10 @@ use serde_json::{Value, json};
 
 pub use config::RegistryConfig;
 use http::{Answer, Call};
+use memory::Memory;
 
-/// How many numbers are remembered.
-const REMEMBERED: usize = 1000;
+/// How many schemas another one may refer to, by itself and by those that it refers to.
+const MOST_REFERENCES: usize = 100;
 
 /// Confluent's codes of what is not there.
 const NO_SUBJECT: i64 = 40401;
@@ -37,7 +41,7 @@ const NO_SCHEMA: i64 = 40403;
 #[non_exhaustive]
 pub enum RegistryError {
     /// It does not answer, or says «not now».
-    #[error("schema registry {url}: {why}")]
+    #[error("cannot ask the schema registry {url}: {why}")]
     NotNow {
         /// The registry.
         url: String,
@@ -45,7 +49,7 @@ pub enum RegistryError {
         why: String,
     },
     /// A certificate or a key cannot be used.
-    #[error("schema registry {url}: {why}")]
+    #[error("cannot ask the schema registry {url} over TLS: {why}")]
     Certificates {
         /// The registry.
         url: String,
@@ -101,6 +105,12 @@ impl Explain for RegistryError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
+            RegistryError::NotNow { .. } => {
+                "does the registry run, and is `schema.registry.url` right? Records whose schemas it has told are read without it"
+            }
+            RegistryError::Certificates { .. } => {
+                "is `ssl.ca.location` the authority of the registry, and its host in the certificate?"
+            }
             RegistryError::Rights { .. } => {
                 "the login is `basic.auth.user.info: user:password`, or `bearer.auth.token`"
             }
@@ -111,7 +121,6 @@ impl Explain for RegistryError {
             RegistryError::NoRegistry { .. } => {
                 "`schema.registry.url` is what `/schemas/ids` stands behind, such as http://127.0.0.1:8081"
             }
-            _ => return None,
         };
         Some(hint.to_owned())
     }
@@ -135,20 +144,65 @@ impl Registry {
     /// # Errors
     /// [`RegistryError`] when nobody can say; that a number stands for nothing is an answer.
     pub(crate) async fn schema(&self, id: u32) -> Result<Known, RegistryError> {
-        let remembered = || self.known.lock().expect("nobody panics while holding this lock");
-        if let Some(known) = remembered().get(id) {
+        if let Some(known) = self.remembered().get(id, Instant::now()) {
             return Ok(known);
         }
         let answer = self.ask(Method::GET, &format!("/schemas/ids/{id}"), None).await?;
         let known = match answer.status {
-            200 => what_it_means(&self.json(&answer)?),
+            200 => self.what_it_means(&self.json(&answer)?).await?,
             404 if answer.code() == Some(NO_SCHEMA) => {
                 Known::Nothing("the schema registry does not know it".to_owned())
             }
             _ => return Err(self.unexpected(&answer)),
         };
-        remembered().put(id, known.clone());
+        self.remembered().put(id, known.clone(), Instant::now());
         Ok(known)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Memory> {
+        self.known.lock().expect("nobody panics while holding this lock")
+    }
+
+    /// What the answer to the question for a number means; schemas that it refers to are asked for.
+    async fn what_it_means(&self, answer: &Value) -> Result<Known, RegistryError> {
+        let own = match Written::of(answer) {
+            Ok(own) => own,
+            Err(why) => return Ok(Known::Nothing(why)),
+        };
+        // Each comes after those that it refers to.
+        let mut in_order = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![(own, 0)];
+        while let Some((schema, n_followed)) = open.last_mut() {
+            let Some(reference) = schema.references.get(*n_followed).cloned() else {
+                in_order.extend(open.pop().map(|(schema, _)| schema.json));
+                continue;
+            };
+            *n_followed += 1;
+            if seen.len() == MOST_REFERENCES {
+                return Ok(Known::Nothing(format!("it refers to more schemas than {MOST_REFERENCES}")));
+            }
+            if seen.insert(reference.clone()) {
+                match self.referred_to(&reference).await? {
+                    Ok(schema) => open.push((schema, 0)),
+                    Err(why) => return Ok(Known::Nothing(why)),
+                }
+            }
+        }
+        Ok(read_last(&in_order))
+    }
+
+    async fn referred_to(&self, reference: &Reference) -> Result<Result<Written, String>, RegistryError> {
+        let Reference { subject, version } = reference;
+        let path = format!("/subjects/{}/versions/{version}", escaped(subject));
+        let answer = self.ask(Method::GET, &path, None).await?;
+        match (answer.status, answer.code()) {
+            (200, _) => Ok(Written::of(&self.json(&answer)?)),
+            (404, Some(NO_SUBJECT | NO_VERSION)) => {
+                Ok(Err(format!("it refers to a schema that is not there: version {version} of {subject}")))
+            }
+            _ => Err(self.unexpected(&answer)),
+        }
     }
 
     /// The number of the schema under the subject: registered now, if it is not, unless the job forbids it.
@@ -161,7 +215,7 @@ impl Registry {
 
     async fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
         let body = json!({ "schema": schema }).to_string();
-        let answer = self.ask(Method::POST, &format!("/subjects/{subject}/versions"), Some(body)).await?;
+        let answer = self.ask(Method::POST, &format!("/subjects/{}/versions", escaped(subject)), Some(body)).await?;
         match answer.status {
             200 => self.number(&answer),
             409 | 422 => Err(RegistryError::Refused { subject: subject.to_owned(), why: answer.message() }),
@@ -172,7 +226,7 @@ impl Registry {
     /// The number of a schema that is registered.
     pub(crate) async fn find(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
         let body = json!({ "schema": schema }).to_string();
-        let answer = self.ask(Method::POST, &format!("/subjects/{subject}"), Some(body)).await?;
+        let answer = self.ask(Method::POST, &format!("/subjects/{}", escaped(subject)), Some(body)).await?;
         match (answer.status, answer.code()) {
             (200, _) => self.number(&answer),
             (404, Some(NO_SUBJECT | NO_VERSION | NO_SCHEMA)) => {
@@ -180,6 +234,42 @@ impl Registry {
             }
             _ => Err(self.unexpected(&answer)),
         }
+    }
+
+    /// Whether rows of a schema can be written under a subject, in words; nothing is registered.
+    ///
+    /// # Errors
+    /// A registry that does not answer, or would refuse the schema.
+    pub(crate) async fn look_for(&self, subject: &str, schema: &str) -> Result<String, RegistryError> {
+        match self.find(subject, schema).await {
+            Ok(id) => Ok(format!("the schema of the rows is number {id}")),
+            Err(RegistryError::NotRegistered { .. }) if self.config.auto_register => {
+                self.would_take(subject, schema).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn would_take(&self, subject: &str, schema: &str) -> Result<String, RegistryError> {
+        let body = json!({ "schema": schema }).to_string();
+        let path = format!("/compatibility/subjects/{}/versions/latest", escaped(subject));
+        let answer = self.ask(Method::POST, &path, Some(body)).await?;
+        let refused = |why: String| Err(RegistryError::Refused { subject: subject.to_owned(), why });
+        match (answer.status, answer.code()) {
+            (200, _) if self.json(&answer)?["is_compatible"] == true => {
+                Ok("the stream will register the schema of the rows".to_owned())
+            }
+            (200, _) => refused("it is not compatible with the newest version".to_owned()),
+            (404, Some(NO_SUBJECT | NO_VERSION)) => Ok("new: the stream will register the schema of the rows".to_owned()),
+            (409 | 422, _) => refused(answer.message()),
+            _ => Err(self.unexpected(&answer)),
+        }
+    }
+
+    /// Each address as a registry of its own, which has been asked nothing.
+    pub(crate) fn apart(&self) -> impl Iterator<Item = (String, Registry)> {
+        let one = |url: &String| (url.clone(), RegistryConfig { urls: vec![url.clone()], ..RegistryConfig::clone(&self.config) });
+        self.config.urls.iter().map(one).map(|(url, config)| (url, Registry::new(config)))
     }
 
     /// Asks each address in turn, until one answers with something else than «not now».
@@ -222,46 +312,54 @@ fn is_not_now(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..)
 }
 
-/// What the answer to the question for a number means.
-fn what_it_means(answer: &Value) -> Known {
-    let nothing = |why: String| Known::Nothing(why);
-    match answer["schemaType"].as_str() {
-        None | Some("AVRO") => {}
-        Some(other) => return nothing(format!("it is no schema of Avro: {other}")),
+/// A schema as a registry has it.
+struct Written {
+    json: String,
+    references: Vec<Reference>,
+}
+
+/// Where a schema is that another one names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Reference {
+    subject: String,
+    version: u64,
+}
+
+impl Written {
+    /// # Errors
+    /// Why nothing can be read by it.
+    fn of(answer: &Value) -> Result<Written, String> {
+        match answer["schemaType"].as_str() {
+            None | Some("AVRO") => {}
+            Some(other) => return Err(format!("it is no schema of Avro: {other}")),
+        }
+        let references = answer["references"].as_array().into_iter().flatten().map(|reference| {
+            let named = (reference["subject"].as_str(), reference["version"].as_u64());
+            let (Some(subject), Some(version)) = named else {
+                return Err(format!("it refers to something that has no subject and version: {reference}"));
+            };
+            Ok(Reference { subject: subject.to_owned(), version })
+        });
+        let json = answer["schema"].as_str().unwrap_or_default().to_owned();
+        Ok(Written { json, references: references.collect::<Result<_, _>>()? })
     }
-    if answer["references"].as_array().is_some_and(|references| !references.is_empty()) {
-        return nothing("it refers to other subjects".to_owned());
-    }
-    match AvroSchema::parse(answer["schema"].as_str().unwrap_or_default()) {
+}
+
+/// The last, which may name types of those before it.
+fn read_last(all: &[String]) -> Known {
+    let texts: Vec<&str> = all.iter().map(String::as_str).collect();
+    let (own, others) = texts.split_last().expect("there is a schema");
+    match AvroSchema::parse_with(others, own) {
         Ok(schema) => Known::Schema(schema),
-        Err(error) => nothing(error.to_string()),
+        Err(error) => Known::Nothing(error.to_string()),
     }
 }
 
-/// The numbers that were asked for last.
-#[derive(Debug, Default)]
-struct Memory {
-    known: BTreeMap<u32, Known>,
-    /// From the oldest on.
-    order: VecDeque<u32>,
-}
-
-impl Memory {
-    fn get(&self, id: u32) -> Option<Known> {
-        self.known.get(&id).cloned()
-    }
-
-    fn put(&mut self, id: u32, known: Known) {
-        if self.known.insert(id, known).is_some() {
-            return;
-        }
-        self.order.push_back(id);
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-    }
+/// A subject as a part of a path.
+fn escaped(subject: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let each = subject.bytes().map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    each.collect()
 }
 
 #[cfg(test)]
@@ -269,29 +367,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_numbers_asked_for_last_are_remembered() {
-        let mut memory = Memory::default();
-        for id in 0..REMEMBERED as u32 + 1 {
-            memory.put(id, Known::Nothing(id.to_string()));
-        }
-        assert!(memory.get(0).is_none());
-        assert!(memory.get(1).is_some());
-        assert_eq!((memory.known.len(), memory.order.len()), (REMEMBERED, REMEMBERED));
-    }
-
-    #[test]
-    fn only_a_schema_of_avro_that_stands_for_itself_can_be_read_by() {
+    fn only_a_schema_of_avro_can_be_read_by() {
         let schema = r#"{"type":"record","name":"R","fields":[]}"#;
-        let why = |answer: Value| match what_it_means(&answer) {
-            Known::Schema(schema) => schema.json().to_owned(),
-            Known::Nothing(why) => why,
+        let why = |answer: Value| match Written::of(&answer).map(|written| read_last(&[written.json])) {
+            Ok(Known::Schema(schema)) => schema.json().to_owned(),
+            Ok(Known::Nothing(why)) | Err(why) => why,
         };
         assert_eq!(why(json!({"schema": schema})), schema);
         assert_eq!(why(json!({"schema": schema, "schemaType": "AVRO", "references": []})), schema);
         assert_eq!(why(json!({"schema": "{}", "schemaType": "JSON"})), "it is no schema of Avro: JSON");
-        let references = json!({"schema": schema, "references": [{"name": "x"}]});
-        assert_eq!(why(references), "it refers to other subjects");
         assert_eq!(why(json!({})), "not an Avro schema: EOF while parsing a value at line 1 column 0");
+        let nowhere = json!({"schema": schema, "references": [{"name": "x"}]});
+        assert_eq!(why(nowhere), r#"it refers to something that has no subject and version: {"name":"x"}"#);
+    }
+
+    #[test]
+    fn a_subject_is_one_part_of_a_path_whatever_it_is_called() {
+        assert_eq!(escaped("loans.in-value"), "loans.in-value");
+        assert_eq!(escaped("a/b ü%"), "a%2Fb%20%C3%BC%25");
     }
 
     #[test]

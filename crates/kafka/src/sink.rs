@@ -13,7 +13,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
 use ognivo_stream::offset::SourcePartition;
 use ognivo_stream::plan::{BatchId, BatchPlan};
@@ -60,6 +60,16 @@ pub struct SinkColumns {
     pub partition: Option<String>,
     /// The headers: array of struct (key string, value binary). They are not in the value.
     pub headers: Option<String>,
+}
+
+impl SinkColumns {
+    /// The places of the columns that a record's value holds.
+    pub(crate) fn of_value(&self, scored: &Schema) -> Vec<usize> {
+        let of_record = [&self.topic, &self.partition, &self.headers];
+        let is_of_record = |name: &String| of_record.into_iter().flatten().any(|of_record| of_record == name);
+        let fields = scored.fields().iter().enumerate();
+        fields.filter(|(_, field)| !is_of_record(field.name())).map(|(idx, _)| idx).collect()
+    }
 }
 
 /// What is promised.

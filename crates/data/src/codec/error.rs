@@ -97,11 +97,14 @@ impl Explain for DecodeError {
             DecodeError::Header { .. } => {
                 "give the schema in the order of the file, or set enforceSchema to go by position"
             }
+            DecodeError::UnsupportedType { format: "Avro", .. } => "name the wanted columns in `schema`, without this one",
             DecodeError::UnsupportedType { .. } => "read the column as STRING, or leave it out of the schema",
             DecodeError::CorruptColumn { .. } => "declare the column as STRING",
             DecodeError::RecordTooLong { .. } => "is a quote missing, or lineSep wrong?",
             DecodeError::ColumnTooLarge { .. } => "ask for fewer rows per batch",
-            DecodeError::NoAvroSchema => "give its JSON, or its file as `avroSchemaUrl`, or a `schema.registry.url`",
+            DecodeError::NoAvroSchema => {
+                "give its JSON (`${file:loan.avsc}` reads it from a file), or a `schema.registry.url` where records name theirs"
+            }
             DecodeError::AvroSchema(cause) => return cause.hint(),
             DecodeError::Projection { .. } => return None,
         };

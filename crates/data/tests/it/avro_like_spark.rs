@@ -103,7 +103,7 @@ fn each_record_is_read_by_the_schema_that_it_names() {
             (3, "Avro schema 9: column `a` of type bigint does not go with Avro's string"),
             (4, "Avro schema 404: the registry does not know it"),
             (5, "no number of an Avro schema before it"),
-            (6, "no Avro datum of the schema"),
+            (6, "bytes are left behind the Avro datum of the schema: 1"),
         ]
     );
 }

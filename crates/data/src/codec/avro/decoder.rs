@@ -35,10 +35,11 @@ pub enum Known {
 /// Decodes records that are Avro datums.
 ///
 /// Fields are taken by name, those of records inside by a dotted one; a field that no column wants is passed over. A datum that
-/// breaks off, is followed by more bytes, is none of the schema's or has a value that its column cannot hold (a number beyond the
-/// column's range, a string that is no UTF-8) is malformed, and in mode PERMISSIVE a row of nulls.
+/// breaks off, is none of the schema's or has a value that its column cannot hold (a number beyond the column's range, a string
+/// that is no UTF-8) is malformed, and in mode PERMISSIVE a row of nulls: the same as Spark's `from_avro`.
 ///
-/// Same as Spark's `from_avro`, which does not look behind the datum.
+/// Differs from Spark: bytes behind the datum make a record malformed, and Spark does not look there. They say that the record
+/// was written by another schema, or is framed, and then the values before them may be anything.
 ///
 /// With [`Framing::SchemaId`] a schema may lack a column, which is null then; a record whose schema has another type for a column
 /// is malformed.
@@ -98,6 +99,7 @@ impl AvroDecoder {
             let field = &layout.file_fields[*index];
             Ok((*place, *index, ColumnBuilder::new("Avro", field.name(), field)?))
         });
+        let columns = columns.collect::<Result<_, DecodeError>>()?;
         let shapes = match framing {
             Framing::SchemaId => Shapes::ById(BTreeMap::new()),
             Framing::Plain => {
@@ -107,7 +109,7 @@ impl AvroDecoder {
         };
         Ok(AvroDecoder {
             rows: Rows::new("Avro", options.mode, usize::MAX, &layout),
-            columns: columns.collect::<Result<_, DecodeError>>()?,
+            columns,
             shapes,
             block: Block::new(layout.file_fields.len()),
             row_ids: Vec::with_capacity(CAPACITY),
@@ -155,7 +157,11 @@ impl AvroDecoder {
         row.fill(Span::NULL);
         let located =
             shape.locate(datum, &mut |column, from, to| row[column] = Span::of_input(before + from, to - from));
-        located.map_err(|_| "no Avro datum of the schema".to_owned())?;
+        match located {
+            Ok(0) => {}
+            Ok(n_bytes) => return Err(format!("bytes are left behind the Avro datum of the schema: {n_bytes}")),
+            Err(_) => return Err("no Avro datum of the schema".to_owned()),
+        }
         self.row_ids.push(id);
         self.block.end_row(record);
         Ok(())

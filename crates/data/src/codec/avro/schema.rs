@@ -94,9 +94,16 @@ impl AvroSchema {
     /// # Errors
     /// For a text that is none, and for a schema that is no record or holds itself.
     pub fn parse(json: &str) -> Result<AvroSchema, AvroSchemaError> {
-        let value: Value =
-            serde_json::from_str(json).map_err(|error| AvroSchemaError::NotASchema(error.to_string()))?;
-        match parse(&value)? {
+        AvroSchema::parse_with(&[], json)
+    }
+
+    /// Reads a schema that names types of `others`, each of which may name those of the ones before it.
+    ///
+    /// # Errors
+    /// As [`parse`](AvroSchema::parse), also for one of the others.
+    pub fn parse_with(others: &[&str], json: &str) -> Result<AvroSchema, AvroSchemaError> {
+        let others = others.iter().map(|other| value(other)).collect::<Result<Vec<Value>, _>>()?;
+        match parse(&others, &value(json)?)? {
             Type::Record(record) => Ok(AvroSchema { json: json.into(), root: Arc::new(record) }),
             other => Err(AvroSchemaError::NotARecord(other.to_string())),
         }
@@ -110,6 +117,10 @@ impl AvroSchema {
     pub(super) fn root(&self) -> &Record {
         &self.root
     }
+}
+
+fn value(json: &str) -> Result<Value, AvroSchemaError> {
+    serde_json::from_str(json).map_err(|error| AvroSchemaError::NotASchema(error.to_string()))
 }
 
 /// A record, its fields in the order of their bytes.
@@ -223,6 +234,18 @@ mod tests {
         assert_eq!(types, ["fixed(4)", "union of null, fixed(4)", "string"]);
         assert_eq!(schema.root().name, "n.R");
         assert_eq!(schema.json(), json);
+    }
+
+    #[test]
+    fn a_schema_may_name_types_of_others() {
+        let grade = r#"{"type":"enum","name":"Grade","namespace":"n","symbols":["A"]}"#;
+        let who = r#"{"type":"record","name":"Who","namespace":"n","fields":[{"name":"g","type":"Grade"}]}"#;
+        let loan = r#"{"type":"record","name":"Loan","fields":[{"name":"who","type":"n.Who"},{"name":"g","type":"n.Grade"}]}"#;
+        let schema = AvroSchema::parse_with(&[grade, who], loan).unwrap();
+        let types: Vec<String> = schema.root().fields.iter().map(|(_, field)| field.to_string()).collect();
+        assert_eq!(types, ["record n.Who", "enum"]);
+        assert_eq!(schema.json(), loan);
+        check(loan, AvroSchemaError::NotASchema("no type of this name: n.Who".to_owned()));
     }
 
     #[test]

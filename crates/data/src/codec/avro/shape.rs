@@ -36,11 +36,11 @@ impl Shape {
         Ok(Shape { fields, types })
     }
 
-    /// Reads a datum to its end and tells where the value of each column begins and ends.
-    pub(super) fn locate(&self, datum: &[u8], tell: &mut impl FnMut(usize, usize, usize)) -> Result<(), NoAvro> {
+    /// Reads a datum and tells where the value of each column begins and ends; how many bytes are left behind it.
+    pub(super) fn locate(&self, datum: &[u8], tell: &mut impl FnMut(usize, usize, usize)) -> Result<usize, NoAvro> {
         let mut input = Input::new(datum);
         locate(&self.fields, &mut input, tell)?;
-        if input.is_at_end() { Ok(()) } else { Err(NoAvro) }
+        Ok(datum.len() - input.at)
     }
 }
 

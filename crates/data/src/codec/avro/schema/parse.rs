@@ -6,12 +6,16 @@ use serde_json::{Map, Value};
 
 use super::{AvroSchemaError, Decimal, IntKind, LARGEST_SCHEMA, LongKind, Record, Type};
 
-/// The type that a JSON stands for.
+/// The type that a JSON stands for, which may name those of others.
 ///
 /// # Errors
 /// For what is no schema, and for one that holds itself.
-pub(super) fn parse(json: &Value) -> Result<Type, AvroSchemaError> {
-    Parser::default().parse(json, "")
+pub(super) fn parse(others: &[Value], json: &Value) -> Result<Type, AvroSchemaError> {
+    let mut parser = Parser::default();
+    for other in others {
+        parser.parse(other, "")?;
+    }
+    parser.parse(json, "")
 }
 
 type Parsed<T> = Result<T, AvroSchemaError>;
