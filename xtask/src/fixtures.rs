@@ -33,7 +33,10 @@ pub(crate) fn run(parts: &[String]) -> Result<(), String> {
 }
 
 /// What PySpark 3.5 lacks to read and write Avro.
-fn avro_jar() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// When Maven cannot resolve it.
+pub(crate) fn avro_jar() -> Result<PathBuf, String> {
     let folder = packages::jars("spark-avro", include_str!("fixtures/spark_avro.xml"))?;
     let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let jar = entries.flatten().map(|entry| entry.path()).next();

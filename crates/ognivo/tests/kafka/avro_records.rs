@@ -19,20 +19,26 @@ use crate::topics::{Stream, score_of};
 /// Nobody may wait for ever; no test is about how long it takes.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What a registry answers: the status and the JSON.
+/// What the registry answers: the status and the JSON.
 pub(crate) fn ask(method: &str, path: &str, body: &Value) -> (u16, Value) {
+    try_ask(method, path, body).unwrap()
+}
+
+/// The same of one that may not be there.
+pub(crate) fn try_ask(method: &str, path: &str, body: &Value) -> std::io::Result<(u16, Value)> {
     let url = registry();
     let (host, base) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(LONG)).unwrap();
+    let mut stream = TcpStream::connect(host)?;
+    stream.set_read_timeout(Some(LONG))?;
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let head = format!("{method} /{base}{path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\n");
-    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len())?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    stream.read_to_string(&mut answer)?;
+    let closed = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(closed)?;
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or_default())
+    Ok((status, serde_json::from_str(body).unwrap_or_default()))
 }
 
 /// The number of a schema under a subject, registered now.

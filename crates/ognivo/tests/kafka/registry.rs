@@ -4,9 +4,9 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::avro_records::{Loans, ask, framed, letters, of_registry, register, scored, with_values};
+use crate::avro_records::{Loans, framed, letters, of_registry, register, scored, try_ask, with_values};
 use crate::broker::{Server, registry, unique};
 use crate::loans::Fate;
 use crate::stream::AVAILABLE_NOW;
@@ -46,7 +46,7 @@ impl Drop for Killed {
 }
 
 fn answers() -> bool {
-    std::panic::catch_unwind(|| ask("GET", "/subjects", &serde_json::Value::Null).0 == 200).unwrap_or(false)
+    try_ask("GET", "/subjects", &Value::Null).is_ok_and(|(status, _)| status == 200)
 }
 
 #[track_caller]
