@@ -25,7 +25,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         Asked::Everything => {
             on_a_broker(|broker| {
                 SOURCE_AND_SINK.run(broker, &[])?;
-                on_a_registry(|registry| [WHOLE_JOBS, DEATHS_OF_REGISTRY].iter().try_for_each(|part| part.run(broker, registry)))
+                on_a_registry(|registry| {
+                    [WHOLE_JOBS, DEATHS_OF_REGISTRY].iter().try_for_each(|part| part.run(broker, registry))
+                })
             })?;
             on_a_broker(|broker| FAULTS.run(broker, &[]))
         }

@@ -83,7 +83,10 @@ pub async fn registry(value: &ValueFormat, rows: Option<(&Schema, &SinkColumns, 
     let is_there = checks.iter().any(|check| !check.is_failed());
     if let Some((rows, columns, topic)) = rows.filter(|_| is_there) {
         let subject = subject(topic);
-        checks.push(Check::of(format!("subject {subject}"), subject_check(format, registry, rows, columns, &subject).await));
+        checks.push(Check::of(
+            format!("subject {subject}"),
+            subject_check(format, registry, rows, columns, &subject).await,
+        ));
     }
     checks
 }

@@ -260,7 +260,9 @@ impl Registry {
                 Ok("the stream will register the schema of the rows".to_owned())
             }
             (200, _) => refused("it is not compatible with the newest version".to_owned()),
-            (404, Some(NO_SUBJECT | NO_VERSION)) => Ok("new: the stream will register the schema of the rows".to_owned()),
+            (404, Some(NO_SUBJECT | NO_VERSION)) => {
+                Ok("new: the stream will register the schema of the rows".to_owned())
+            }
             (409 | 422, _) => refused(answer.message()),
             _ => Err(self.unexpected(&answer)),
         }
@@ -268,7 +270,9 @@ impl Registry {
 
     /// Each address as a registry of its own, which has been asked nothing.
     pub(crate) fn apart(&self) -> impl Iterator<Item = (String, Registry)> {
-        let one = |url: &String| (url.clone(), RegistryConfig { urls: vec![url.clone()], ..RegistryConfig::clone(&self.config) });
+        let one = |url: &String| {
+            (url.clone(), RegistryConfig { urls: vec![url.clone()], ..RegistryConfig::clone(&self.config) })
+        };
         self.config.urls.iter().map(one).map(|(url, config)| (url, Registry::new(config)))
     }
 
@@ -358,7 +362,8 @@ fn read_last(all: &[String]) -> Known {
 /// A subject as a part of a path.
 fn escaped(subject: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let each = subject.bytes().map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    let each =
+        subject.bytes().map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
     each.collect()
 }
 

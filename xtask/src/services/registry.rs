@@ -85,7 +85,8 @@ impl Registry {
     fn java(&self) -> Result<Command, String> {
         let unpacked = packages::unpacked(REGISTRY, include_str!("registry.xml"))?;
         let entries = fs::read_dir(&unpacked).map_err(|e| format!("cannot list {}: {e}", unpacked.display()))?;
-        let jar = entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "jar"));
+        let jar =
+            entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "jar"));
         let jar = jar.ok_or_else(|| format!("{} holds no program", unpacked.display()))?;
         // Without a delay: what was acknowledged must be there after a kill.
         let schemas = format!("jdbc:h2:file:{};WRITE_DELAY=0", self.folder.join("schemas").display());

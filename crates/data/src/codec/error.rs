@@ -97,7 +97,9 @@ impl Explain for DecodeError {
             DecodeError::Header { .. } => {
                 "give the schema in the order of the file, or set enforceSchema to go by position"
             }
-            DecodeError::UnsupportedType { format: "Avro", .. } => "name the wanted columns in `schema`, without this one",
+            DecodeError::UnsupportedType { format: "Avro", .. } => {
+                "name the wanted columns in `schema`, without this one"
+            }
             DecodeError::UnsupportedType { .. } => "read the column as STRING, or leave it out of the schema",
             DecodeError::CorruptColumn { .. } => "declare the column as STRING",
             DecodeError::RecordTooLong { .. } => "is a quote missing, or lineSep wrong?",

@@ -43,12 +43,16 @@ fn each_record_is_read_by_its_registered_schema_and_rows_are_written_by_one_that
     let numbers = [
         register(&subject, &json!({"schema": writers[0].schema.to_string()})),
         register(&subject, &json!({"schema": writers[1].schema.to_string()})),
-        register(&unique("referring"), &json!({"schema": writers[2].schema.to_string(), "schemaType": "AVRO", "references": references})),
+        register(
+            &unique("referring"),
+            &json!({"schema": writers[2].schema.to_string(), "schemaType": "AVRO", "references": references}),
+        ),
     ];
     let no_avro = register(&unique("object"), &of_another_kind);
     assert!(numbers[0] != numbers[1] && numbers[1] != numbers[2], "{numbers:?}");
 
-    let by_writer = |(idx, (_, record)): (usize, &(i64, String))| framed(numbers[idx % 3], &writers[idx % 3].datum(record));
+    let by_writer =
+        |(idx, (_, record)): (usize, &(i64, String))| framed(numbers[idx % 3], &writers[idx % 3].datum(record));
     let mut records: Vec<Vec<u8>> = rig.records.iter().enumerate().map(by_writer).collect();
     let good = writers[0].datum(&rig.records[0].1);
     let with = |number: u32, datum: &[u8]| framed(number, datum);
@@ -65,9 +69,18 @@ fn each_record_is_read_by_its_registered_schema_and_rows_are_written_by_one_that
     stream.input.add_whole(None, None, &[]);
 
     let looked = rig.loans.place.run(&["doctor", &stream.file]).ok();
-    let said = |looked: &str, text: &str| assert_eq!(looked.lines().filter(|line| line.contains(text)).count(), 1, "{text}: {looked}");
-    said(&looked, &format!("subject {}-value: new: the stream will register the schema of the rows", stream.output.name));
-    assert_eq!(looked.matches(&format!("ok    schema registry {}: answers", registry())).count(), 2, "of both ends: {looked}");
+    let said = |looked: &str, text: &str| {
+        assert_eq!(looked.lines().filter(|line| line.contains(text)).count(), 1, "{text}: {looked}")
+    };
+    said(
+        &looked,
+        &format!("subject {}-value: new: the stream will register the schema of the rows", stream.output.name),
+    );
+    assert_eq!(
+        looked.matches(&format!("ok    schema registry {}: answers", registry())).count(),
+        2,
+        "of both ends: {looked}"
+    );
     run(&stream);
 
     let (scores, schemas) = scored(&stream.output);

@@ -91,9 +91,16 @@ fn schemas_that_are_known_need_no_registry_and_a_new_one_waits_for_it() {
     let writers = [Loans::new(), Loans::reversed()];
     let subject = format!("{}-value", stream.input.name);
     let numbers = writers.each_ref().map(|loans| register(&subject, &json!({"schema": loans.schema.to_string()})));
-    let good: Vec<(i64, &String)> = rig.records.iter().filter(|(id, _)| rig.loans.fates[id] == Fate::Scored).map(|(id, record)| (*id, record)).collect();
+    let good: Vec<(i64, &String)> = rig
+        .records
+        .iter()
+        .filter(|(id, _)| rig.loans.fates[id] == Fate::Scored)
+        .map(|(id, record)| (*id, record))
+        .collect();
     let add = |writer: usize, part: std::ops::Range<usize>| {
-        stream.input.add(0, good[part].iter().map(|(_, record)| framed(numbers[writer], &writers[writer].datum(record))));
+        stream
+            .input
+            .add(0, good[part].iter().map(|(_, record)| framed(numbers[writer], &writers[writer].datum(record))));
     };
     let n_out = || stream.output.values().len();
 
@@ -123,7 +130,9 @@ fn a_stream_without_its_registry_ends_after_its_deadline_and_a_later_start_goes_
     let (read, write) = of_registry();
     with_values(&stream, &read, &write);
     let job = std::fs::read_to_string(rig.loans.place.at(&stream.file)).unwrap();
-    let json_out = job.replace(&write, "{format: json}").replace("  model: model\n", "  model: model\n  retryDeadline: 2 seconds\n");
+    let json_out = job
+        .replace(&write, "{format: json}")
+        .replace("  model: model\n", "  model: model\n  retryDeadline: 2 seconds\n");
     rig.loans.place.write(&stream.file, &json_out);
     let loans = Loans::new();
     let number = register(&unique("in"), &json!({"schema": loans.schema.to_string()}));
@@ -133,10 +142,17 @@ fn a_stream_without_its_registry_ends_after_its_deadline_and_a_later_start_goes_
     let url = registry();
     let looked = rig.loans.place.run(&["doctor", &stream.file]);
     assert_eq!(looked.code, Some(75), "{}{}", looked.stdout, looked.stderr);
-    assert!(looked.stdout.contains(&format!("FAIL  schema registry {url}: cannot ask the schema registry {url}: ")), "{}", looked.stdout);
+    assert!(
+        looked.stdout.contains(&format!("FAIL  schema registry {url}: cannot ask the schema registry {url}: ")),
+        "{}",
+        looked.stdout
+    );
     let ran = rig.loans.place.run(&["stream", &stream.file, "--quiet"]);
     assert_eq!(ran.code, Some(75), "{}", ran.stderr);
-    for text in [&format!("cannot ask the schema registry {url}: "), "hint: does the registry run, and is `schema.registry.url` right?"] {
+    for text in [
+        &format!("cannot ask the schema registry {url}: "),
+        "hint: does the registry run, and is `schema.registry.url` right?",
+    ] {
         assert!(ran.stderr.contains(text), "{text}: {}", ran.stderr);
     }
     assert_eq!((stream.output.values().len(), stream.letters.values().len()), (0, 0));

@@ -240,7 +240,8 @@ mod tests {
     fn a_schema_may_name_types_of_others() {
         let grade = r#"{"type":"enum","name":"Grade","namespace":"n","symbols":["A"]}"#;
         let who = r#"{"type":"record","name":"Who","namespace":"n","fields":[{"name":"g","type":"Grade"}]}"#;
-        let loan = r#"{"type":"record","name":"Loan","fields":[{"name":"who","type":"n.Who"},{"name":"g","type":"n.Grade"}]}"#;
+        let loan =
+            r#"{"type":"record","name":"Loan","fields":[{"name":"who","type":"n.Who"},{"name":"g","type":"n.Grade"}]}"#;
         let schema = AvroSchema::parse_with(&[grade, who], loan).unwrap();
         let types: Vec<String> = schema.root().fields.iter().map(|(_, field)| field.to_string()).collect();
         assert_eq!(types, ["record n.Who", "enum"]);

@@ -58,16 +58,20 @@ fn a_job_between_topics_or_into_a_table_that_is_right_has_no_complaint() {
 }
 
 #[test]
-fn the_job_that_the_page_about_topics_shows_is_right() {
+fn the_jobs_that_the_page_about_topics_shows_are_right() {
     let page = include_str!("../../../../../docs/how-to/stream-between-topics.md");
-    let (_, after) = page.split_once("```yaml\n").unwrap();
-    let (job, _) = after.split_once("```").unwrap();
-    check_text(
-        job,
+    let blocks = page.split("```yaml\n").skip(1).map(|after| after.split_once("```").unwrap().0);
+    let (jobs, parts): (Vec<&str>, Vec<&str>) = blocks.partition(|block| block.starts_with("version: 1"));
+    assert_eq!((jobs.len(), parts.len()), (2, 1));
+    let ok = || {
         expect![[r#"
             ok
-        "#]],
-    );
+        "#]]
+    };
+    jobs.iter().for_each(|job| check_text(job, ok()));
+    let value = parts[0].trim().strip_prefix("value: ").unwrap();
+    let avsc = avsc(r#""long""#);
+    check_avro(&value.replace(r#""${file:loan.avsc}""#, &avsc), ok());
 }
 
 #[test]
@@ -315,8 +319,8 @@ fn what_an_avro_schema_does_not_give_is_told() {
     check_avro(
         &format!("{{format: avro, options: {{avroSchema: {}}}}}", avsc(r#"{"type":"map","values":"int"}"#)),
         expect![[r#"
-            loans.yaml:7:12: column `id` of type map<string,int> does not go with Avro's map of int
-              hint: name the column with the type of the field, or leave it out
+            loans.yaml:7:12: column `id` cannot be read from Avro: map<string,int>
+              hint: name the wanted columns in `schema`, without this one
         "#]],
     );
     check_avro(
