@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::program::{self, cargo};
 use crate::services::kafka::Broker;
 use crate::services::kafka::three::Three;
-use crate::services::registry::Registry;
+use crate::services::registry::{Certificate, Registry};
 
 /// Where these brokers keep what they have, below the cache folder: apart from those of a developer.
 const FOLDER: &str = "services/kafka-tests";
@@ -25,14 +25,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         Asked::Everything => {
             on_a_broker(|broker| {
                 SOURCE_AND_SINK.run(broker, &[])?;
-                on_a_registry(|registry| {
+                on_a_registry(broker, |registry| {
                     [WHOLE_JOBS, DEATHS_OF_REGISTRY].iter().try_for_each(|part| part.run(broker, registry))
                 })
             })?;
             on_a_broker(|broker| FAULTS.run(broker, &[]))
         }
         Asked::Avro => on_a_broker(|broker| {
-            on_a_registry(|registry| [AVRO, DEATHS_OF_REGISTRY].iter().try_for_each(|part| part.run(broker, registry)))
+            on_a_registry(broker, |registry| {
+                [AVRO, DEATHS_OF_REGISTRY].iter().try_for_each(|part| part.run(broker, registry))
+            })
         }),
         // No part of everything, and so of CI, until more runs have passed: docs/reliability.md.
         Asked::Three => on_three_brokers(),
@@ -83,11 +85,17 @@ fn on_a_broker(work: impl FnOnce(&Broker) -> Result<(), String>) -> Result<(), S
     done.and(stopped)
 }
 
-/// Gives `work` what tells tests where the registry is.
-fn on_a_registry(work: impl FnOnce(&[(&str, String)]) -> Result<(), String>) -> Result<(), String> {
-    let registry = Registry::start_empty(FOLDER_OF_REGISTRY)?;
+/// Gives `work` what tells tests where the registry is; its certificate is the broker's.
+fn on_a_registry(broker: &Broker, work: impl FnOnce(&[(&str, String)]) -> Result<(), String>) -> Result<(), String> {
+    let certs = broker.folder().join("certs");
+    let certificate = Certificate { certificate: certs.join("broker.crt"), key: certs.join("broker.key") };
+    let registry = Registry::start_empty(FOLDER_OF_REGISTRY, Some(&certificate))?;
     let servers = registry.folder().display().to_string();
-    let done = work(&[("OGNIVO_REGISTRY", registry.url()), ("OGNIVO_REGISTRY_SERVERS", servers)]);
+    let done = work(&[
+        ("OGNIVO_REGISTRY", registry.url()),
+        ("OGNIVO_REGISTRY_TLS", registry.tls_url()),
+        ("OGNIVO_REGISTRY_SERVERS", servers),
+    ]);
     let stopped = Registry::stop_in(FOLDER_OF_REGISTRY);
     done.and(stopped)
 }

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         ["up", "registry"] => {
             let registry = match Registry::running(REGISTRY)? {
                 Some(registry) => registry,
-                None => Registry::start_empty(REGISTRY)?,
+                None => Registry::start_empty(REGISTRY, None)?,
             };
             println!("{} is ready", registry.url());
             Ok(())

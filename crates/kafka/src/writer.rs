@@ -429,3 +429,20 @@ impl BatchWriter for KafkaWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_refused_have_no_value_and_rows_of_null_have_none_either() {
+        let refused = |row_idx| RefusedRow { row_idx, column: None, message: String::new() };
+        let encoded = Encoded {
+            bytes: b"aabccc".to_vec(),
+            ends: vec![Some(2), None, Some(3), None, None, Some(3), Some(6)],
+            refused: vec![refused(1), refused(4)],
+        };
+        let values: Vec<(usize, Option<&[u8]>)> = encoded.values().collect();
+        assert_eq!(values, [(0, Some(&b"aa"[..])), (2, Some(b"b")), (3, None), (5, Some(b"")), (6, Some(b"ccc"))]);
+    }
+}

@@ -26,29 +26,39 @@ const REGISTRY: &str = "registry";
 /// Where it speaks as Confluent's does.
 const API: &str = "/apis/ccompat/v7";
 
+/// The certificate of `localhost` and its key.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
 /// A running registry.
 #[derive(Debug)]
 pub(crate) struct Registry {
     folder: PathBuf,
     port: u16,
+    /// Where it answers within TLS, if it was given a certificate.
+    tls_port: u16,
 }
 
 impl Registry {
-    /// Starts a registry that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed.
+    /// Starts a registry that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed. With a
+    /// certificate it answers within TLS too.
     ///
     /// # Errors
     /// What could not be started, with the end of its log.
-    pub(crate) fn start_empty(folder: &str) -> Result<Registry, String> {
+    pub(crate) fn start_empty(folder: &str, certificate: Option<&Certificate>) -> Result<Registry, String> {
         Registry::stop_in(folder)?;
         let folder = cache::folder(folder)?;
         println!("== starting a schema registry in {}", folder.display());
         let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
         fs::remove_dir_all(&folder).map_err(failed)?;
         fs::create_dir_all(&folder).map_err(failed)?;
-        let [port] = free_ports::<1>().map_err(failed)?;
-        fs::write(folder.join("port"), port.to_string()).map_err(failed)?;
-        let registry = Registry { folder, port };
-        let server = Server::start(REGISTRY, &registry.folder, &mut registry.java()?)?;
+        let [port, tls_port] = free_ports::<2>().map_err(failed)?;
+        fs::write(folder.join("port"), format!("{port} {tls_port}")).map_err(failed)?;
+        let registry = Registry { folder, port, tls_port };
+        let server = Server::start(REGISTRY, &registry.folder, &mut registry.java(certificate)?)?;
         registry.wait_until_ready(&server)?;
         Ok(registry)
     }
@@ -59,9 +69,13 @@ impl Registry {
     /// When the cache folder cannot be had.
     pub(crate) fn running(folder: &str) -> Result<Option<Registry>, String> {
         let folder = cache::folder(folder)?;
-        let port = fs::read_to_string(folder.join("port")).ok().and_then(|text| text.trim().parse().ok());
-        let port = port.filter(|_| Server::find(REGISTRY, &folder).is_some());
-        Ok(port.map(|port| Registry { folder, port }))
+        let text = fs::read_to_string(folder.join("port")).unwrap_or_default();
+        let ports: Vec<u16> = text.split_whitespace().filter_map(|port| port.parse().ok()).collect();
+        let is_running = Server::find(REGISTRY, &folder).is_some();
+        Ok(match ports[..] {
+            [port, tls_port] if is_running => Some(Registry { folder, port, tls_port }),
+            _ => None,
+        })
     }
 
     /// Stops the registry that runs in `folder` of the cache.
@@ -77,12 +91,17 @@ impl Registry {
         format!("http://127.0.0.1:{}{API}", self.port)
     }
 
+    /// The same within TLS.
+    pub(crate) fn tls_url(&self) -> String {
+        format!("https://localhost:{}{API}", self.tls_port)
+    }
+
     /// Where it keeps its log, process id and schemas.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    fn java(&self) -> Result<Command, String> {
+    fn java(&self, certificate: Option<&Certificate>) -> Result<Command, String> {
         let unpacked = packages::unpacked(REGISTRY, include_str!("registry.xml"))?;
         let entries = fs::read_dir(&unpacked).map_err(|e| format!("cannot list {}: {e}", unpacked.display()))?;
         let jar =
@@ -94,6 +113,11 @@ impl Registry {
         java.args(["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
         java.arg("-Dquarkus.http.host=127.0.0.1").arg(format!("-Dquarkus.http.port={}", self.port));
         java.arg(format!("-Dquarkus.datasource.jdbc.url={schemas}")).arg("-Dquarkus.datasource.jdbc.min-size=2");
+        if let Some(Certificate { certificate, key }) = certificate {
+            let tls = |name: &str, file: &Path| format!("-Dquarkus.http.ssl.certificate.{name}={}", file.display());
+            java.arg(tls("files", certificate)).arg(tls("key-files", key));
+            java.arg(format!("-Dquarkus.http.ssl-port={}", self.tls_port));
+        }
         java.arg("-jar").arg(jar);
         Ok(java)
     }

@@ -57,6 +57,11 @@ fn replication() -> i32 {
     std::env::var("OGNIVO_KAFKA_REPLICATION").map_or(1, |n| n.parse().unwrap())
 }
 
+/// Where it is within TLS, with a certificate of the same authority as the broker's.
+pub(crate) fn registry_tls() -> String {
+    told("OGNIVO_REGISTRY_TLS")
+}
+
 /// A number that a campaign gives; None outside of one.
 pub(crate) fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use ognivo_data::codec::avro::AvroSchema;
 use serde_json::{Value, json};
 
-use crate::avro_records::{Loans, ask, change, decoded, framed, letters, of_registry, register, scored, with_values};
-use crate::broker::{registry, unique};
+use crate::avro_records::{
+    Loans, ask, change, decoded, framed, letters, of_registry, register, scored, with_options, with_values,
+};
+use crate::broker::{certificate, registry, registry_tls, unique};
 use crate::loans::Fate;
 use crate::stream::AVAILABLE_NOW;
 use crate::topics::{Rig, Stream};
@@ -175,6 +177,33 @@ fn plain_datums_go_by_the_schema_of_the_job_and_rows_that_it_has_no_place_for_ar
         }
     }
     assert!(n_refused > 0 && rows.is_empty() && letters.is_empty(), "{n_refused} {rows:?} {letters:?}");
+}
+
+#[test]
+fn a_registry_is_asked_over_tls_if_its_authority_is_trusted() {
+    let rig = Rig::new(1, 20);
+    let stream = rig.stream("avro-tls", 1, "", "", AVAILABLE_NOW);
+    let url = format!("schema.registry.url: \"{}\"", registry_tls());
+    let trusting = format!(", ssl.ca.location: {}", certificate("ca.pem"));
+    let (read, write) = with_options(&format!("{url}{trusting}"));
+    with_values(&stream, &read, &write);
+    let loans = Loans::new();
+    let number = register(&unique("in"), &json!({"schema": loans.schema.to_string()}));
+    stream.input.add(0, rig.records.iter().map(|(_, record)| framed(number, &loans.datum(record))));
+    rig.loans.place.run(&["doctor", &stream.file]).ok();
+    run(&stream);
+    assert_eq!(scored(&stream.output).0, rig.scores);
+
+    let job = std::fs::read_to_string(rig.loans.place.at(&stream.file)).unwrap();
+    rig.loans.place.write(&stream.file, &job.replace(&trusting, ""));
+    for (verb, code) in [("doctor", 1), ("stream", 2)] {
+        let ran = rig.loans.place.run(&[verb, &stream.file, "--quiet"]);
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        let text = format!("cannot ask the schema registry {} over TLS: ", registry_tls());
+        let hint = "hint: is `ssl.ca.location` the authority of the registry, and its host in the certificate?";
+        assert_eq!(ran.code, Some(code), "{all}");
+        assert!(all.contains(&text) && all.contains("certificate verify failed") && all.contains(hint), "{all}");
+    }
 }
 
 #[test]

@@ -214,6 +214,11 @@ pub(crate) fn change(stream: &Stream<'_>, from: &str, to: &str) {
 
 /// Values framed by the registry, read into the columns of the loans.
 pub(crate) fn of_registry() -> (String, String) {
-    let options = format!("options: {{schema.registry.url: \"{}\"}}", registry());
+    with_options(&format!("schema.registry.url: \"{}\"", registry()))
+}
+
+/// The same with these options.
+pub(crate) fn with_options(options: &str) -> (String, String) {
+    let options = format!("options: {{{options}}}");
     (format!("{{format: avro, schema: \"{SCHEMA}\", {options}}}"), format!("{{format: avro, {options}}}"))
 }
