@@ -13,8 +13,11 @@ use tokio::task::JoinHandle;
 
 use crate::error::CassandraError;
 
-/// The moment: with 256 rows under way it lets no more than 128,000 rows a second through, which is more than the thread can.
-const MOMENT: Duration = Duration::from_millis(2);
+/// The moment, for each row that may be under way: 62,500 rows a second get through, however few are under way.
+const MOMENT_A_ROW: Duration = Duration::from_micros(16);
+
+/// No moment is longer: an answer should not lie for long.
+const LONGEST_MOMENT: Duration = Duration::from_millis(4);
 
 /// So many tasks go on before the thread looks at its connections in between: all that are ready, as good as always.
 const TASKS_A_LOOK: u32 = 1024;
@@ -28,11 +31,14 @@ pub(crate) struct SessionThread {
 }
 
 impl SessionThread {
+    /// A thread for so many rows under way at once.
+    ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn start() -> Result<SessionThread, CassandraError> {
+    pub(crate) fn start(n_under_way: usize) -> Result<SessionThread, CassandraError> {
         let mut builder = Builder::new_current_thread();
-        builder.enable_all().event_interval(TASKS_A_LOOK).on_thread_park(|| std::thread::sleep(MOMENT));
+        let moment = moment(n_under_way);
+        builder.enable_all().event_interval(TASKS_A_LOOK).on_thread_park(move || std::thread::sleep(moment));
         let runtime = builder.build();
         let runtime = runtime.map_err(CassandraError::NoThread)?;
         let handle = runtime.handle().clone();
@@ -58,6 +64,10 @@ impl SessionThread {
     }
 }
 
+fn moment(n_under_way: usize) -> Duration {
+    MOMENT_A_ROW.saturating_mul(u32::try_from(n_under_way).unwrap_or(u32::MAX)).min(LONGEST_MOMENT)
+}
+
 struct EndedWhenDropped<T>(JoinHandle<T>);
 
 impl<T> Drop for EndedWhenDropped<T> {
@@ -73,9 +83,15 @@ mod tests {
     use std::sync::Arc;
     use std::time::Instant;
 
+    #[test]
+    fn few_rows_under_way_wait_a_shorter_moment() {
+        assert_eq!([0, 5, 256].map(|n_rows| moment(n_rows).as_micros()), [0, 80, 4_000]);
+        assert_eq!([1_000, usize::MAX].map(moment), [LONGEST_MOMENT; 2]);
+    }
+
     #[tokio::test]
     async fn work_is_done_on_one_thread_and_its_answer_comes_back() {
-        let thread = SessionThread::start().unwrap();
+        let thread = SessionThread::start(1).unwrap();
         let name = || std::thread::current().name().map(str::to_owned);
         let names = thread.run(async move { (name(), tokio::spawn(async move { name() }).await.unwrap()) }).await;
         assert_eq!(names, (Some("cassandra".to_owned()), Some("cassandra".to_owned())));
@@ -83,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_nobody_waits_for_ends() {
-        let thread = SessionThread::start().unwrap();
+        let thread = SessionThread::start(1).unwrap();
         let held = Arc::new(());
         let theirs = Arc::clone(&held);
         let work = thread.run(async move {

@@ -84,7 +84,7 @@ impl CassandraSink {
             return Ok(Arc::clone(ready));
         }
         let schema = self.schema.as_ref().expect("`prepare` comes before everything else");
-        let thread = SessionThread::start()?;
+        let thread = SessionThread::start(self.config.concurrent_writes)?;
         let config = self.config.clone();
         let session = thread.run(async move { client::connect(&config).await }).await?;
         let shape = client::table_shape(&session, &self.config.table).await?;

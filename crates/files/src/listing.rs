@@ -215,8 +215,7 @@ impl Listing<'_> {
         let log_folder =
             child(folder, SPARK_METADATA).map_err(|error| store_error(self.location, folder, error.into()))?;
         let store = self.location.store().clone();
-        let mut log: CompactibleLog<LoggedFile> =
-            CompactibleLog::new(store, log_folder, CompactibleLogOptions::default());
+        let log: CompactibleLog<LoggedFile> = CompactibleLog::new(store, log_folder, CompactibleLogOptions::default());
         let entries = log.all().await.map_err(failed)?.map_or_else(Vec::new, |(_, entries)| entries);
         // Spark 2 could take files back; a path that was deleted does not count, wherever in the log it stands.
         let is_deleted = |path: &str| entries.iter().any(|entry| entry.action == "delete" && entry.path == path);

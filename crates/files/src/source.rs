@@ -2,10 +2,10 @@
 //!
 //! Life of a file:
 //!
-//! 1. [`latest`](Source::latest) lists, takes files that were not seen before, oldest first, and writes them to the log
-//!    `sources/0/<n>` of the checkpoint: that is offset `{"logOffset":n}`;
-//! 2. [`read`](Source::read) opens the files of a range of the log;
-//! 3. [`acknowledge`](Source::acknowledge) archives or deletes them, if that was asked for.
+//! 1. [`latest`](Source::latest) lists and takes files that were not seen before, oldest first: that is offset `{"logOffset":n}`;
+//! 2. [`remember`](Source::remember) writes them to the log `sources/0/<n>` of the checkpoint;
+//! 3. [`read`](Source::read) opens the files of a range of the log;
+//! 4. [`acknowledge`](Source::acknowledge) archives or deletes them, if that was asked for.
 //!
 //! ```text
 //! v1
@@ -38,7 +38,7 @@ use ognivo_stream::clock::Clock;
 use ognivo_stream::kill_point::{self, KillPoint};
 use ognivo_stream::lag::Lag;
 use ognivo_stream::offset::{Offset, OffsetRange};
-use ognivo_stream::source::{ReadLimit, RowStream, Source, SourceError};
+use ognivo_stream::source::{ReadLimit, Remembering, RowStream, Source, SourceError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -261,6 +261,8 @@ struct Memory {
     n_left: Option<u64>,
     /// The newest entries, so that a batch need not read the log that was just written.
     recent: BTreeMap<u64, Vec<FileEntry>>,
+    /// The newest entry while it is not in the log yet.
+    unwritten: Option<(u64, Vec<FileEntry>)>,
     acknowledged: Option<u64>,
 }
 
@@ -313,8 +315,15 @@ impl FileSource {
                 seen.add(self.path_of(&entry)?.as_ref(), entry.timestamp);
             }
             seen.forget_old();
-            let recent = BTreeMap::new();
-            self.memory = Some(Memory { newest, seen, waiting: Vec::new(), n_left: None, recent, acknowledged: None });
+            self.memory = Some(Memory {
+                newest,
+                seen,
+                waiting: Vec::new(),
+                n_left: None,
+                recent: BTreeMap::new(),
+                unwritten: None,
+                acknowledged: None,
+            });
         }
         Ok(self.memory.as_mut().expect("it was read above"))
     }
@@ -386,7 +395,7 @@ impl FileSource {
         Ok(choice.taken)
     }
 
-    /// Writes files into the log as its next entry.
+    /// Makes files the next entry of the log, which [`remember`](Source::remember) writes.
     async fn note(&mut self, files: &[InputFile]) -> Result<u64, FileSourceError> {
         let next = self.memory().await?.newest.map_or(0, |newest| newest + 1);
         let entry = |file: &InputFile| FileEntry {
@@ -395,13 +404,14 @@ impl FileSource {
             batch_id: next,
         };
         let entries: Vec<FileEntry> = files.iter().map(entry).collect();
-        self.log.add(next, &entries, self.clock.now_ms()).await?;
         let memory = self.memory().await?;
         for file in files {
             memory.seen.add(file.path.as_ref(), file.modified_ms);
         }
         memory.seen.forget_old();
         memory.newest = Some(next);
+        debug_assert!(memory.unwritten.is_none(), "the entry before was remembered, or forgotten by a reset");
+        memory.unwritten = Some((next, entries.clone()));
         memory.recent.insert(next, entries);
         if memory.recent.len() > RECENT_ENTRIES {
             memory.recent.pop_first();
@@ -480,6 +490,16 @@ impl Source for FileSource {
         Ok(self.take_new(limit).await?.map(offset))
     }
 
+    fn remember(&mut self) -> Remembering {
+        let unwritten = self.memory.as_mut().and_then(|memory| memory.unwritten.take());
+        let (log, now_ms) = (self.log.clone(), self.clock.now_ms());
+        Box::pin(async move {
+            let Some((id, entries)) = unwritten else { return Ok(()) };
+            log.add(id, &entries, now_ms).await.map_err(FileSourceError::from)?;
+            Ok(kill_point::pass(KillPoint::SourceLogged)?)
+        })
+    }
+
     async fn read(&mut self, range: &OffsetRange) -> Result<RowStream, SourceError> {
         let from = range.start.as_ref().map(log_offset).transpose()?.map_or(0, |start| start + 1);
         let files = self.files(from, log_offset(&range.end)?).await?;
@@ -545,9 +565,7 @@ impl FileSource {
             return Ok(None);
         }
         kill_point::pass(KillPoint::SourceFound)?;
-        let noted = self.note(&files).await?;
-        kill_point::pass(KillPoint::SourceLogged)?;
-        Ok(Some(noted))
+        Ok(Some(self.note(&files).await?))
     }
 }
 

@@ -81,13 +81,16 @@ pub async fn source_laws(bench: &mut dyn SourceBench) {
     let mut last = bench.open().await;
     bench.add(2).await;
     let everything = last.latest(newest.as_ref(), ReadLimit::Everything).await.expect("the source answers");
+    last.remember().await.expect("what was found can be remembered");
     let end = everything.expect("four rows were added");
     let range = OffsetRange { start: newest, end };
     assert_eq!(read(&mut last, &range).await.len(), 4, "a limit of everything leaves nothing behind");
 }
 
 async fn latest(source: &mut Box<dyn Source>, start: Option<&Offset>) -> Option<Offset> {
-    source.latest(start, ReadLimit::Configured).await.expect("the source answers")
+    let end = source.latest(start, ReadLimit::Configured).await.expect("the source answers");
+    source.remember().await.expect("what was found can be remembered");
+    end
 }
 
 async fn read(source: &mut Box<dyn Source>, range: &OffsetRange) -> Vec<String> {

@@ -4,7 +4,8 @@
 //! each of which is a place where a process may die:
 //!
 //! 1. the source says what it has;
-//! 2. the plan is written to `offsets/<n>` (skipped for a sink that holds the progress itself);
+//! 2. the source writes down what it needs to read that again, then the plan is written to `offsets/<n>` (not the plan for a sink
+//!    that holds the progress itself);
 //! 3. rows are read, scored and handed to the sink, beside 2 when the sink shows nothing before 4;
 //! 4. the sink commits, once 2 and 3 are done;
 //! 5. `commits/<n>` is written;
@@ -430,10 +431,9 @@ impl StreamingQuery {
         stop: &StopSignal,
     ) -> Result<Stepped, QueryError> {
         let clock = self.options.clock.clone();
-        let written_ahead = !matches!(known.target, Committed::Offsets(_));
-        let filled = match written_ahead && !batch.replayed {
-            true => self.plan_and_fill(&mut batch, &known, stop).await?,
-            false => self.fill(&mut batch, stop).await?,
+        let filled = match batch.replayed {
+            true => self.fill(&mut batch, stop).await?,
+            false => self.plan_and_fill(&mut batch, &known, stop).await?,
         };
         let Some(writer) = filled else { return Ok(Stepped::Finished) };
         self.unreported = Some(batch.clone());
@@ -441,7 +441,7 @@ impl StreamingQuery {
         batch.committed_ms = Some(clock.now_ms());
         batch.watch.lap("addBatch", clock.as_ref());
 
-        if !written_ahead {
+        if !known.is_planned_ahead() {
             self.writing_of(&batch.plan, &known.conf).await?;
         }
         self.mark_done(batch.plan.id).await?;
@@ -465,15 +465,21 @@ impl StreamingQuery {
         known: &Known,
         stop: &StopSignal,
     ) -> Result<Option<Box<dyn BatchWriter>>, QueryError> {
-        debug_assert_eq!(invariants::batches_touch(known.logs.planned.as_ref(), &batch.plan), Ok(()));
-        kill_point::pass(KillPoint::BeforePlan)?;
+        let is_planned_ahead = known.is_planned_ahead();
+        debug_assert!(!is_planned_ahead || invariants::batches_touch(known.logs.planned.as_ref(), &batch.plan).is_ok());
         let clock = self.options.clock.clone();
         let start_ms = clock.now_ms();
         let plan = {
-            let (writing, clock) = (self.writing_of(&batch.plan, &known.conf), clock.clone());
+            let remembering = self.parts.source.remember();
+            let writing = is_planned_ahead.then(|| self.writing_of(&batch.plan, &known.conf));
+            let clock = clock.clone();
             async move {
-                writing.await?;
-                kill_point::pass(KillPoint::AfterPlan)?;
+                remembering.await?;
+                if let Some(writing) = writing {
+                    kill_point::pass(KillPoint::BeforePlan)?;
+                    writing.await?;
+                    kill_point::pass(KillPoint::AfterPlan)?;
+                }
                 Ok::<i64, QueryError>(clock.now_ms() - start_ms)
             }
         };
@@ -626,6 +632,11 @@ impl RunningBatch {
 }
 
 impl Known {
+    /// Whether a plan is written before the target commits; else the target itself says how far we are.
+    fn is_planned_ahead(&self) -> bool {
+        !matches!(self.target, Committed::Offsets(_))
+    }
+
     /// The batch is done in the target and in the log.
     fn move_on(&mut self, plan: &BatchPlan) {
         self.logs = Logs { planned: Some(plan.clone()), committed: Some(plan.id) };

@@ -5,8 +5,9 @@
 //! 1. [`schema`](Source::schema) and [`identity`](Source::identity), before anything else.
 //! 2. [`fix_end`](Source::fix_end), once, when the trigger takes only what is there now.
 //! 3. [`acknowledge`](Source::acknowledge) of the newest finished batch, since the process before may have died before it did.
-//! 4. Per batch: [`assignment`](Source::assignment), [`latest`](Source::latest), [`read`](Source::read), and after the batch
-//!    is durable `acknowledge`. A batch that is replayed is read without asking `latest` first.
+//! 4. Per batch: [`assignment`](Source::assignment), [`latest`](Source::latest), [`remember`](Source::remember) and
+//!    [`read`](Source::read) at once, and after the batch is durable `acknowledge`. A batch that is replayed is read without the
+//!    first three.
 //! 5. After an error of anybody, [`reset`](Source::reset); then it goes on with 3.
 //!
 //! The loop belongs to the driver; a source answers questions. It decides nothing about bad rows either: it hands the
@@ -31,6 +32,9 @@ use crate::offset::{Offset, OffsetRange, Positions, SourcePartition};
 /// The stream borrows nothing: it may outlive the call and run while the source is asked other things.
 pub type RowStream = Pin<Box<dyn Stream<Item = Result<SourceRows, SourceError>> + Send>>;
 
+/// What a source does in order to be able to read a range again. It borrows nothing, so that the range can be read beside it.
+pub type Remembering = Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>>;
+
 /// A source of rows. See the [module](self) for the order of calls.
 #[async_trait]
 pub trait Source: Send {
@@ -47,9 +51,15 @@ pub trait Source: Send {
 
     /// The newest end after `start` that one batch may take; None when there is nothing new.
     ///
-    /// Calling it again without reading gives the same end or a later one. What the source must remember in order to read
-    /// the range again after a crash is durable before this returns.
+    /// Calling it again without reading gives the same end or a later one.
     async fn latest(&mut self, start: Option<&Offset>, limit: ReadLimit) -> Result<Option<Offset>, SourceError>;
+
+    /// Makes durable what the source needs in order to read after a crash what [`latest`](Source::latest) has found.
+    ///
+    /// No plan that goes so far is written before it is done; the range may be read beside it.
+    fn remember(&mut self) -> Remembering {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// The rows of a range that `latest` of this or an earlier process gave.
     ///

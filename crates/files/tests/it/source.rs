@@ -97,6 +97,7 @@ fn at(id: u64) -> Offset {
 
 async fn latest(source: &mut FileSource, start: Option<u64>) -> Option<u64> {
     let end = source.latest(start.map(at).as_ref(), ReadLimit::Configured).await.unwrap();
+    source.remember().await.unwrap();
     end.map(|end| end.json()["logOffset"].as_u64().unwrap())
 }
 

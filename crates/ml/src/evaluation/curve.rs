@@ -43,6 +43,10 @@ impl ScoreCounts {
         self.scores.push(score);
         self.positives.push(positive);
         self.negatives.push(negative);
+        self.join_when_many();
+    }
+
+    fn join_when_many(&mut self) {
         if self.scores.len() > 2 * self.n_distinct + JOIN_SLACK {
             self.join_equal_scores();
         }
@@ -50,9 +54,10 @@ impl ScoreCounts {
 
     /// Takes in what another one has seen.
     pub fn merge(&mut self, later: ScoreCounts) {
-        for ((score, positive), negative) in later.scores.into_iter().zip(later.positives).zip(later.negatives) {
-            self.push(score, positive, negative);
-        }
+        self.scores.extend(later.scores);
+        self.positives.extend(later.positives);
+        self.negatives.extend(later.negatives);
+        self.join_when_many();
     }
 
     /// Whether no row was seen.
@@ -63,13 +68,15 @@ impl ScoreCounts {
     /// One entry per score, the highest first.
     fn join_equal_scores(&mut self) {
         // Keys and places side by side: the sort looks nothing up. Equal scores stay in the order in which they came.
-        let mut order: Vec<(u64, usize)> =
-            self.scores.iter().enumerate().map(|(entry, &score)| (descending(score), entry)).collect();
+        // One number of both is compared without a branch.
+        let key_and_place = |(entry, &score): (usize, &f64)| u128::from(descending(score)) << 64 | entry as u128;
+        let mut order: Vec<u128> = self.scores.iter().enumerate().map(key_and_place).collect();
         order.sort_unstable();
         let mut joined = ScoreCounts::default();
         joined.reserve(order.len());
         let mut newest = None;
-        for (key, entry) in order {
+        for key_and_place in order {
+            let (key, entry) = ((key_and_place >> 64) as u64, key_and_place as u64 as usize);
             if newest.replace(key) != Some(key) {
                 let score = self.scores[entry];
                 joined.scores.push(if score.is_nan() { f64::NAN } else { score });

@@ -7,6 +7,7 @@ pub(crate) mod choice;
 pub(crate) mod descent;
 pub(crate) mod penalty;
 pub(crate) mod tile;
+pub(crate) mod widest;
 
 pub(crate) mod features_column;
 pub(crate) mod linear_model;

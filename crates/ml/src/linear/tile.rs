@@ -61,6 +61,20 @@ impl Arithmetic for Multiply {
     }
 }
 
+/// Features that are scaled already; `scale` is not looked at.
+pub(crate) struct AlreadyScaled;
+
+impl Arithmetic for AlreadyScaled {
+    #[inline(always)]
+    fn scaled(x: f64, _scale: f64) -> f64 {
+        x
+    }
+    #[inline(always)]
+    fn product(factor: f64, x: f64, _scale: f64) -> f64 {
+        factor * x
+    }
+}
+
 /// One number for each row of a tile; those beyond its end are there and mean nothing.
 pub(crate) type OfRows = [f64; TILE_ROWS];
 
@@ -101,6 +115,9 @@ pub(crate) struct Set {
     pub(crate) n_sets: usize,
     pub(crate) set: usize,
 }
+
+/// The set of a model that has one.
+pub(crate) const ONLY: Set = Set { n_sets: 1, set: 0 };
 
 impl Set {
     #[inline(always)]

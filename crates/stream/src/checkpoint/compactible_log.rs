@@ -8,6 +8,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
 
 use super::numbered_files::{NumberedFile, NumberedFiles};
 use super::offset_log::version_and_lines;
@@ -24,12 +25,12 @@ use super::{CheckpointError, MIN_BATCHES_TO_RETAIN, shown};
 /// ```
 /// A reader takes the newest `.compact` and the plain files after it. Batches must follow each other without a hole.
 /// Same as Spark 3.5 and 4.3: names, arithmetic of compaction, and which files are removed when.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CompactibleLog<E> {
     files: NumberedFiles,
     options: CompactibleLogOptions,
-    /// Known after the first look at the folder.
-    interval: Option<u64>,
+    /// Known after the first look at the folder, to all clones.
+    interval: Arc<OnceCell<u64>>,
     entry: PhantomData<fn() -> E>,
 }
 
@@ -54,7 +55,7 @@ impl Default for CompactibleLogOptions {
 impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     /// The log in `folder`. Nothing is read or written yet.
     pub fn new(store: Arc<dyn ObjectStore>, folder: Path, options: CompactibleLogOptions) -> CompactibleLog<E> {
-        CompactibleLog { files: NumberedFiles { store, folder }, options, interval: None, entry: PhantomData }
+        CompactibleLog { files: NumberedFiles { store, folder }, options, interval: Arc::default(), entry: PhantomData }
     }
 
     /// The newest batch in the log.
@@ -70,7 +71,7 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     /// # Errors
     /// [`CheckpointError::Exists`] when the batch is there with other entries; [`CheckpointError::Missing`] when the log
     /// has a hole.
-    pub async fn add(&mut self, id: u64, entries: &[E], now_ms: i64) -> Result<(), CheckpointError> {
+    pub async fn add(&self, id: u64, entries: &[E], now_ms: i64) -> Result<(), CheckpointError> {
         let interval = self.interval().await?;
         let compact = is_compaction(id, interval);
         let mut content = b"v1".to_vec();
@@ -91,7 +92,7 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     ///
     /// # Errors
     /// When the file is damaged or of a version that we do not know.
-    pub async fn get(&mut self, id: u64) -> Result<Option<Vec<E>>, CheckpointError> {
+    pub async fn get(&self, id: u64) -> Result<Option<Vec<E>>, CheckpointError> {
         let interval = self.interval().await?;
         let compact = is_compaction(id, interval);
         let Some(bytes) = self.files.read(id, compact).await? else { return Ok(None) };
@@ -102,7 +103,7 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     ///
     /// # Errors
     /// When the folder cannot be listed.
-    pub async fn is_compacted(&mut self, id: u64) -> Result<bool, CheckpointError> {
+    pub async fn is_compacted(&self, id: u64) -> Result<bool, CheckpointError> {
         Ok(is_compaction(id, self.interval().await?))
     }
 
@@ -110,7 +111,7 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     ///
     /// # Errors
     /// When a file is damaged, or one that must be there is missing.
-    pub async fn all(&mut self) -> Result<Option<(u64, Vec<E>)>, CheckpointError> {
+    pub async fn all(&self) -> Result<Option<(u64, Vec<E>)>, CheckpointError> {
         let Some(newest) = self.newest_id().await? else { return Ok(None) };
         let interval = self.interval().await?;
         let mut entries = Vec::new();
@@ -125,7 +126,7 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
 
     /// Forgets what was learnt from the folder, as after an error that may have left it otherwise.
     pub fn reset(&mut self) {
-        self.interval = None;
+        self.interval = Arc::default();
     }
 
     /// The lines of a file from its first line end on, taken over as they are.
@@ -144,15 +145,13 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
         CheckpointError::Missing { path, beside }
     }
 
-    async fn interval(&mut self) -> Result<u64, CheckpointError> {
-        if let Some(interval) = self.interval {
-            return Ok(interval);
-        }
-        let compacted: Vec<u64> =
-            self.files.list().await?.iter().filter(|file| file.compact).map(|file| file.id).collect();
-        let interval = interval_of(&compacted, self.options.compact_interval);
-        self.interval = Some(interval);
-        Ok(interval)
+    async fn interval(&self) -> Result<u64, CheckpointError> {
+        let look = || async {
+            let files = self.files.list().await?;
+            let compacted: Vec<u64> = files.iter().filter(|file| file.compact).map(|file| file.id).collect();
+            Ok(interval_of(&compacted, self.options.compact_interval))
+        };
+        self.interval.get_or_try_init(look).await.copied()
     }
 
     async fn delete_expired(&self, newest: u64, interval: u64, now_ms: i64) -> Result<(), CheckpointError> {

@@ -14,7 +14,7 @@ use super::{MemoryFaults, MemoryTopic, topic};
 use crate::checkpoint::{CompactibleLog, CompactibleLogOptions};
 use crate::kill_point::{self, KillPoint};
 use crate::offset::{Offset, OffsetRange};
-use crate::source::{ReadLimit, RowStream, Source, SourceError};
+use crate::source::{ReadLimit, Remembering, RowStream, Source, SourceError};
 
 /// A source over the first partition of a [`MemoryTopic`]. Offsets are `{"logOffset":3}`: an entry of its log, which says
 /// up to which record the batch goes.
@@ -26,6 +26,8 @@ pub struct MemoryLoggedSource {
     log: CompactibleLog<Entry>,
     /// The log in memory; None until it was read, and again after an error.
     ends: Option<Vec<usize>>,
+    /// The entry that is in memory and not in the log yet.
+    unwritten: Option<Entry>,
     fixed_end: Option<usize>,
 }
 
@@ -46,7 +48,7 @@ impl MemoryLoggedSource {
         folder: Path,
     ) -> MemoryLoggedSource {
         let log = CompactibleLog::new(store, folder, CompactibleLogOptions::default());
-        MemoryLoggedSource { topic, max_rows, faults, log, ends: None, fixed_end: None }
+        MemoryLoggedSource { topic, max_rows, faults, log, ends: None, unwritten: None, fixed_end: None }
     }
 
     /// The end of each entry of the log.
@@ -83,12 +85,20 @@ impl Source for MemoryLoggedSource {
         if to > from && !logged_only {
             kill_point::pass(KillPoint::SourceFound)?;
             let id = n_logged as u64;
-            self.log.add(id, &[Entry { to, batch_id: id }], 0).await.map_err(SourceError::new)?;
+            self.unwritten = Some(Entry { to, batch_id: id });
             self.ends().await?.push(to);
-            kill_point::pass(KillPoint::SourceLogged)?;
         }
         let n_logged = self.ends().await?.len();
         Ok((n_logged > n_planned).then(|| Offset::new(json!({ "logOffset": n_logged - 1 }))))
+    }
+
+    fn remember(&mut self) -> Remembering {
+        let (log, unwritten) = (self.log.clone(), self.unwritten.take());
+        Box::pin(async move {
+            let Some(entry) = unwritten else { return Ok(()) };
+            log.add(entry.batch_id, &[entry], 0).await.map_err(SourceError::new)?;
+            Ok(kill_point::pass(KillPoint::SourceLogged)?)
+        })
     }
 
     async fn read(&mut self, range: &OffsetRange) -> Result<RowStream, SourceError> {
@@ -113,6 +123,7 @@ impl Source for MemoryLoggedSource {
 
     async fn reset(&mut self) -> Result<(), SourceError> {
         self.ends = None;
+        self.unwritten = None;
         self.log.reset();
         Ok(())
     }

@@ -76,7 +76,7 @@ fn the_log_of_a_sparks_source_is_read_whole_and_continued() {
     run(async {
         for spark in SPARKS {
             let store = load(spark).await;
-            let mut source = log(&store, "checkpoint/sources/0");
+            let source = log(&store, "checkpoint/sources/0");
             let (newest, entries) = source.all().await.unwrap().unwrap();
             assert_eq!((newest, entries.len()), (13, 14));
             assert_eq!(entries[3]["path"], "file:///OGNIVO-QUERY/incoming/loans%203%20é.csv");

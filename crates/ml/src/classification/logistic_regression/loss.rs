@@ -16,20 +16,24 @@
 //! over arrays, then the gradient. The same operations in the same order as row by row, so that it makes no difference to the bits
 //! whether vectors are stored dense or sparse, how many rows a batch has, and which instructions the processor has.
 
+use std::marker::PhantomData;
+
 use arrow_array::RecordBatch;
 use ognivo_data::dataset::{Aggregate, Dataset, DatasetError};
 use ognivo_data::vector::{DenseBlock, VectorRef};
 use ognivo_data::version::SparkVersion;
 use serde::{Deserialize, Serialize};
 
+use super::shared_pass::{add_to_all, can_share};
 use crate::classification::exponential::{exp, ln_1p};
 use crate::classification::softmax::softmax;
 use crate::instances::InstanceBatch;
 use crate::linear::choice::only_if;
 use crate::linear::penalty::L2;
 use crate::linear::tile::{
-    Arithmetic, DivideFeature, DivideProduct, Multiply, OfRows, Set, TILE_ROWS, Tile, TileRows, prefetch,
+    Arithmetic, DivideFeature, DivideProduct, Multiply, ONLY, OfRows, Set, TILE_ROWS, Tile, TileRows, prefetch,
 };
+use crate::linear::widest::{Wide, run_widest};
 use crate::optim::DiffFunction;
 use crate::slot_instances::SlotBatch;
 
@@ -159,31 +163,8 @@ impl LossPass {
         }
     }
 
-    /// Adds a dense block with the widest instructions that this processor has; the bits are the same with all of them.
     fn add_block<A: Arithmetic>(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
-        #[cfg(target_arch = "x86_64")]
-        #[allow(unsafe_code, reason = "the processor has just said that it has the instructions")]
-        {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                return unsafe { self.add_tiles_avx512::<A>(block, batch) };
-            }
-            if is_x86_feature_detected!("avx2") {
-                return unsafe { self.add_tiles_avx2::<A>(block, batch) };
-            }
-        }
-        self.add_tiles::<A>(block, batch);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512dq")]
-    fn add_tiles_avx512<A: Arithmetic>(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
-        self.add_tiles::<A>(block, batch);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn add_tiles_avx2<A: Arithmetic>(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
-        self.add_tiles::<A>(block, batch);
+        run_widest(AddTiles::<A> { pass: self, block, batch, arithmetic: PhantomData });
     }
 
     #[inline(always)]
@@ -207,22 +188,34 @@ impl LossPass {
 
     #[inline(always)]
     fn add_binomial_tile<A: Arithmetic>(&mut self, tile: Tile<'_>, rows: &TileRows) {
-        let LossPass { setting, coefficients, offsets, sums } = self;
-        let only = Set { n_sets: 1, set: 0 };
-        let (mut margins, mut losses, mut multipliers) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS], [0.0; TILE_ROWS]);
-        tile.margins::<A>(coefficients, &setting.scale, &mut margins);
-        let offset = offsets[0];
+        let mut margins = [0.0; TILE_ROWS];
+        tile.margins::<A>(&self.coefficients, &self.setting.scale, &mut margins);
+        let multipliers = self.add_binomial_rows(margins, rows);
+        tile.add_to_gradient::<A>(&multipliers, &self.setting.scale, &mut self.sums.gradient, ONLY);
+    }
+
+    /// Adds all of a tile but the gradient, given margins without the offset; returns what each row's features are multiplied by.
+    #[inline(always)]
+    pub(super) fn add_binomial_rows(&mut self, mut margins: OfRows, rows: &TileRows) -> OfRows {
+        let (mut odds, mut losses, mut multipliers) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS], [0.0; TILE_ROWS]);
+        // In two loops, the processor works on several exponentials at once before a logarithm waits for one.
+        let offset = self.offsets[0];
         for at in 0..TILE_ROWS {
-            let (loss, multiplier) = binomial_loss(margins[at] + offset, rows.labels[at], rows.weights[at]);
+            margins[at] += offset;
+            odds[at] = odds_against(margins[at]);
+        }
+        for at in 0..TILE_ROWS {
+            let (loss, multiplier) = loss_of_odds(margins[at], odds[at], rows.labels[at], rows.weights[at]);
             losses[at] = loss;
             multipliers[at] = multiplier;
         }
+        let sums = &mut self.sums;
         for at in 0..rows.n_rows {
             sums.loss += losses[at];
             sums.weight += rows.weights[at];
             sums.multipliers[0] += multipliers[at];
         }
-        tile.add_to_gradient::<A>(&multipliers, &setting.scale, &mut sums.gradient, only);
+        multipliers
     }
 
     fn add_binomial_vectors<A: Arithmetic>(&mut self, batch: &InstanceBatch<'_>) {
@@ -232,7 +225,8 @@ impl LossPass {
                 margin += A::product(self.coefficients[slot], x, self.setting.scale[slot]);
             });
             let (label, weight) = (batch.labels[row_idx], batch.weight(row_idx));
-            let (loss, multiplier) = binomial_loss(margin + self.offsets[0], label, weight);
+            let margin = margin + self.offsets[0];
+            let (loss, multiplier) = loss_of_odds(margin, odds_against(margin), label, weight);
             self.sums.loss += loss;
             self.sums.weight += weight;
             self.sums.multipliers[0] += multiplier;
@@ -340,6 +334,21 @@ impl LossPass {
     }
 }
 
+/// A dense block on its way into a pass.
+struct AddTiles<'a, 'b, A> {
+    pass: &'a mut LossPass,
+    block: &'a DenseBlock<'b>,
+    batch: &'a InstanceBatch<'b>,
+    arithmetic: PhantomData<A>,
+}
+
+impl<A: Arithmetic> Wide for AddTiles<'_, '_, A> {
+    #[inline(always)]
+    fn run(self) {
+        self.pass.add_tiles::<A>(self.block, self.batch);
+    }
+}
+
 /// A model of more sets than this is worked on row by row: side by side they would not stay in the processor's cache.
 const MAX_SETS_OF_TILES: usize = 64;
 
@@ -367,14 +376,13 @@ impl Scratch {
     }
 }
 
-/// A row's loss, and what its features are multiplied by in the gradient. A row without weight has no effect, whatever it holds.
+/// The odds of the side that a margin speaks against; at most 1, so that nothing overflows.
 #[inline(always)]
-fn binomial_loss(margin: f64, label: f64, weight: f64) -> (f64, f64) {
-    // At most 1, so that nothing overflows.
-    loss_of_odds(margin, exp(-margin.abs()), label, weight)
+pub(super) fn odds_against(margin: f64) -> f64 {
+    exp(-margin.abs())
 }
 
-/// The same, given the odds against the likelier side.
+/// A row's loss, and what its features are multiplied by in the gradient. A row without weight has no effect, whatever it holds.
 #[inline(always)]
 pub(super) fn loss_of_odds(margin: f64, odds: f64, label: f64, weight: f64) -> (f64, f64) {
     let is_negative = margin < 0.0;
@@ -494,6 +502,13 @@ impl Aggregate for LossPasses {
         if let Some(batch) = SlotBatch::of(rows) {
             self.passes.iter_mut().for_each(|pass| pass.add_slots(&batch));
             return Ok(());
+        }
+        if can_share(&self.passes) {
+            let batch = InstanceBatch::of(rows);
+            if let Some(block) = batch.features.dense_block() {
+                add_to_all(&mut self.passes, &block, &batch);
+                return Ok(());
+            }
         }
         let n_rows = rows.num_rows();
         let piece_rows = self.piece_rows(n_rows);
@@ -660,6 +675,29 @@ mod tests {
     }
 
     #[test]
+    fn evaluations_that_share_scaled_tiles_have_the_bits_of_those_alone() {
+        let weights: Vec<f64> = (0..N_ROWS).map(|row_idx| (row_idx % 4) as f64 / 2.0).collect();
+        let mut features = numbers(N_ROWS * N_FEATURES, 4);
+        features[50] = 1e305;
+        let first = pass(SparkVersion::V3_5, false, 1);
+        let mut second = first.clone();
+        second.coefficients.reverse();
+        second.offsets[0] = -0.25;
+        let passes = vec![first, second];
+        assert!(can_share(&passes));
+        for weights in [None, Some(weights)] {
+            let rows = rows(2, features.clone(), weights);
+            let mut together = LossPasses { passes: passes.clone() };
+            together.update(&rows).unwrap();
+            for (pass, shared) in passes.iter().zip(&together.passes) {
+                let mut alone = LossPasses { passes: vec![pass.clone()] };
+                alone.update(&rows).unwrap();
+                assert_eq!(bits(&alone.passes[0]), bits(shared));
+            }
+        }
+    }
+
+    #[test]
     fn evaluations_that_share_their_rows_have_the_bits_of_those_alone() {
         const N_SHARED: usize = 5_000;
         let labels: ArrayRef =
@@ -683,6 +721,8 @@ mod tests {
 
     #[test]
     fn a_row_far_on_the_wrong_side_costs_its_margin_and_one_on_the_right_side_nothing() {
+        let binomial_loss =
+            |margin: f64, label: f64, weight: f64| loss_of_odds(margin, odds_against(margin), label, weight);
         let loss = |margin: f64, label: f64| binomial_loss(margin, label, 2.0);
         assert_eq!(loss(-1e300, 1.0), (2e300, -2.0));
         assert_eq!(loss(1e300, 0.0), (2e300, 2.0));

@@ -17,6 +17,7 @@ mod model;
 mod params;
 mod problem;
 mod scorer;
+mod shared_pass;
 mod slot_fits;
 mod slot_pass;
 mod summary;

@@ -5,9 +5,11 @@
 //! slot's numbers fill a vector register as they lie, so a pass over few features takes two thirds of the time. The last bits differ
 //! from those of the other pass, and depend on where batches end.
 
-use super::loss::{LossPass, loss_of_odds};
-use crate::classification::exponential::exp;
+use std::marker::PhantomData;
+
+use super::loss::{LossPass, loss_of_odds, odds_against};
 use crate::linear::tile::{Arithmetic, DivideProduct, Multiply, OfRows, TILE_ROWS, TileRows};
+use crate::linear::widest::{Wide, run_widest};
 use crate::slot_instances::SlotBatch;
 
 const N_LANES: usize = 8;
@@ -30,46 +32,34 @@ impl LaneSums {
     }
 }
 
+/// A batch on its way into a pass.
+struct SumTiles<'a, 'b, A> {
+    pass: &'a LossPass,
+    batch: &'a SlotBatch<'b>,
+    sums: &'a mut LaneSums,
+    arithmetic: PhantomData<A>,
+}
+
+impl<A: Arithmetic> Wide for SumTiles<'_, '_, A> {
+    #[inline(always)]
+    fn run(self) {
+        self.pass.sum_tiles::<A>(self.batch, self.sums);
+    }
+}
+
 impl LossPass {
     /// Adds the rows of a batch to a binomial pass.
     pub(super) fn add_slots(&mut self, batch: &SlotBatch<'_>) {
         let mut sums = LaneSums::of(batch.slots.len());
         if self.setting.divides {
-            self.sum_slots::<DivideProduct>(batch, &mut sums);
+            run_widest(SumTiles::<DivideProduct> { pass: self, batch, sums: &mut sums, arithmetic: PhantomData });
         } else {
-            self.sum_slots::<Multiply>(batch, &mut sums);
+            run_widest(SumTiles::<Multiply> { pass: self, batch, sums: &mut sums, arithmetic: PhantomData });
         }
         self.sums.loss += total(&sums.loss);
         self.sums.weight += total(&sums.weight);
         self.sums.multipliers[0] += total(&sums.multiplier);
         self.sums.gradient.iter_mut().zip(&sums.gradient).for_each(|(sum, lanes)| *sum += total(lanes));
-    }
-
-    /// With the widest instructions that this processor has; the bits are the same with all of them.
-    fn sum_slots<A: Arithmetic>(&self, batch: &SlotBatch<'_>, sums: &mut LaneSums) {
-        #[cfg(target_arch = "x86_64")]
-        #[allow(unsafe_code, reason = "the processor has just said that it has the instructions")]
-        {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                return unsafe { self.sum_tiles_avx512::<A>(batch, sums) };
-            }
-            if is_x86_feature_detected!("avx2") {
-                return unsafe { self.sum_tiles_avx2::<A>(batch, sums) };
-            }
-        }
-        self.sum_tiles::<A>(batch, sums);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512dq")]
-    fn sum_tiles_avx512<A: Arithmetic>(&self, batch: &SlotBatch<'_>, sums: &mut LaneSums) {
-        self.sum_tiles::<A>(batch, sums);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn sum_tiles_avx2<A: Arithmetic>(&self, batch: &SlotBatch<'_>, sums: &mut LaneSums) {
-        self.sum_tiles::<A>(batch, sums);
     }
 
     #[inline(always)]
@@ -113,7 +103,7 @@ impl LossPass {
         let mut odds = [0.0; TILE_ROWS];
         for at in 0..TILE_ROWS {
             margins[at] += offset;
-            odds[at] = exp(-margins[at].abs());
+            odds[at] = odds_against(margins[at]);
         }
         let (mut losses, mut multipliers) = ([0.0; TILE_ROWS], [0.0; TILE_ROWS]);
         for at in 0..TILE_ROWS {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::instances::InstanceBatch;
 use crate::linear::choice::only_if;
 use crate::linear::tile::{Arithmetic, Set, TILE_ROWS, Tile, TileRows, prefetch};
+use crate::linear::widest::{Wide, run_widest};
 
 /// What one row costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -60,6 +61,20 @@ pub(super) struct LossPass<L> {
     pub(super) sums: Sums,
 }
 
+/// A dense block on its way into a pass.
+struct AddTiles<'a, 'b, L> {
+    pass: &'a mut LossPass<L>,
+    block: &'a DenseBlock<'b>,
+    batch: &'a InstanceBatch<'b>,
+}
+
+impl<L: RowLoss> Wide for AddTiles<'_, '_, L> {
+    #[inline(always)]
+    fn run(self) {
+        self.pass.add_tiles(self.block, self.batch);
+    }
+}
+
 impl<L: RowLoss> LossPass<L> {
     pub(super) fn new(
         loss: L,
@@ -72,31 +87,8 @@ impl<L: RowLoss> LossPass<L> {
         LossPass { loss, coefficients, product_scale, gradient_scale, sums }
     }
 
-    /// Adds a dense block with the widest instructions that this processor has; the bits are the same with all of them.
     fn add_block(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
-        #[cfg(target_arch = "x86_64")]
-        #[allow(unsafe_code, reason = "the processor has just said that it has the instructions")]
-        {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
-                return unsafe { self.add_tiles_avx512(block, batch) };
-            }
-            if is_x86_feature_detected!("avx2") {
-                return unsafe { self.add_tiles_avx2(block, batch) };
-            }
-        }
-        self.add_tiles(block, batch);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512dq")]
-    fn add_tiles_avx512(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
-        self.add_tiles(block, batch);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn add_tiles_avx2(&mut self, block: &DenseBlock<'_>, batch: &InstanceBatch<'_>) {
-        self.add_tiles(block, batch);
+        run_widest(AddTiles { pass: self, block, batch });
     }
 
     #[inline(always)]
