@@ -156,6 +156,7 @@ fn plain_datums_go_by_the_schema_of_the_job_and_rows_that_it_has_no_place_for_ar
         assert_eq!(before, None, "twice: {row}");
     }
     let mut letters = letters(&stream);
+    let bad: Vec<usize> = letters.keys().map(|offset| *offset as usize).collect();
     let framed = letters.remove(&(rig.records.len() as i64)).unwrap();
     assert_eq!(told(&framed).0, "malformed_record");
     let mut n_refused = 0;
@@ -177,6 +178,14 @@ fn plain_datums_go_by_the_schema_of_the_job_and_rows_that_it_has_no_place_for_ar
         }
     }
     assert!(n_refused > 0 && rows.is_empty() && letters.is_empty(), "{n_refused} {rows:?} {letters:?}");
+
+    rig.loans.place.run(&["dlq", "replay", &stream.file]).ok();
+    let sent_back = bad.iter().map(|offset| records[*offset].clone());
+    let mut expected: Vec<_> = records.iter().cloned().chain(sent_back).map(Some).collect();
+    let mut found = stream.input.values();
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected, "letters go back to the byte");
 }
 
 #[test]
