@@ -270,6 +270,8 @@ fn avro_needs_a_schema_of_the_job_or_a_registry_and_nobody_is_asked() {
     let registry = r#"options: {schema.registry.url: "http://127.0.0.1:1"}"#;
     check_avro(&format!("{{format: avro, options: {{avroSchema: {}}}}}", avsc(r#""long""#)), ok());
     check_avro(&format!("{{format: avro, schema: id BIGINT, {registry}}}"), ok());
+    let both = registry.replace("{", &format!("{{avroSchema: {}, ", avsc(r#""long""#)));
+    check_avro(&format!("{{format: avro, {both}}}"), ok());
     check(&[("    value: {format: json}\n", &format!("    value: {{format: avro, {registry}}}\n"))], ok());
     check(&[("    value: {format: json}\n", "    value: {format: avro}\n")], ok());
     check_avro(
