@@ -7,12 +7,14 @@ use std::process::Command;
 use crate::program::{self, cargo};
 use crate::services::kafka::Broker;
 use crate::services::kafka::three::Three;
+use crate::services::registry::{Certificate, Registry};
 
 /// Where these brokers keep what they have, below the cache folder: apart from those of a developer.
 const FOLDER: &str = "services/kafka-tests";
 const FOLDER_OF_THREE: &str = "services/kafka-three-tests";
+const FOLDER_OF_REGISTRY: &str = "services/registry-tests";
 
-const USAGE: &str = "usage: cargo xtask kafka [three | spark | campaign [--runs N] [--seed S]]";
+const USAGE: &str = "usage: cargo xtask kafka [avro | three | spark | campaign [--runs N] [--seed S]]";
 
 /// Starts brokers, runs what was asked for, and stops them, whatever came out.
 ///
@@ -21,9 +23,19 @@ const USAGE: &str = "usage: cargo xtask kafka [three | spark | campaign [--runs 
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     match Asked::parse(arguments)? {
         Asked::Everything => {
-            on_a_broker(|broker| PARTS.iter().try_for_each(|part| part.run(broker, &[])))?;
+            on_a_broker(|broker| {
+                SOURCE_AND_SINK.run(broker, &[])?;
+                on_a_registry(broker, |registry| {
+                    [WHOLE_JOBS, DEATHS_OF_REGISTRY].iter().try_for_each(|part| part.run(broker, registry))
+                })
+            })?;
             on_a_broker(|broker| FAULTS.run(broker, &[]))
         }
+        Asked::Avro => on_a_broker(|broker| {
+            on_a_registry(broker, |registry| {
+                [AVRO, DEATHS_OF_REGISTRY].iter().try_for_each(|part| part.run(broker, registry))
+            })
+        }),
         // No part of everything, and so of CI, until more runs have passed: docs/reliability.md.
         Asked::Three => on_three_brokers(),
         Asked::Spark => on_a_broker(spark::check),
@@ -33,6 +45,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 
 enum Asked {
     Everything,
+    Avro,
     Three,
     Spark,
     Campaign { n_runs: u64, seed: Option<u64> },
@@ -46,6 +59,7 @@ impl Asked {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         match words[..] {
             [] => return Ok(Asked::Everything),
+            ["avro"] => return Ok(Asked::Avro),
             ["three"] => return Ok(Asked::Three),
             ["spark"] => return Ok(Asked::Spark),
             ["campaign", ..] => {}
@@ -71,6 +85,21 @@ fn on_a_broker(work: impl FnOnce(&Broker) -> Result<(), String>) -> Result<(), S
     done.and(stopped)
 }
 
+/// Gives `work` what tells tests where the registry is; its certificate is the broker's.
+fn on_a_registry(broker: &Broker, work: impl FnOnce(&[(&str, String)]) -> Result<(), String>) -> Result<(), String> {
+    let certs = broker.folder().join("certs");
+    let certificate = Certificate { certificate: certs.join("broker.crt"), key: certs.join("broker.key") };
+    let registry = Registry::start_empty(FOLDER_OF_REGISTRY, Some(&certificate))?;
+    let servers = registry.folder().display().to_string();
+    let done = work(&[
+        ("OGNIVO_REGISTRY", registry.url()),
+        ("OGNIVO_REGISTRY_TLS", registry.tls_url()),
+        ("OGNIVO_REGISTRY_SERVERS", servers),
+    ]);
+    let stopped = Registry::stop_in(FOLDER_OF_REGISTRY);
+    done.and(stopped)
+}
+
 fn on_three_brokers() -> Result<(), String> {
     println!("== one of three brokers at a time dies");
     let three = Three::start_empty(FOLDER_OF_THREE)?;
@@ -91,20 +120,30 @@ struct Tests {
 }
 
 /// They mostly wait for groups and transactions to time out, so many of them run at a time.
-const PARTS: [Tests; 2] = [
-    Tests {
-        name: "source and sink",
-        package: "ognivo-kafka",
-        test: "it",
-        filter: &["--test-threads=8", "--skip=faults::", "--skip=three::"],
-    },
-    Tests {
-        name: "whole jobs",
-        package: "ognivo",
-        test: "kafka",
-        filter: &["--test-threads=4", "--nocapture", "--skip=tables::"],
-    },
-];
+const SOURCE_AND_SINK: Tests = Tests {
+    name: "source and sink",
+    package: "ognivo-kafka",
+    test: "it",
+    filter: &["--test-threads=8", "--skip=faults::", "--skip=three::"],
+};
+
+const WHOLE_JOBS: Tests = Tests {
+    name: "whole jobs",
+    package: "ognivo",
+    test: "kafka",
+    filter: &["--test-threads=4", "--nocapture", "--skip=tables::", "--skip=registry::"],
+};
+
+/// Of whole jobs.
+const AVRO: Tests = Tests { name: "Avro", filter: &["--nocapture", "avro::"], ..WHOLE_JOBS };
+
+/// Run alone: the others need the registry.
+const DEATHS_OF_REGISTRY: Tests = Tests {
+    name: "a schema registry that dies",
+    package: "ognivo",
+    test: "kafka",
+    filter: &["--test-threads=1", "--nocapture", "registry::"],
+};
 
 /// Run alone, on a broker that holds nothing else: the more partitions it has, the longer it takes to come back.
 const FAULTS: Tests = Tests {

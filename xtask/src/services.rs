@@ -5,16 +5,19 @@ pub(crate) mod hdfs;
 pub(crate) mod kafka;
 pub(crate) mod kerberos;
 pub(crate) mod packages;
+pub(crate) mod registry;
 mod server;
 
 use hdfs::Cluster;
 use kafka::Broker;
+use registry::Registry;
 
-const USAGE: &str = "usage: cargo xtask services up hdfs|kafka|cassandra | down";
+const USAGE: &str = "usage: cargo xtask services up hdfs|kafka|registry|cassandra | down";
 
 /// Where a developer's servers keep what they have, below the cache folder.
 const HDFS: &str = "services/hdfs";
 const KAFKA: &str = "services/kafka";
+const REGISTRY: &str = "services/registry";
 const CASSANDRA: &str = "services/cassandra";
 
 /// Starts or stops servers.
@@ -48,10 +51,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             println!("{} is ready", broker.address());
             Ok(())
         }
+        ["up", "registry"] => {
+            let registry = match Registry::running(REGISTRY)? {
+                Some(registry) => registry,
+                None => Registry::start_empty(REGISTRY, None)?,
+            };
+            println!("{} is ready", registry.url());
+            Ok(())
+        }
         ["down"] => {
             Cluster::stop_all_in(HDFS)?;
             cassandra::Cluster::stop_all_in(CASSANDRA)?;
             Broker::stop_in(KAFKA)?;
+            Registry::stop_in(REGISTRY)?;
             println!("stopped");
             Ok(())
         }

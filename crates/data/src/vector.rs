@@ -196,6 +196,12 @@ impl Vector {
         out
     }
 
+    /// A sparse vector; `None` when it is none, because an index is out of order or outside of the vector.
+    pub(crate) fn try_sparse(size: usize, indices: Vec<i32>, values: Vec<f64>) -> Option<Vector> {
+        let is_sound = sparse_fault(&VectorRef::Sparse { size, indices: &indices, values: &values }).is_none();
+        is_sound.then_some(Vector::Sparse { size, indices, values })
+    }
+
     /// Spark's JSON: `{"type":1,"values":[…]}` or `{"type":0,"size":n,"indices":[…],"values":[…]}`.
     ///
     /// NaN and the infinities are the strings that Spark's parameters use: `"NaN"`, `"Inf"`, `"-Inf"`.
@@ -221,8 +227,7 @@ impl Vector {
                     .iter()
                     .map(|index| index.as_i64().and_then(|index| i32::try_from(index).ok()))
                     .collect::<Option<Vec<_>>>()?;
-                let vector = VectorRef::Sparse { size, indices: &indices, values: &values };
-                sparse_fault(&vector).is_none().then(|| vector.to_owned())
+                Vector::try_sparse(size, indices, values)
             }
             _ => None,
         }

@@ -9,14 +9,17 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter;
+use ognivo_data::codec::avro::AvroDecoder;
 use ognivo_data::codec::csv::{CsvDecoder, CsvOptions};
 use ognivo_data::codec::json::{JsonDecoder, JsonOptions};
 use ognivo_data::codec::{Malformed as BadRecord, RecordDecoder, RowMode};
 use ognivo_stream::source::{Malformed, Origin, SourceRecord, SourceRows};
 
+use crate::avro::AvroFormat;
 use crate::error::KafkaError;
 use crate::offsets::TopicPartition;
 use crate::records::{BLOCK_RECORDS, Piece, RecordBlock};
+use crate::registry::Registry;
 use crate::schema::{header_fields, header_item, stream_schema};
 
 /// What a record's value holds.
@@ -26,6 +29,8 @@ pub enum ValueFormat {
     Json(JsonOptions),
     /// One line of CSV, without a header.
     Csv(CsvOptions),
+    /// One datum of Avro, alone or behind the number of its schema.
+    Avro(Box<AvroFormat>),
     /// Bytes: one column `value`, binary and nullable, as Spark's source has it.
     Binary,
 }
@@ -35,6 +40,7 @@ impl ValueFormat {
         match self {
             ValueFormat::Json(options) => options.mode,
             ValueFormat::Csv(options) => options.mode,
+            ValueFormat::Avro(format) => format.options.mode,
             ValueFormat::Binary => RowMode::Permissive,
         }
     }
@@ -47,10 +53,17 @@ pub(crate) fn binary_schema() -> SchemaRef {
 
 /// Makes rows of records; one for a source, used for one piece after the other.
 pub(crate) struct Decoder {
-    values: Option<Box<dyn RecordDecoder>>,
+    values: Values,
     mode: RowMode,
     schema: SchemaRef,
     n_value_columns: usize,
+}
+
+enum Values {
+    AsTheyAre,
+    Decoded(Box<dyn RecordDecoder>),
+    /// By schemas of a registry.
+    Registered(Box<AvroDecoder>, Registry),
 }
 
 impl Decoder {
@@ -63,19 +76,27 @@ impl Decoder {
         // What the mode says is done here, where a row is known to be one record.
         let asked = if mode == RowMode::Permissive { RowMode::Permissive } else { RowMode::Reject };
         let value = if matches!(format, ValueFormat::Binary) { &binary_schema() } else { value };
-        let (values, decoded): (Option<Box<dyn RecordDecoder>>, SchemaRef) = match format {
-            ValueFormat::Binary => (None, Arc::clone(value)),
+        let (values, decoded): (Values, SchemaRef) = match format {
+            ValueFormat::Binary => (Values::AsTheyAre, Arc::clone(value)),
             ValueFormat::Json(options) => {
                 let options = JsonOptions { mode: asked, ..options.clone() };
                 let decoder = JsonDecoder::new(Arc::clone(value), &options, None, BLOCK_RECORDS)?;
                 let schema = Arc::clone(decoder.output_schema());
-                (Some(Box::new(decoder)), schema)
+                (Values::Decoded(Box::new(decoder)), schema)
             }
             ValueFormat::Csv(options) => {
                 let options = CsvOptions { mode: asked, header: false, ..options.clone() };
                 let decoder = CsvDecoder::new(Arc::clone(value), &options, None, BLOCK_RECORDS)?;
                 let schema = Arc::clone(decoder.output_schema());
-                (Some(Box::new(decoder)), schema)
+                (Values::Decoded(Box::new(decoder)), schema)
+            }
+            ValueFormat::Avro(format) => {
+                let decoder = AvroDecoder::new(Arc::clone(value), &format.options(asked), format.framing())?;
+                let schema = Arc::clone(decoder.output_schema());
+                match &format.registry {
+                    None => (Values::Decoded(Box::new(decoder)), schema),
+                    Some(registry) => (Values::Registered(Box::new(decoder), registry.clone()), schema),
+                }
             }
         };
         let n_value_columns = decoded.fields().len();
@@ -87,7 +108,20 @@ impl Decoder {
         &self.schema
     }
 
-    /// The rows of a piece, and the records of it that are none.
+    /// Asks the registry for the schemas that the records of a piece name and that were not asked for yet.
+    ///
+    /// # Errors
+    /// A registry that does not answer, or refuses.
+    pub(crate) async fn ask(&mut self, piece: &Piece) -> Result<(), KafkaError> {
+        let Values::Registered(decoder, registry) = &mut self.values else { return Ok(()) };
+        let values = &piece.block.values;
+        for id in decoder.unknown_ids(&values.bytes, &values.ranges[piece.idx.clone()]) {
+            decoder.learn(id, &registry.schema(id).await?);
+        }
+        Ok(())
+    }
+
+    /// The rows of a piece that was asked about, and the records of it that are none.
     ///
     /// # Errors
     /// The first malformed record in mode FAILFAST; a block of text above 2 GiB.
@@ -96,10 +130,14 @@ impl Decoder {
         let records = &block.values.ranges[piece.idx.clone()];
         let n_records_read = records.len();
         let mut malformed = Vec::new();
-        let mut columns: Vec<ArrayRef> = match &mut self.values {
+        let decoded = match &mut self.values {
+            Values::AsTheyAre => None,
+            Values::Decoded(values) => Some(values.decode_records(&block.values.bytes, records)?),
+            Values::Registered(values, _) => Some(values.decode_records(&block.values.bytes, records)?),
+        };
+        let mut columns: Vec<ArrayRef> = match decoded {
             None => vec![binary(block, &piece)],
-            Some(values) => {
-                let decoded = values.decode_records(&block.values.bytes, records)?;
+            Some(decoded) => {
                 malformed = decoded.malformed;
                 decoded.rows.columns().to_vec()
             }

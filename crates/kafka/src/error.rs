@@ -19,6 +19,7 @@ use ognivo_stream::plan::BatchId;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 
 use crate::offsets::TopicPartition;
+use crate::registry::RegistryError;
 
 /// Topics could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +106,9 @@ pub enum KafkaError {
     /// The value cannot be decoded at all.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// A schema registry does not answer, or refuses.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The value cannot be written in this format.
     #[error(transparent)]
     Encode(#[from] EncodeError),
@@ -223,6 +227,7 @@ impl Explain for KafkaError {
             KafkaError::HeldAlready { .. } | KafkaError::FetcherEnded => Fault::Bug,
             KafkaError::Decode(cause) => cause.fault(),
             KafkaError::Encode(cause) => cause.fault(),
+            KafkaError::Registry(cause) => cause.fault(),
             KafkaError::InitialOffsets(cause) => cause.fault(),
         }
     }
@@ -232,6 +237,7 @@ impl Explain for KafkaError {
             KafkaError::Client { reaction: Reaction::Recreate, .. } => Retry::AfterRecreate,
             KafkaError::Client { reaction: Reaction::Wait, .. } | KafkaError::PartitionLost { .. } => Retry::Backoff,
             KafkaError::InitialOffsets(cause) => cause.retry(),
+            KafkaError::Registry(cause) => cause.retry(),
             _ => Retry::Never,
         }
     }
@@ -256,6 +262,7 @@ impl Explain for KafkaError {
             KafkaError::Malformed { .. } => "with a deadLetter such records are kept and the stream goes on",
             KafkaError::Decode(cause) => return cause.hint(),
             KafkaError::Encode(cause) => return cause.hint(),
+            KafkaError::Registry(cause) => return cause.hint(),
             KafkaError::InitialOffsets(cause) => return cause.hint(),
             _ => return None,
         };

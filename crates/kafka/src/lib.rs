@@ -48,6 +48,7 @@
 //! });
 //! ```
 
+mod avro;
 mod batch_queue;
 mod batch_send;
 pub mod config;
@@ -62,17 +63,20 @@ pub mod probe;
 mod producer;
 mod progress;
 mod records;
+mod registry;
 mod schema;
 mod sink;
 mod source;
 mod starting;
 mod writer;
 
+pub use avro::{AvroFormat, ValueFormatError};
 pub use config::{ConfigError, SinkConfig, SourceConfig, Topics};
 pub use decode::ValueFormat;
 pub use error::KafkaError;
 pub use group::GroupHandle;
 pub use offsets::TopicPartition;
+pub use registry::{Registry, RegistryConfig, RegistryError};
 pub use schema::POSITION_COLUMNS;
 pub use sink::{Delivery, KafkaSink, Progress, SinkColumns, SinkParts, transactional_id};
 pub use source::{KafkaSource, Membership};

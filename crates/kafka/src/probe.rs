@@ -7,6 +7,7 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use arrow_schema::Schema;
 use ognivo_data::fault::{Explain, Fault};
 use ognivo_stream::probe::Check;
 use rdkafka::Offset;
@@ -16,12 +17,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use tokio::task::spawn_blocking;
 
+use crate::avro::{AvroFormat, subject};
 use crate::config::client::ClientSettings;
 use crate::config::{SinkConfig, SourceConfig, Topics};
+use crate::decode::ValueFormat;
 use crate::error::KafkaError;
 use crate::offsets::TopicPartition;
 use crate::producer::{Outgoing, Producer};
-use crate::sink::Delivery;
+use crate::registry::Registry;
+use crate::sink::{Delivery, SinkColumns};
 
 /// How long a host may take to answer.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -64,6 +68,42 @@ pub async fn sink(config: &SinkConfig, topics: &[String], delivery: Delivery, tr
         checks.push(may_use_id(&config.client, &format!("{id}-doctor")).await);
     }
     checks
+}
+
+/// What the schema registry of a format says; nothing where it has none. `rows` are those that a sink into a topic writes.
+pub async fn registry(value: &ValueFormat, rows: Option<(&Schema, &SinkColumns, &str)>) -> Vec<Check> {
+    let ValueFormat::Avro(format) = value else { return Vec::new() };
+    let Some(registry) = &format.registry else { return Vec::new() };
+    let mut checks = Vec::new();
+    for (url, alone) in registry.apart() {
+        // What the stream asks too. Nobody has registered it: what it stands for is an answer.
+        let answer = alone.schema(UNLIKELY_ID).await.map(|_| "answers");
+        checks.push(Check::of(format!("schema registry {url}"), answer));
+    }
+    let is_there = checks.iter().any(|check| !check.is_failed());
+    if let Some((rows, columns, topic)) = rows.filter(|_| is_there) {
+        let subject = subject(topic);
+        checks.push(Check::of(
+            format!("subject {subject}"),
+            subject_check(format, registry, rows, columns, &subject).await,
+        ));
+    }
+    checks
+}
+
+/// A number that a registry gives after two thousand million others.
+const UNLIKELY_ID: u32 = i32::MAX as u32;
+
+async fn subject_check(
+    format: &AvroFormat,
+    registry: &Registry,
+    rows: &Schema,
+    columns: &SinkColumns,
+    subject: &str,
+) -> Result<String, KafkaError> {
+    let of_value = rows.project(&columns.of_value(rows)).expect("places in the schema");
+    let encoder = format.encoder(&of_value)?;
+    Ok(registry.look_for(subject, encoder.schema().json()).await?)
 }
 
 /// What the client said in between; the newest that explains a failure.

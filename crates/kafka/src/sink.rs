@@ -13,7 +13,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
 use ognivo_stream::offset::SourcePartition;
 use ognivo_stream::plan::{BatchId, BatchPlan};
@@ -60,6 +60,16 @@ pub struct SinkColumns {
     pub partition: Option<String>,
     /// The headers: array of struct (key string, value binary). They are not in the value.
     pub headers: Option<String>,
+}
+
+impl SinkColumns {
+    /// The places of the columns that a record's value holds.
+    pub(crate) fn of_value(&self, scored: &Schema) -> Vec<usize> {
+        let of_record = [&self.topic, &self.partition, &self.headers];
+        let is_of_record = |name: &String| of_record.into_iter().flatten().any(|of_record| of_record == name);
+        let fields = scored.fields().iter().enumerate();
+        fields.filter(|(_, field)| !is_of_record(field.name())).map(|(idx, _)| idx).collect()
+    }
 }
 
 /// What is promised.
@@ -196,7 +206,7 @@ impl KafkaSink {
     }
 
     async fn prepare_shape(&mut self, scored: &SchemaRef) -> Result<(), KafkaError> {
-        let shape = Shape::new(&self.parts, scored)?;
+        let mut shape = Shape::new(&self.parts, scored)?;
         let producer = match &self.producer {
             Some((producer, _)) => Arc::clone(producer),
             None => Arc::new(Producer::new(&self.client_of(None))?),
@@ -204,6 +214,7 @@ impl KafkaSink {
         for topic in self.parts.config.topic.iter().chain(&self.parts.dead_letter_topic) {
             producer.check_topic(topic).await?;
         }
+        shape.register(&self.parts).await?;
         self.shape = Some(Arc::new(shape));
         Ok(())
     }

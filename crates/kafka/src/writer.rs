@@ -7,12 +7,14 @@ use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema, SchemaRef};
 use async_trait::async_trait;
+use ognivo_data::codec::EncodeError;
+use ognivo_data::codec::avro::{AvroEncoder, frame};
 use ognivo_data::codec::csv::CsvEncoder;
 use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
 use ognivo_data::schema::type_name;
 use ognivo_stream::kill_point::{self, KillPoint};
 use ognivo_stream::plan::BatchId;
-use ognivo_stream::sink::{BatchWriter, Lane, SinkError, Written};
+use ognivo_stream::sink::{BatchWriter, Lane, RefusedRow, SinkError, Written};
 use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::batch_send::Plain;
@@ -41,6 +43,8 @@ pub(crate) struct Shape {
 enum Value {
     Json(JsonEncoder),
     Csv(CsvEncoder),
+    /// Behind the number of its schema, where there is a registry.
+    Avro(Box<AvroEncoder>, Option<u32>),
     /// The only column of the value as it is.
     Bytes,
 }
@@ -76,20 +80,19 @@ impl Shape {
         if config.topic.is_none() && topic_idx.is_none() {
             return Err(KafkaError::NoTarget("scored rows"));
         }
-        let of_record = [topic_idx, partition_idx, headers_idx];
-        let of_value = |idx: &usize| !of_record.contains(&Some(*idx));
-        let mut value_idx: Vec<usize> = (0..scored.fields().len()).filter(of_value).collect();
+        let mut value_idx = columns.of_value(scored);
+        let of_these = |idx: &[usize]| scored.project(idx).expect("places in the schema");
         let value = match &parts.value {
             ValueFormat::Json(options) => Value::Json(JsonEncoder::new(options)),
             ValueFormat::Csv(options) => Value::Csv(CsvEncoder::new(options)),
+            ValueFormat::Avro(format) => Value::Avro(Box::new(format.encoder(&of_these(&value_idx))?), None),
             ValueFormat::Binary => {
                 let name = Some("value".to_owned());
                 value_idx = find(&name, "value", is_bytes, "a string or binary")?.into_iter().collect();
                 Value::Bytes
             }
         };
-        let schema = scored.project(&value_idx).expect("places in the schema");
-        value.check(&schema)?;
+        value.check(&of_these(&value_idx))?;
         Ok(Shape {
             topic: config.topic.clone(),
             dead_letter_topic: parts.dead_letter_topic.clone(),
@@ -102,6 +105,17 @@ impl Shape {
             value,
             dead_letter: JsonEncoder::new(&JsonOptions::default()),
         })
+    }
+
+    /// Has the registry name the number of the rows' schema, where there is a registry.
+    ///
+    /// # Errors
+    /// A registry that does not answer, or refuses.
+    pub(crate) async fn register(&mut self, parts: &SinkParts) -> Result<(), KafkaError> {
+        if let (Value::Avro(encoder, id), ValueFormat::Avro(format)) = (&mut self.value, &parts.value) {
+            *id = format.id_of(encoder, self.topic.as_deref()).await?;
+        }
+        Ok(())
     }
 }
 
@@ -126,14 +140,15 @@ impl Value {
         match self {
             Value::Json(encoder) => Ok(encoder.check(schema)?),
             Value::Csv(encoder) => Ok(encoder.check(schema)?),
-            Value::Bytes => Ok(()),
+            // Checked when its encoder was made.
+            Value::Avro(..) | Value::Bytes => Ok(()),
         }
     }
 
-    /// The value of each row, one behind the other, and where each ends; None for a null.
-    fn encode(&self, rows: &RecordBatch) -> Result<(Vec<u8>, Vec<Option<usize>>), KafkaError> {
+    fn encode(&self, rows: &RecordBatch) -> Result<Encoded, KafkaError> {
         let mut bytes = Vec::new();
         let mut ends = Vec::with_capacity(rows.num_rows());
+        let mut refused = Vec::new();
         match self {
             Value::Json(encoder) => {
                 let objects = encoder.rows(rows)?;
@@ -148,6 +163,21 @@ impl Value {
                     ends.push(Some(bytes.len()));
                 }
             }
+            Value::Avro(encoder, id) => {
+                let datums = encoder.rows(rows)?;
+                for row_idx in 0..rows.num_rows() {
+                    let start = bytes.len();
+                    bytes.extend(id.iter().flat_map(|id| frame(*id)));
+                    match datums.write(row_idx, &mut bytes) {
+                        Ok(()) => ends.push(Some(bytes.len())),
+                        Err(error) => {
+                            refused.push(refusal(row_idx, error)?);
+                            bytes.truncate(start);
+                            ends.push(None);
+                        }
+                    }
+                }
+            }
             Value::Bytes => {
                 for row_idx in 0..rows.num_rows() {
                     let value = bytes_at(rows.column(0), row_idx);
@@ -156,7 +186,44 @@ impl Value {
                 }
             }
         }
-        Ok((bytes, ends))
+        Ok(Encoded { bytes, ends, refused })
+    }
+}
+
+/// The values of rows.
+struct Encoded {
+    /// One behind the other.
+    bytes: Vec<u8>,
+    /// Where each ends; None for a null, and for a row that is refused.
+    ends: Vec<Option<usize>>,
+    /// Rows that the schema of the topic has no place for, in their order.
+    refused: Vec<RefusedRow>,
+}
+
+impl Encoded {
+    /// Each row that is not refused, and its value.
+    fn values(&self) -> impl Iterator<Item = (usize, Option<&[u8]>)> {
+        let mut from = 0;
+        let each = self.ends.iter().enumerate().map(move |(row_idx, end)| {
+            let value = end.map(|end| &self.bytes[from..end]);
+            from = end.unwrap_or(from);
+            (row_idx, value)
+        });
+        let is_refused = |row_idx| self.refused.binary_search_by_key(&row_idx, |refused| refused.row_idx).is_ok();
+        each.filter(move |(row_idx, value)| value.is_some() || !is_refused(*row_idx))
+    }
+}
+
+/// A row with a value that the schema has no place for.
+///
+/// # Errors
+/// Whatever else cannot be written.
+fn refusal(row_idx: usize, error: EncodeError) -> Result<RefusedRow, KafkaError> {
+    match &error {
+        EncodeError::Value { column, .. } => {
+            Ok(RefusedRow { row_idx, column: Some(column.clone()), message: error.to_string() })
+        }
+        _ => Err(error.into()),
     }
 }
 
@@ -210,6 +277,8 @@ pub(crate) struct KafkaWriter {
     is_transaction: bool,
     held: Arc<Mutex<Held>>,
     written: Written,
+    /// Rows of the last write that were refused.
+    refused: Vec<RefusedRow>,
 }
 
 impl KafkaWriter {
@@ -220,12 +289,12 @@ impl KafkaWriter {
         is_transaction: bool,
         held: Arc<Mutex<Held>>,
     ) -> KafkaWriter {
-        KafkaWriter { producer, shape, store, is_transaction, held, written: Written::default() }
+        KafkaWriter { producer, shape, store, is_transaction, held, written: Written::default(), refused: Vec::new() }
     }
 
     async fn write_scored(&mut self, rows: &RecordBatch) -> Result<(), KafkaError> {
         let shape = Arc::clone(&self.shape);
-        let (values, ends) = shape.value.encode(&rows.project(&shape.value_idx).expect("places in the schema"))?;
+        let encoded = shape.value.encode(&rows.project(&shape.value_idx).expect("places in the schema"))?;
         let keys: Vec<Option<Vec<u8>>> = match shape.key_idx {
             None => Vec::new(),
             Some(idx) => (0..rows.num_rows()).map(|row_idx| bytes_at(rows.column(idx), row_idx)).collect(),
@@ -233,18 +302,14 @@ impl KafkaWriter {
         let key = |row_idx: usize| keys.get(row_idx).and_then(Option::as_deref);
         match shape.plain_topic() {
             Some(topic) => {
-                let mut from = 0;
-                let records = ends.iter().enumerate().map(|(row_idx, end)| {
-                    let value = end.map(|end| &values[from..end]);
-                    from = end.unwrap_or(from);
-                    Plain { key: key(row_idx), value }
-                });
+                let records = encoded.values().map(|(row_idx, value)| Plain { key: key(row_idx), value });
                 let records: Vec<Plain<'_>> = records.collect();
                 self.producer.send_all(topic, &records).await?;
             }
-            None => self.write_each(rows, &values, &ends, key).await?,
+            None => self.write_each(rows, &encoded, key).await?,
         }
-        self.written.n_scored += rows.num_rows();
+        self.written.n_scored += rows.num_rows() - encoded.refused.len();
+        self.refused = encoded.refused;
         Ok(())
     }
 
@@ -252,13 +317,11 @@ impl KafkaWriter {
     async fn write_each<'k>(
         &self,
         rows: &RecordBatch,
-        values: &[u8],
-        ends: &[Option<usize>],
+        encoded: &Encoded,
         key: impl Fn(usize) -> Option<&'k [u8]> + Send,
     ) -> Result<(), KafkaError> {
         let shape = Arc::clone(&self.shape);
-        let mut from = 0;
-        for (row_idx, end) in ends.iter().enumerate() {
+        for (row_idx, value) in encoded.values() {
             let cell = |idx: Option<usize>| idx.map(|idx| rows.column(idx));
             let by_row = cell(shape.topic_idx).map(|column| column.as_string::<i32>());
             let topic = match by_row {
@@ -270,8 +333,6 @@ impl KafkaWriter {
                 .filter(|column| column.is_valid(row_idx))
                 .map(|column| column.as_primitive::<Int32Type>().value(row_idx));
             let headers = cell(shape.headers_idx).and_then(|column| headers_at(column, row_idx));
-            let value = end.map(|end| &values[from..end]);
-            from = end.unwrap_or(from);
             self.producer.send(Outgoing { topic, partition, key: key(row_idx), value, headers }).await?;
         }
         Ok(())
@@ -340,6 +401,10 @@ impl BatchWriter for KafkaWriter {
         written.map_err(SinkError::new)
     }
 
+    fn take_refused(&mut self) -> Vec<RefusedRow> {
+        std::mem::take(&mut self.refused)
+    }
+
     async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
         if let Err(error) = self.producer.arrived().await {
             return Err(self.give_up(error).await);
@@ -362,5 +427,22 @@ impl BatchWriter for KafkaWriter {
         if self.is_transaction {
             let _ = self.producer.abort().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_refused_have_no_value_and_rows_of_null_have_none_either() {
+        let refused = |row_idx| RefusedRow { row_idx, column: None, message: String::new() };
+        let encoded = Encoded {
+            bytes: b"aabccc".to_vec(),
+            ends: vec![Some(2), None, Some(3), None, None, Some(3), Some(6)],
+            refused: vec![refused(1), refused(4)],
+        };
+        let values: Vec<(usize, Option<&[u8]>)> = encoded.values().collect();
+        assert_eq!(values, [(0, Some(&b"aa"[..])), (2, Some(b"b")), (3, None), (5, Some(b"")), (6, Some(b"ccc"))]);
     }
 }

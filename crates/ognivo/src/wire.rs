@@ -33,8 +33,8 @@ use crate::job::job::{ErrorsJob, Job, OnBadRow, ReadJob, StreamJob, TriggerJob};
 use crate::job::route::batch_time;
 pub(crate) use letters::LetterTopic;
 use selection::Selection;
-pub(crate) use sink::delivery;
 use sink::{SinkInputs, file_sink_config, sink};
+pub(crate) use sink::{delivery, record_columns};
 use source::{file_source_identity, source, source_schema};
 pub(crate) use tables::{new_tables, table_config};
 

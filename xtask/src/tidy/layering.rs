@@ -32,7 +32,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
 ];
 
 /// A heavy part from outside, and the only rooms that may know it (tests of other rooms too may not).
-const GUESTS: [(&str, &[&str]); 16] = [
+const GUESTS: [(&str, &[&str]); 17] = [
     ("parquet", &["ognivo-model", "ognivo-files"]),
     ("object_store", &["ognivo-model", "ognivo-stream", "ognivo-files", "ognivo"]),
     ("tokio", &["ognivo-stream", "ognivo-files", "ognivo-kafka", "ognivo-cassandra", "ognivo"]),
@@ -47,7 +47,8 @@ const GUESTS: [(&str, &[&str]); 16] = [
     ("datafusion", &[]),
     ("rdkafka", &["ognivo-kafka"]),
     ("scylla", &["ognivo-cassandra"]),
-    ("openssl", &["ognivo-cassandra"]),
+    ("openssl", &["ognivo-cassandra", "ognivo-kafka"]),
+    ("hyper", &["ognivo-kafka"]),
     ("rand", &[]),
 ];
 

@@ -1,5 +1,6 @@
 //! Why a codec cannot go on.
 
+use super::avro::AvroSchemaError;
 use super::mode::Malformed;
 use crate::fault::{Explain, Fault};
 
@@ -10,7 +11,7 @@ pub enum DecodeError {
     /// A malformed record in mode [`RowMode::FailFast`](super::RowMode::FailFast).
     #[error("malformed {format} record at {record}")]
     Malformed {
-        /// `CSV` or `JSON`.
+        /// `CSV`, `JSON` or `Avro`.
         format: &'static str,
         /// The record and what is wrong with it.
         record: Box<Malformed>,
@@ -28,7 +29,7 @@ pub enum DecodeError {
     /// A column has a type that text cannot be read as.
     #[error("column `{column}` cannot be read from {format}: {data_type}")]
     UnsupportedType {
-        /// `CSV` or `JSON`.
+        /// `CSV`, `JSON` or `Avro`.
         format: &'static str,
         /// The column.
         column: String,
@@ -59,6 +60,12 @@ pub enum DecodeError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// The schema that records are written by is not given.
+    #[error("option `avroSchema` is missing: it says what the bytes of a record mean")]
+    NoAvroSchema,
+    /// The schema that records are written by does not give the columns.
+    #[error(transparent)]
+    AvroSchema(#[from] AvroSchemaError),
     /// The text of one batch does not fit the 32-bit offsets of a string column.
     #[error("column `{column}` of one batch holds more than 2 GiB of text")]
     ColumnTooLarge {
@@ -74,7 +81,10 @@ impl Explain for DecodeError {
             | DecodeError::Header { .. }
             | DecodeError::RecordTooLong { .. }
             | DecodeError::ColumnTooLarge { .. } => Fault::Data,
-            DecodeError::UnsupportedType { .. } | DecodeError::CorruptColumn { .. } => Fault::Job,
+            DecodeError::UnsupportedType { .. } | DecodeError::CorruptColumn { .. } | DecodeError::NoAvroSchema => {
+                Fault::Job
+            }
+            DecodeError::AvroSchema(cause) => cause.fault(),
             DecodeError::Projection { .. } => Fault::Bug,
         }
     }
@@ -87,10 +97,17 @@ impl Explain for DecodeError {
             DecodeError::Header { .. } => {
                 "give the schema in the order of the file, or set enforceSchema to go by position"
             }
+            DecodeError::UnsupportedType { format: "Avro", .. } => {
+                "name the wanted columns in `schema`, without this one"
+            }
             DecodeError::UnsupportedType { .. } => "read the column as STRING, or leave it out of the schema",
             DecodeError::CorruptColumn { .. } => "declare the column as STRING",
             DecodeError::RecordTooLong { .. } => "is a quote missing, or lineSep wrong?",
             DecodeError::ColumnTooLarge { .. } => "ask for fewer rows per batch",
+            DecodeError::NoAvroSchema => {
+                "give its JSON (`${file:loan.avsc}` reads it from a file), or a `schema.registry.url` where records name theirs"
+            }
+            DecodeError::AvroSchema(cause) => return cause.hint(),
             DecodeError::Projection { .. } => return None,
         };
         Some(hint.to_owned())
@@ -104,21 +121,43 @@ pub enum EncodeError {
     /// The format has no text for the type.
     #[error("column `{column}` cannot be written as {format}: {data_type}")]
     UnsupportedType {
-        /// `CSV` or `JSON`.
+        /// `CSV`, `JSON` or `Avro`.
         format: &'static str,
         /// The column, with the path inside it for nested types.
         column: String,
         /// Its type.
         data_type: String,
     },
+    /// The schema that rows are to be written by does not go with the columns.
+    #[error(transparent)]
+    AvroSchema(#[from] AvroSchemaError),
+    /// A value that the schema has no place for.
+    #[error("column `{column}` has a value that Avro's {avro} cannot hold: {value}")]
+    Value {
+        /// The column, with the path inside it for nested types.
+        column: String,
+        /// The type that it is to be written as.
+        avro: String,
+        /// The value.
+        value: String,
+    },
 }
 
 impl Explain for EncodeError {
     fn fault(&self) -> Fault {
-        Fault::Job
+        match self {
+            EncodeError::UnsupportedType { .. } | EncodeError::AvroSchema(_) => Fault::Job,
+            EncodeError::Value { .. } => Fault::Data,
+        }
     }
 
     fn hint(&self) -> Option<String> {
-        Some("cast the column to a type that Spark has, or leave it out".to_owned())
+        match self {
+            EncodeError::UnsupportedType { .. } => {
+                Some("cast the column to a type that Spark has, or leave it out".to_owned())
+            }
+            EncodeError::AvroSchema(cause) => cause.hint(),
+            EncodeError::Value { .. } => Some("give `avroSchema` a wider type for the column".to_owned()),
+        }
     }
 }

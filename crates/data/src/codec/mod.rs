@@ -1,4 +1,4 @@
-//! Rows in and out of bytes: CSV and JSON lines, as Spark reads and writes them.
+//! Rows in and out of bytes: CSV, JSON lines and Avro, as Spark reads and writes them.
 //!
 //! A decoder is pushed bytes and gives typed Arrow columns; it never reads and never waits, so the same code serves a
 //! file, a Kafka payload and standard input. An encoder appends bytes to a buffer.
@@ -7,6 +7,7 @@
 //!   bytes ──push──▶ RowDecoder ──take──▶ Decoded { rows, spans, malformed, … }
 //! ```
 
+pub mod avro;
 mod batch;
 mod builder;
 mod cell;

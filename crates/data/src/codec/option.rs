@@ -1,5 +1,6 @@
 //! Reader and writer options as text, under Spark's names.
 
+use crate::codec::avro::AvroSchemaError;
 use crate::codec::datetime::{Pattern, Zone};
 use crate::codec::mode::RowMode;
 use crate::fault::{Explain, Fault, nearest};
@@ -11,7 +12,7 @@ pub enum OptionError {
     /// No option has this name.
     #[error("{format} has no option of this name: {name}")]
     Unknown {
-        /// `csv` or `json`.
+        /// `csv`, `json` or `avro`.
         format: &'static str,
         /// The name as written.
         name: String,
@@ -28,6 +29,14 @@ pub enum OptionError {
         /// The value as written.
         value: String,
     },
+    /// The value is no schema.
+    #[error("option `{name}`: {error}")]
+    AvroSchema {
+        /// The option.
+        name: &'static str,
+        /// What is wrong.
+        error: AvroSchemaError,
+    },
 }
 
 impl OptionError {
@@ -35,7 +44,7 @@ impl OptionError {
     pub fn option(&self) -> &str {
         match self {
             OptionError::Unknown { name, .. } => name,
-            OptionError::Value { name, .. } => name,
+            OptionError::Value { name, .. } | OptionError::AvroSchema { name, .. } => name,
         }
     }
 }
@@ -49,6 +58,7 @@ impl Explain for OptionError {
         match self {
             OptionError::Unknown { nearest, .. } => nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
             OptionError::Value { .. } => None,
+            OptionError::AvroSchema { error, .. } => error.hint(),
         }
     }
 }

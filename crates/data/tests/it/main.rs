@@ -1,5 +1,7 @@
 //! ognivo-data against real Spark, one file a subject.
 
+/// Avro is read and written as Spark reads and writes it.
+mod avro_like_spark;
 /// What the readers are held against.
 mod cases;
 /// CSV is read as Spark reads it, however its bytes are pushed.

@@ -69,7 +69,10 @@ impl Reader {
     async fn next(&mut self) -> Result<Option<SourceRows>, KafkaError> {
         while let Some(part) = self.parts.front_mut() {
             match part.take(&self.fetcher).await? {
-                Some(piece) => return self.decoder.decode(&part.at, piece).map(Some),
+                Some(piece) => {
+                    self.decoder.ask(&piece).await?;
+                    return self.decoder.decode(&part.at, piece).map(Some);
+                }
                 None => self.parts.pop_front(),
             };
         }

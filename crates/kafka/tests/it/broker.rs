@@ -9,7 +9,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -24,6 +24,11 @@ fn told(name: &str) -> String {
 
 pub(crate) fn address() -> String {
     told("OGNIVO_KAFKA")
+}
+
+/// Where the schema registry is.
+pub(crate) fn registry() -> String {
+    told("OGNIVO_REGISTRY")
 }
 
 /// Where a login is asked for.
@@ -50,6 +55,11 @@ pub(crate) fn certificate(name: &str) -> String {
 /// How many brokers keep a record.
 fn replication() -> i32 {
     std::env::var("OGNIVO_KAFKA_REPLICATION").map_or(1, |n| n.parse().unwrap())
+}
+
+/// Where it is within TLS, with a certificate of the same authority as the broker's.
+pub(crate) fn registry_tls() -> String {
+    told("OGNIVO_REGISTRY_TLS")
 }
 
 /// A number that a campaign gives; None outside of one.
@@ -206,6 +216,27 @@ impl Topic {
 
     /// Everything that is committed, partition after partition.
     pub(crate) fn committed(&self) -> Vec<Seen> {
+        let mut seen = self.read_committed(|message| {
+            let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+            let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+            Seen {
+                partition: message.partition(),
+                offset: message.offset(),
+                key: text(message.key()),
+                value: text(message.payload()),
+                headers: headers.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect(),
+            }
+        });
+        seen.sort_by_key(|seen| (seen.partition, seen.offset));
+        seen
+    }
+
+    /// The values of all records that are committed, in any order.
+    pub(crate) fn values(&self) -> Vec<Option<Vec<u8>>> {
+        self.read_committed(|message| message.payload().map(<[u8]>::to_vec))
+    }
+
+    fn read_committed<T>(&self, of: impl Fn(&BorrowedMessage<'_>) -> T) -> Vec<T> {
         let mut settings = client();
         settings.set("group.id", "reader").set("isolation.level", "read_committed").set("enable.auto.commit", "false");
         let consumer: BaseConsumer = settings.set("enable.partition.eof", "true").create().unwrap();
@@ -226,20 +257,9 @@ impl Topic {
                 // A broker that is away comes back in time, or the deadline says so.
                 Some(Err(KafkaError::MessageConsumption(Code::BrokerTransportFailure | Code::AllBrokersDown))) => {}
                 Some(Err(error)) => panic!("{error}"),
-                Some(Ok(message)) => {
-                    let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
-                    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-                    seen.push(Seen {
-                        partition: message.partition(),
-                        offset: message.offset(),
-                        key: text(message.key()),
-                        value: text(message.payload()),
-                        headers: headers.map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect(),
-                    });
-                }
+                Some(Ok(message)) => seen.push(of(&message)),
             }
         }
-        seen.sort_by_key(|seen| (seen.partition, seen.offset));
         seen
     }
 
@@ -258,7 +278,7 @@ impl Topic {
     }
 }
 
-/// The broker's process.
+/// The process of a server: a broker's, or the registry's.
 pub(crate) struct Server {
     pid_file: PathBuf,
     command_line: Vec<String>,
@@ -266,21 +286,26 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn of_broker() -> Server {
-        Server::in_folder(&PathBuf::from(told("OGNIVO_KAFKA_SERVERS")))
+        Server::in_folder("broker", &PathBuf::from(told("OGNIVO_KAFKA_SERVERS")))
+    }
+
+    pub(crate) fn of_registry() -> Server {
+        Server::in_folder("registry", &PathBuf::from(told("OGNIVO_REGISTRY_SERVERS")))
     }
 
     /// The brokers of a cluster of three.
     pub(crate) fn of_three() -> [Server; 3] {
-        [1, 2, 3].map(|n| Server::in_folder(&PathBuf::from(told("OGNIVO_KAFKA_SERVERS")).join(format!("node-{n}"))))
+        let folder = PathBuf::from(told("OGNIVO_KAFKA_SERVERS"));
+        [1, 2, 3].map(|n| Server::in_folder("broker", &folder.join(format!("node-{n}"))))
     }
 
-    fn in_folder(folder: &Path) -> Server {
-        let pid_file = folder.join("broker.pid");
+    fn in_folder(name: &str, folder: &Path) -> Server {
+        let pid_file = folder.join(format!("{name}.pid"));
         let id = std::fs::read_to_string(&pid_file).unwrap();
         let command_line = std::fs::read_to_string(format!("/proc/{}/cmdline", id.trim())).unwrap();
         let command_line: Vec<String> =
             command_line.split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect();
-        assert!(!command_line.is_empty(), "the broker runs");
+        assert!(!command_line.is_empty(), "the {name} runs");
         Server { pid_file, command_line }
     }
 

@@ -1,14 +1,14 @@
 //! The brokers and the servers of tables that a stream talks to.
 
 use ognivo::session::Session;
-use ognivo_kafka::{Delivery, SinkConfig, SourceConfig};
+use ognivo_kafka::{Delivery, SinkConfig, SourceConfig, ValueFormat};
 use ognivo_stream::clock::SystemClock;
 use ognivo_stream::dead_letter;
 use ognivo_stream::probe::Check;
 
 use crate::failure::Failure;
 use crate::job::job::{Job, SinkJob, SourceJob, StreamJob, TableWriteJob, TopicWriteJob};
-use crate::job::route::is_one_cluster;
+use crate::job::route::{is_one_cluster, value_format};
 use crate::wire::{self, Written};
 
 /// Asks each of them what the stream needs to know.
@@ -18,11 +18,16 @@ pub(super) async fn look(job: &Job, stream: &StreamJob, session: &Session) -> Re
         let config = SourceConfig::parse(&read.options)?;
         let group = stream.progress_in_group.then(|| config.group_id(&job.name).to_owned());
         checks.extend(ognivo_kafka::probe::source(&config, group.as_deref()).await);
+        let format = value_format(&read.value.format, &read.value.options)?;
+        checks.extend(ognivo_kafka::probe::registry(&format, None).await);
     }
+    // What is written is known only once the model is there, which has a check of its own.
     match &stream.write {
-        SinkJob::Topic(write) => checks.extend(topic(job, write, wire::delivery(write.delivery)).await?),
+        SinkJob::Topic(write) => {
+            checks.extend(topic(job, write, wire::delivery(write.delivery)).await?);
+            checks.extend(registry(job, stream, write, session).await?);
+        }
         SinkJob::Table(write) => {
-            // What is written is known only once the model is there, which has a check of its own.
             let scored = wire::written_columns(job, stream, session).await.ok();
             checks.extend(table(job, write, scored).await?);
         }
@@ -52,6 +57,25 @@ async fn table(job: &Job, write: &TableWriteJob, rows: Option<Written>) -> Resul
     let (schema, positions) = rows.map(|rows| (rows.schema, rows.positions)).unzip();
     let config = wire::table_config(job, write)?.with_positions(positions.unwrap_or_default());
     Ok(ognivo_cassandra::probe::probe(&config, schema.as_deref(), &SystemClock).await)
+}
+
+/// The schema registry of the rows that are written, where they have one.
+async fn registry(
+    job: &Job,
+    stream: &StreamJob,
+    write: &TopicWriteJob,
+    session: &Session,
+) -> Result<Vec<Check>, Failure> {
+    let format = value_format(&write.value.format, &write.value.options)?;
+    let config = SinkConfig::parse(&write.options)?;
+    let columns = wire::record_columns(write, &config);
+    let scored = match format {
+        ValueFormat::Avro(_) => wire::written_columns(job, stream, session).await.ok(),
+        _ => None,
+    };
+    let rows = scored.as_ref().zip(config.topic.as_deref());
+    let rows = rows.map(|(scored, topic)| (&*scored.schema, &columns, topic));
+    Ok(ognivo_kafka::probe::registry(&format, rows).await)
 }
 
 async fn topic(job: &Job, write: &TopicWriteJob, delivery: Delivery) -> Result<Vec<Check>, Failure> {

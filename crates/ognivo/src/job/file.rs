@@ -153,8 +153,16 @@ const READ_STREAM: &[Field] = &[
 
 const DECODED_VALUE: &[Field] = &[
     required("format", Shape::Word(&["json", "csv", "avro"]), "format of the value"),
-    required("schema", Shape::Schema, "columns of the value"),
-    optional("options", Shape::Options, "Spark's options of the format"),
+    optional(
+        "schema",
+        Shape::Schema,
+        "columns of the value; only Avro with an `avroSchema` may leave it out: then all of its fields",
+    ),
+    optional(
+        "options",
+        Shape::Options,
+        "Spark's options of the format; of Avro also the schema registry's, such as `schema.registry.url`",
+    ),
 ];
 
 const BATCH_TIME: &[Field] = &[
@@ -178,7 +186,11 @@ const WRITE_STREAM: &[Field] = &[
 
 const ENCODED_VALUE: &[Field] = &[
     required("format", Shape::Word(&["json", "csv", "avro"]), "format of the value"),
-    optional("options", Shape::Options, "Spark's options of the format"),
+    optional(
+        "options",
+        Shape::Options,
+        "Spark's options of the format; of Avro also the schema registry's, such as `schema.registry.url`",
+    ),
 ];
 
 const TRIGGER: &[Field] = &[

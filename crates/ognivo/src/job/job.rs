@@ -221,7 +221,7 @@ pub(crate) struct TopicReadJob {
 /// `readStream.value`.
 #[derive(Debug, Clone)]
 pub(crate) struct DecodedValueJob {
-    /// `json` or `csv`.
+    /// `json`, `csv` or `avro`.
     pub(crate) format: String,
     /// The columns of the value.
     pub(crate) schema: SchemaRef,

@@ -2,7 +2,6 @@
 
 use arrow_schema::SchemaRef;
 use ognivo_cassandra::CassandraConfig;
-use ognivo_data::codec::OptionError;
 use ognivo_data::codec::csv::CsvOptions;
 use ognivo_data::codec::datetime::{Pattern, Zone};
 use ognivo_data::codec::json::JsonOptions;
@@ -12,7 +11,7 @@ use ognivo_files::encode::{Encoding, EncodingError};
 use ognivo_files::open::{Location, open};
 use ognivo_files::overlap::{NamedLocation, find_overlaps};
 use ognivo_files::sink::CommitLog;
-use ognivo_kafka::{KafkaSource, SinkConfig, SourceConfig, ValueFormat};
+use ognivo_kafka::{AvroFormat, KafkaSource, SinkConfig, SourceConfig, ValueFormat, ValueFormatError};
 use ognivo_stream::output_shape::BatchTimeColumn;
 
 use super::complaint::Complaint;
@@ -121,12 +120,18 @@ pub(super) fn check_write_options(write: &WriteJob, node: &Node, complaints: &mu
     }
 }
 
-/// Checks the options of a source of topics and of its records' values.
-pub(super) fn check_topic_read_options(read: &TopicReadJob, node: &Node, complaints: &mut Vec<Complaint>) {
-    if let Err(error) = SourceConfig::parse(&read.options) {
-        complaints.push(Complaint::of(place_of_option(node, error.option()), &error));
+/// Checks the options of a source of topics, and the columns of its records' values against their format.
+pub(super) fn check_topic_read(read: &TopicReadJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    let config = match SourceConfig::parse(&read.options) {
+        Ok(config) => config,
+        Err(error) => return complaints.push(Complaint::of(place_of_option(node, error.option()), &error)),
+    };
+    let (Ok(format), Some(value)) = (value_format(&read.value.format, &read.value.options), node.get("value")) else {
+        return;
+    };
+    if let Err(error) = KafkaSource::schema_of(&config, &format, &read.value.schema) {
+        complaints.push(Complaint::of(place_of(value, "schema"), &error));
     }
-    check_value_format(&read.value.format, &read.value.options, node, complaints);
 }
 
 /// Checks the options of a topic that is written to, once it has those of its cluster.
@@ -135,6 +140,16 @@ pub(super) fn check_topic_write(write: &TopicWriteJob, node: &Node, complaints: 
         complaints.push(Complaint::of(place_of_option(node, error.option()), &error));
     }
     check_value_format(&write.value.format, &write.value.options, node, complaints);
+    let names_subject = value_of(&write.options, "topic").is_some();
+    if let (Ok(ValueFormat::Avro(format)), false, Some(value)) =
+        (value_format(&write.value.format, &write.value.options), names_subject, node.get("value"))
+        && format.registry.is_some()
+    {
+        let message = "a schema registry keeps the schema of the rows under the name of their topic, and none is given";
+        let hint = Some("give the option `topic`, or leave the schema registry out".to_owned());
+        let at = place_of_option(value, Some("schema.registry.url"));
+        complaints.push(Complaint::new(at, message).with_hint(hint));
+    }
 }
 
 /// Dead letters have no column that could name their topic, so an option must.
@@ -169,10 +184,10 @@ pub(super) fn check_table_key(stream: &StreamJob, node: &Node, complaints: &mut 
     }
 }
 
-fn check_value_format(format: &str, options: &Options, node: &Node, complaints: &mut Vec<Complaint>) {
+pub(super) fn check_value_format(format: &str, options: &Options, node: &Node, complaints: &mut Vec<Complaint>) {
     let Some(value) = node.get("value") else { return };
     if let Err(error) = value_format(format, options) {
-        complaints.push(Complaint::of(place_of_option(value, Some(error.option())), &error));
+        complaints.push(Complaint::of(place_of_option(value, error.option()), &error));
     }
 }
 
@@ -180,11 +195,42 @@ fn check_value_format(format: &str, options: &Options, node: &Node, complaints: 
 ///
 /// # Errors
 /// For an option that the format does not have, or its value.
-pub(crate) fn value_format(format: &str, options: &Options) -> Result<ValueFormat, OptionError> {
+pub(crate) fn value_format(format: &str, options: &Options) -> Result<ValueFormat, ValueFormatError> {
     let given = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    match format {
-        "csv" => CsvOptions::parse(given).map(ValueFormat::Csv),
-        _ => JsonOptions::parse(given).map(ValueFormat::Json),
+    Ok(match format {
+        "csv" => ValueFormat::Csv(CsvOptions::parse(given)?),
+        "avro" => ValueFormat::Avro(Box::new(AvroFormat::parse(options)?)),
+        _ => ValueFormat::Json(JsonOptions::parse(given)?),
+    })
+}
+
+/// Whether an Avro schema of the job says what the columns of a value are.
+pub(super) enum AvroColumns {
+    Given(SchemaRef),
+    NotGiven,
+    /// It does not, or cannot; somebody has complained.
+    Wrong,
+}
+
+/// The columns of `avroSchema`.
+pub(super) fn avro_columns(
+    format: &str,
+    options: &Options,
+    value: &Node,
+    complaints: &mut Vec<Complaint>,
+) -> AvroColumns {
+    let schema = match value_format(format, options) {
+        Ok(ValueFormat::Avro(format)) => format.options.schema,
+        Ok(_) => None,
+        Err(_) => return AvroColumns::Wrong,
+    };
+    match schema.map(|schema| schema.columns()) {
+        None => AvroColumns::NotGiven,
+        Some(Ok(columns)) => AvroColumns::Given(columns.into()),
+        Some(Err(error)) => {
+            complaints.push(Complaint::of(place_of_option(value, Some("avroSchema")), &error));
+            AvroColumns::Wrong
+        }
     }
 }
 

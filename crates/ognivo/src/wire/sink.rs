@@ -113,21 +113,25 @@ fn topic_sink(
     group: Option<GroupHandle>,
 ) -> Result<KafkaSink, Failure> {
     let config = SinkConfig::parse(&write.options)?;
-    let columns = SinkColumns {
-        key: write.key.clone(),
-        topic: config.topic.is_none().then(|| "topic".to_owned()),
-        partition: None,
-        headers: config.include_headers.then(|| "headers".to_owned()),
-    };
     Ok(KafkaSink::new(SinkParts {
+        columns: record_columns(write, &config),
         config,
         value: value_format(&write.value.format, &write.value.options)?,
-        columns,
         dead_letter_topic,
         delivery: delivery(write.delivery),
         progress: group.map_or(Progress::Plans, Progress::Group),
         job: job.name.clone(),
     }))
+}
+
+/// The columns that decide about a record.
+pub(crate) fn record_columns(write: &TopicWriteJob, config: &SinkConfig) -> SinkColumns {
+    SinkColumns {
+        key: write.key.clone(),
+        topic: config.topic.is_none().then(|| "topic".to_owned()),
+        partition: None,
+        headers: config.include_headers.then(|| "headers".to_owned()),
+    }
 }
 
 pub(crate) fn delivery(job: DeliveryJob) -> Delivery {

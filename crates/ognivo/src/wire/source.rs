@@ -92,6 +92,7 @@ fn value_format_of(stream: &StreamJob, read: &TopicReadJob) -> Result<ValueForma
         match &mut format {
             ValueFormat::Json(options) => options.mode = RowMode::Reject,
             ValueFormat::Csv(options) => options.mode = RowMode::Reject,
+            ValueFormat::Avro(format) => format.options.mode = RowMode::Reject,
             ValueFormat::Binary => {}
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask kafka` starts the broker and runs these; they are no part of `cargo test`, which has no servers.
 //!
+//! - `avro`: values by schemas of a registry and by a schema of the job, both ways;
+//! - `registry`: a schema registry that is not there, and one that dies; these need it for themselves;
 //! - `doctor`: it asks about what the stream will use;
 //! - `lag`: progress and pages tell how far a stream is behind;
 //! - `letters`: dead letters are listed, and sent back once through kills;
@@ -12,8 +14,11 @@
 
 #![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
+mod avro;
+mod avro_records;
 mod campaign;
 mod instances;
+mod registry;
 mod stream;
 mod tables;
 mod topics;

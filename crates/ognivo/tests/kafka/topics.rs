@@ -103,7 +103,7 @@ pub(crate) struct Stream<'a> {
     /// The job file.
     pub(crate) file: String,
     pub(crate) input: Topic,
-    output: Topic,
+    pub(crate) output: Topic,
     pub(crate) letters: Topic,
     n_partitions: i32,
 }
@@ -170,7 +170,8 @@ impl Stream<'_> {
     }
 }
 
-fn score_of(row: &Map<String, Value>) -> Score {
+/// The bits of a scored row.
+pub(crate) fn score_of(row: &Map<String, Value>) -> Score {
     let values = |name: &str| row[name]["values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap());
     let all = values("rawPrediction").chain(values("probability")).chain(row["prediction"].as_f64());
     all.map(f64::to_bits).collect()

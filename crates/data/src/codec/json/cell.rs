@@ -43,7 +43,7 @@ impl From<NoJson> for WrongType {
 }
 
 /// Appends a null.
-pub(super) fn push_null(column: &mut ColumnBuilder) {
+pub(crate) fn push_null(column: &mut ColumnBuilder) {
     column.nulls.push(column.n_rows as u32);
     push_default(column);
 }

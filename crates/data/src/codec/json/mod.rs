@@ -9,6 +9,7 @@ mod names;
 mod options;
 mod reader;
 
+pub(crate) use cell::push_null;
 pub use decoder::JsonDecoder;
 pub(crate) use encoder::JsonCells;
 pub use encoder::{JsonEncoder, JsonRows};

@@ -7,7 +7,7 @@ use super::{options, text};
 use crate::job::complaint::Complaint;
 use crate::job::job::{DecodedValueJob, ReadJob, SourceJob, TopicReadJob};
 use crate::job::node::Node;
-use crate::job::route;
+use crate::job::route::{self, AvroColumns};
 
 /// Reads `stream.readStream`; `None` after complaints.
 pub(super) fn resolve_source(node: &Node, complaints: &mut Vec<Complaint>) -> Option<SourceJob> {
@@ -38,17 +38,33 @@ fn resolve_topics(node: &Node, complaints: &mut Vec<Complaint>) -> Option<TopicR
         complaints.push(Complaint::new(node.at, "a source of kafka lacks the key: value").with_hint(hint));
         return None;
     };
-    let format = text(value, "format")?;
-    if format == "avro" {
-        let at = value.get("format").map_or(value.at, |format| format.at);
-        complaints.push(Complaint::new(at, "this version of ognivo cannot read values of: avro"));
-        return None;
-    }
-    let schema = read_schema(value.get("schema")?, complaints)?;
-    let value = DecodedValueJob { format, schema, options: options(value) };
+    let (format, value_options) = (text(value, "format")?, options(value));
+    route::check_value_format(&format, &value_options, node, complaints);
+    let schema = value_schema(value, &format, &value_options, complaints)?;
+    let value = DecodedValueJob { format, schema, options: value_options };
     let read = TopicReadJob { options: options(node), value };
-    route::check_topic_read_options(&read, node, complaints);
+    route::check_topic_read(&read, node, complaints);
     Some(read)
+}
+
+/// The columns that the job names, else those of the Avro schema that it gives.
+fn value_schema(
+    node: &Node,
+    format: &str,
+    options: &route::Options,
+    complaints: &mut Vec<Complaint>,
+) -> Option<SchemaRef> {
+    if let Some(schema) = node.get("schema") {
+        return read_schema(schema, complaints);
+    }
+    match route::avro_columns(format, options, node, complaints) {
+        AvroColumns::Given(schema) => return Some(schema),
+        AvroColumns::Wrong => return None,
+        AvroColumns::NotGiven => {}
+    }
+    let hint = (format == "avro").then(|| "name the columns that are wanted, or give an `avroSchema`".to_owned());
+    complaints.push(Complaint::new(node.at, "`value` lacks the key: schema").with_hint(hint));
+    None
 }
 
 /// Reads `train.read`, or the files of `stream.readStream`; `None` after complaints.

@@ -40,7 +40,7 @@ pub(super) fn resolve_sink(node: &Node, complaints: &mut Vec<Complaint>) -> Opti
     }
     match target {
         Target::Files => resolve_files(node, format, complaints).map(SinkJob::Files),
-        Target::Topic => resolve_topic(node, complaints).map(SinkJob::Topic),
+        Target::Topic => resolve_topic(node).map(SinkJob::Topic),
         Target::Table => Some(SinkJob::Table(resolve_table(node, complaints))),
     }
 }
@@ -56,16 +56,11 @@ fn resolve_files(node: &Node, format: String, complaints: &mut Vec<Complaint>) -
     Some(write)
 }
 
-fn resolve_topic(node: &Node, complaints: &mut Vec<Complaint>) -> Option<TopicWriteJob> {
+fn resolve_topic(node: &Node) -> Option<TopicWriteJob> {
     let value = match node.get("value") {
         Some(value) => EncodedValueJob { format: text(value, "format")?, options: options(value) },
         None => EncodedValueJob { format: "json".to_owned(), options: Vec::new() },
     };
-    if value.format == "avro" {
-        let at = node.at_path(&["value", "format"]).map_or(node.at, |format| format.at);
-        complaints.push(Complaint::new(at, "this version of ognivo cannot write values of: avro"));
-        return None;
-    }
     let delivery = DeliveryJob::AtLeastOnce;
     Some(TopicWriteJob { options: options(node), key: text(node, "key"), value, delivery })
 }

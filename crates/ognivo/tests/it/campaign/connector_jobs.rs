@@ -58,16 +58,20 @@ fn a_job_between_topics_or_into_a_table_that_is_right_has_no_complaint() {
 }
 
 #[test]
-fn the_job_that_the_page_about_topics_shows_is_right() {
+fn the_jobs_that_the_page_about_topics_shows_are_right() {
     let page = include_str!("../../../../../docs/how-to/stream-between-topics.md");
-    let (_, after) = page.split_once("```yaml\n").unwrap();
-    let (job, _) = after.split_once("```").unwrap();
-    check_text(
-        job,
+    let blocks = page.split("```yaml\n").skip(1).map(|after| after.split_once("```").unwrap().0);
+    let (jobs, parts): (Vec<&str>, Vec<&str>) = blocks.partition(|block| block.starts_with("version: 1"));
+    assert_eq!((jobs.len(), parts.len()), (2, 1));
+    let ok = || {
         expect![[r#"
             ok
-        "#]],
-    );
+        "#]]
+    };
+    jobs.iter().for_each(|job| check_text(job, ok()));
+    let value = parts[0].trim().strip_prefix("value: ").unwrap();
+    let avsc = avsc(r#""long""#);
+    check_avro(&value.replace(r#""${file:loan.avsc}""#, &avsc), ok());
 }
 
 #[test]
@@ -244,18 +248,109 @@ fn a_key_that_the_job_names_must_be_fed() {
     );
 }
 
+/// A schema of Avro with one field, in the quotes of a job file.
+fn avsc(field: &str) -> String {
+    format!(r#"'{{"type":"record","name":"Loan","fields":[{{"name":"id","type":{field}}}]}}'"#)
+}
+
+/// The job with this for the value that is read, and the column that is there then.
+#[track_caller]
+fn check_avro(value: &str, expected: Expect) {
+    let json = r#"{format: json, schema: "id BIGINT, amount DOUBLE, term STRING"}"#;
+    check(&[(json, value)], expected);
+}
+
 #[test]
-fn what_this_version_cannot_do_is_told() {
-    check(
-        &[("value: {format: json, schema", "value: {format: avro, schema")],
+fn avro_needs_a_schema_of_the_job_or_a_registry_and_nobody_is_asked() {
+    let ok = || {
         expect![[r#"
-        loans.yaml:7:21: this version of ognivo cannot read values of: avro
-    "#]],
+            ok
+        "#]]
+    };
+    let registry = r#"options: {schema.registry.url: "http://127.0.0.1:1"}"#;
+    check_avro(&format!("{{format: avro, options: {{avroSchema: {}}}}}", avsc(r#""long""#)), ok());
+    check_avro(&format!("{{format: avro, schema: id BIGINT, {registry}}}"), ok());
+    let both = registry.replace("{", &format!("{{avroSchema: {}, ", avsc(r#""long""#)));
+    check_avro(&format!("{{format: avro, {both}}}"), ok());
+    check(&[("    value: {format: json}\n", &format!("    value: {{format: avro, {registry}}}\n"))], ok());
+    check(&[("    value: {format: json}\n", "    value: {format: avro}\n")], ok());
+    check_avro(
+        "{format: avro, schema: id BIGINT}",
+        expect![[r#"
+            loans.yaml:7:35: option `avroSchema` is missing: it says what the bytes of a record mean
+              hint: give its JSON (`${file:loan.avsc}` reads it from a file), or a `schema.registry.url` where records name theirs
+        "#]],
     );
-    check(
-        &[("    value: {format: json}\n", "    value: {format: avro}\n")],
+    check_avro(
+        &format!("{{format: avro, {registry}}}"),
         expect![[r#"
-        loans.yaml:14:21: this version of ognivo cannot write values of: avro
-    "#]],
+            loans.yaml:7:12: `value` lacks the key: schema
+              hint: name the columns that are wanted, or give an `avroSchema`
+        "#]],
+    );
+    check_avro(
+        "{format: json}",
+        expect![[r#"
+            loans.yaml:7:12: `value` lacks the key: schema
+        "#]],
+    );
+}
+
+#[test]
+fn what_an_avro_schema_does_not_give_is_told() {
+    check_avro(
+        &format!("{{format: avro, schema: id INT, options: {{avroSchema: {}}}}}", avsc(r#""long""#)),
+        expect![[r#"
+            loans.yaml:7:35: column `id` of type int does not go with Avro's long
+              hint: name the column with the type of the field, or leave it out
+        "#]],
+    );
+    check_avro(
+        &format!("{{format: avro, schema: amount DOUBLE, options: {{avroSchema: {}}}}}", avsc(r#""long""#)),
+        expect![[r#"
+            loans.yaml:7:35: column `amount` is not among the fields of the Avro schema: id
+        "#]],
+    );
+    check_avro(
+        &format!("{{format: avro, options: {{avroSchema: {}}}}}", avsc(r#"["int","string"]"#)),
+        expect![[r#"
+            loans.yaml:7:37: there is no column for the Avro field `id`: union of int, string
+              hint: name the columns that are wanted in `schema`, without this one
+        "#]],
+    );
+    check_avro(
+        &format!("{{format: avro, options: {{avroSchema: {}}}}}", avsc(r#"{"type":"map","values":"int"}"#)),
+        expect![[r#"
+            loans.yaml:7:12: column `id` cannot be read from Avro: map<string,int>
+              hint: name the wanted columns in `schema`, without this one
+        "#]],
+    );
+    check_avro(
+        "{format: avro, schema: id BIGINT, options: {avroSchema: id BIGINT}}",
+        expect![[r#"
+            loans.yaml:7:56: option `avroSchema`: not an Avro schema: expected value at line 1 column 1
+        "#]],
+    );
+    check_avro(
+        r#"{format: avro, schema: id BIGINT, options: {schema.registry.uri: "http://127.0.0.1:1"}}"#,
+        expect![[r#"
+            loans.yaml:7:56: avro has no option of this name: schema.registry.uri
+              hint: did you mean `schema.registry.url`?
+        "#]],
+    );
+}
+
+#[test]
+fn rows_of_a_registry_need_a_topic_that_names_their_subject() {
+    let registry = r#"options: {schema.registry.url: "http://127.0.0.1:1"}"#;
+    check(
+        &[
+            (", topic: loans.scored", ""),
+            ("    value: {format: json}\n", &format!("    value: {{format: avro, {registry}}}\n")),
+        ],
+        expect![[r#"
+            loans.yaml:14:37: a schema registry keeps the schema of the rows under the name of their topic, and none is given
+              hint: give the option `topic`, or leave the schema registry out
+        "#]],
     );
 }
