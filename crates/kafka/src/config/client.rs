@@ -152,7 +152,7 @@ impl ClientSettings {
                 return Err(ConfigError::Unknown { what: "client of kafka", name: option, nearest });
             }
             if let Some((_, lacking)) = why.split_once("not supported in this build: ") {
-                let hint = "build ognivo with the feature of rdkafka that has it";
+                let hint = login::features_hint(lacking);
                 return Err(ConfigError::NotBuilt { name: option, feature: lacking.to_owned(), hint });
             }
             let value = if SECRETS.contains(&name.as_str()) { "(not shown)".to_owned() } else { value.clone() };

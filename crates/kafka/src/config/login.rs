@@ -15,9 +15,11 @@ use super::client::ClientSettings;
 const MECHANISM: &str = "kafka.sasl.mechanism";
 
 const OTHER_WAYS: &str = "log in by SCRAM-SHA-512, PLAIN or a client certificate (`kafka.ssl.certificate.location`), or \
-                          build ognivo with the feature `gssapi` of rdkafka";
+                          build ognivo with `--features kafka-gssapi`";
 
-const NO_CURL: &str = "build ognivo with the feature `curl` of rdkafka, or log in by SCRAM-SHA-512";
+const OTHER_FEATURE: &str = "build ognivo with the feature of rdkafka that has it";
+
+const NO_CURL: &str = "build ognivo with `--features kafka-oidc`, or log in by SCRAM-SHA-512";
 
 /// # Errors
 /// [`ConfigError`] for a login that this build of the client has not, or that lacks what it needs.
@@ -36,6 +38,18 @@ fn built_in() -> String {
     let features = ClientConfig::new().create_native_config().and_then(|native| native.get("builtin.features"));
     // The text of a C string, with its end.
     features.unwrap_or_default().trim_end_matches('\0').to_owned()
+}
+
+/// What to do about an option whose support the client says it lacks, in words such as `OAuth/OIDC depends on libcurl …`.
+pub(super) fn features_hint(lacking: &str) -> &'static str {
+    let names = |word: &str| lacking.to_ascii_lowercase().contains(word);
+    if names("oidc") || names("curl") {
+        NO_CURL
+    } else if names("gssapi") || names("sasl2") {
+        OTHER_WAYS
+    } else {
+        OTHER_FEATURE
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -82,6 +96,13 @@ mod tests {
     use super::*;
     use ognivo_data::fault::Explain as _;
 
+    #[test]
+    fn what_an_option_lacks_names_the_feature_to_build_with() {
+        assert_eq!(features_hint("OAuth/OIDC depends on libcurl and OpenSSL which were not available"), NO_CURL);
+        assert_eq!(features_hint("Kerberos keytabs are only supported with GSSAPI and libsasl2"), OTHER_WAYS);
+        assert_eq!(features_hint("something else"), OTHER_FEATURE);
+    }
+
     const SASL: Login<'static> = Login { protocol: "SASL_SSL", mechanism: None, is_oidc: false, is_unsecured: false };
     const ALL: &str = "gzip,ssl,sasl,sasl_gssapi,sasl_plain,sasl_scram,sasl_oauthbearer,http,oidc";
 
@@ -96,7 +117,7 @@ mod tests {
         let lacking = "gzip,ssl,sasl,sasl_plain,sasl_scram,sasl_oauthbearer";
         let expect = "option `kafka.sasl.mechanism` needs what this build of the client lacks: sasl_gssapi";
         assert_eq!(refused(&gssapi, lacking).as_deref(), Some(expect));
-        assert!(gssapi.check(lacking).unwrap_err().hint().unwrap().contains("`gssapi` of rdkafka"));
+        assert!(gssapi.check(lacking).unwrap_err().hint().unwrap().contains("kafka-gssapi"));
         let expect = "option `kafka.sasl.mechanism` needs what this build of the client lacks: oidc";
         assert_eq!(refused(&oidc, lacking).as_deref(), Some(expect));
         let expect = "option `kafka.sasl.mechanism` is missing: Kafka's own default is GSSAPI, which this build of the \
