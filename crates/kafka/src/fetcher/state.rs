@@ -57,6 +57,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether the driver has something to hear of partitions that came or went, or one is to be let go.
+    pub(crate) fn is_moving(&self) -> bool {
+        !self.gained.is_empty() || !self.lost.is_empty() || self.awaiting_release.is_some()
+    }
+
     pub(super) fn note_failure(&mut self, code: Code, is_member: bool) {
         match code {
             Code::AutoOffsetReset => self.failure = Some(Failure::OutOfRange),
