@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::error::KafkaError;
 
 /// Batches of one producer whose records may be on their way.
-const MOST_ACCOUNTS: usize = 64;
+const MOST_ACCOUNTS: usize = 128;
 
 /// How long the records of a batch may take to arrive; the client gives each up before.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(330);

@@ -5,20 +5,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use crate::error::KafkaError;
 use crate::group::{GroupHandle, Holding};
 use crate::offsets::Offsets;
+
+/// Positions are stored no more often: with a record a millisecond, storing each batch by itself would cost more than its rows.
+const STORE_EVERY: Duration = Duration::from_millis(5);
 
 /// The batches that were begun since the target was asked last.
 pub(crate) struct PositionsInOrder {
     group: GroupHandle,
     state: Mutex<State>,
     changed: Notify,
-    /// Held by who stores.
-    storing: tokio::sync::Mutex<()>,
+    /// Held by who stores; when positions were stored last.
+    storing: tokio::sync::Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -92,9 +97,15 @@ impl PositionsInOrder {
         Place { order: Arc::clone(self), number }
     }
 
-    /// Stores what has arrived in a row.
-    async fn store(&self) -> Result<(), KafkaError> {
-        let _storing = self.storing.lock().await;
+    /// Stores what has arrived in a row, unless the positions of the batch of this number have been stored meanwhile.
+    async fn store(&self, number: u64) -> Result<(), KafkaError> {
+        let mut stored = self.storing.lock().await;
+        if self.state().n_stored > number {
+            return Ok(());
+        }
+        if let Some(stored) = *stored {
+            sleep_until(stored + STORE_EVERY).await;
+        }
         let (next, offsets, holding) = self.state().in_a_row();
         if offsets.0.is_empty() {
             return Ok(());
@@ -102,6 +113,7 @@ impl PositionsInOrder {
         // Refused when a partition was taken from us: who has it now has moved it.
         self.group.generation_of(&holding)?;
         self.group.commit(offsets).await?;
+        *stored = Some(Instant::now());
         self.state().note_stored(next);
         self.changed.notify_waiters();
         Ok(())
@@ -128,7 +140,7 @@ impl Place {
             let progress = order.state().progress_of(self.number);
             match progress {
                 Progress::Stored => return Ok(()),
-                Progress::Ready => order.store().await?,
+                Progress::Ready => order.store(self.number).await?,
                 Progress::Behind => changed.await,
                 Progress::Lost => return Err(KafkaError::BatchBefore),
             }

@@ -33,9 +33,9 @@ use crate::producer::Producer;
 use crate::progress::BatchProgress;
 use crate::writer::{KafkaWriter, Shape, Store};
 
-/// How many batches may wait for their records to arrive and their positions to be stored. A broker answers within a millisecond or
-/// two, so that this many are under way only when it does not keep up.
-const MOST_BATCHES_AHEAD: usize = 32;
+/// How many batches may wait for their records to arrive and their positions to be stored. A broker answers within a few
+/// milliseconds, so that this many are under way only when it does not keep up.
+const MOST_BATCHES_AHEAD: usize = 64;
 
 /// What a sink is made of.
 #[derive(Debug, Clone)]
