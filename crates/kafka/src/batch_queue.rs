@@ -19,6 +19,7 @@ use std::time::Duration;
 use rdkafka::bindings as c;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::message::BorrowedMessage;
 
 use crate::fetcher::Consumer;
 use crate::offsets::TopicPartition;
@@ -119,6 +120,12 @@ pub(crate) struct Message<'a>(&'a c::rd_kafka_message_t);
 
 #[allow(unsafe_code, reason = "messages of librdkafka are read as its header says")]
 impl<'a> Message<'a> {
+    /// One that came by the client's own poll.
+    pub(crate) fn of(message: &'a BorrowedMessage<'_>) -> Message<'a> {
+        // SAFETY: a message of the client, which lives and stays as long as what it is borrowed from.
+        Message(unsafe { &*message.ptr() })
+    }
+
     /// What it says instead of being a record; [`Code::PartitionEOF`] at the end of a partition.
     pub(crate) fn failure(&self) -> Option<Code> {
         match self.0.err {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rdkafka::bindings as c;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
+use rdkafka::util::IntoOpaque as _;
 
 use crate::producer::Client;
 
@@ -54,9 +55,9 @@ impl Target {
         Some(Target { name: name.to_owned(), topic: NonNull::new(topic)?, _client: Arc::clone(client) })
     }
 
-    /// Hands records over in their order.
-    pub(crate) fn send(&self, records: &[Plain<'_>]) -> Sent {
-        let mut messages: Vec<c::rd_kafka_message_t> = records.iter().map(message).collect();
+    /// Hands records over in their order; `number` comes back with the delivery of each.
+    pub(crate) fn send(&self, records: &[Plain<'_>], number: usize) -> Sent {
+        let mut messages: Vec<c::rd_kafka_message_t> = records.iter().map(|record| message(record, number)).collect();
         let n = i32::try_from(messages.len()).expect("nobody sends as many at once");
         // SAFETY: there are `n` messages, whose bytes are copied within the call and not written to.
         let n_taken = unsafe {
@@ -80,7 +81,7 @@ impl Drop for Target {
     }
 }
 
-fn message(record: &Plain<'_>) -> c::rd_kafka_message_t {
+fn message(record: &Plain<'_>, number: usize) -> c::rd_kafka_message_t {
     let (payload, len) = start_and_len(record.value);
     let (key, key_len) = start_and_len(record.key);
     c::rd_kafka_message_t {
@@ -92,7 +93,8 @@ fn message(record: &Plain<'_>) -> c::rd_kafka_message_t {
         key: key.cast(),
         key_len,
         offset: 0,
-        _private: null_mut(),
+        // As the Rust client hands numbers through.
+        _private: number.into_ptr(),
     }
 }
 

@@ -75,6 +75,9 @@ pub enum KafkaError {
         /// The partition.
         partition: String,
     },
+    /// A batch before this one was not written: rows behind it come again after it.
+    #[error("a batch before this one was not written")]
+    BatchBefore,
     /// The target holds the batch already.
     #[error("the target holds this batch already: {batch}")]
     HeldAlready {
@@ -219,7 +222,7 @@ impl Explain for KafkaError {
         match self {
             KafkaError::Client { reaction: Reaction::Recreate | Reaction::Wait, .. } => Fault::Remote,
             KafkaError::Client { .. } => Fault::Job,
-            KafkaError::PartitionLost { .. } => Fault::Remote,
+            KafkaError::PartitionLost { .. } | KafkaError::BatchBefore => Fault::Remote,
             KafkaError::NoTopic { .. } | KafkaError::Column { .. } | KafkaError::NoSuchTime { .. } => Fault::Job,
             KafkaError::DataLoss { .. } | KafkaError::PartitionGone { .. } => Fault::Data,
             KafkaError::NullTopic | KafkaError::Malformed { .. } => Fault::Data,
@@ -235,7 +238,8 @@ impl Explain for KafkaError {
     fn retry(&self) -> Retry {
         match self {
             KafkaError::Client { reaction: Reaction::Recreate, .. } => Retry::AfterRecreate,
-            KafkaError::Client { reaction: Reaction::Wait, .. } | KafkaError::PartitionLost { .. } => Retry::Backoff,
+            KafkaError::Client { reaction: Reaction::Wait, .. } => Retry::Backoff,
+            KafkaError::PartitionLost { .. } | KafkaError::BatchBefore => Retry::Backoff,
             KafkaError::InitialOffsets(cause) => cause.retry(),
             KafkaError::Registry(cause) => cause.retry(),
             _ => Retry::Never,

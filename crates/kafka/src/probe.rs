@@ -391,8 +391,9 @@ async fn try_to_write(settings: &ClientSettings, topic: &str, limit: u64) -> Res
     let producer = Producer::new(&settings.of_connection().to_client(&[], &fixed))?;
     let value = vec![0; size];
     let record = Outgoing { topic, partition: Some(0), key: None, value: Some(&value), headers: None };
-    producer.send(record).await?;
-    match producer.arrived().await {
+    let account = producer.open_account()?;
+    producer.send(&account, record).await?;
+    match account.arrived().await {
         // Refused for its size: our rights were looked at before.
         Err(KafkaError::Client { code: Some(Code::MessageSizeTooLarge), .. }) | Ok(()) => Ok("granted"),
         Err(error) => Err(error),

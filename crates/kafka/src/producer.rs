@@ -1,23 +1,20 @@
-//! One producer: what it has sent, what has arrived, and its transactions.
+//! One producer: what is sent, and its transactions.
 //!
-//! `flush` is never called: it waits in steps of 100 ms. Deliveries are counted, and the count is waited for.
+//! `flush` is never called: it waits in steps of 100 ms. Deliveries are counted (`deliveries.rs`), and the count is waited for.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
-use rdkafka::producer::{
-    BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer,
-};
-use tokio::sync::Notify;
+use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer as _, ThreadedProducer};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::batch_send::{Plain, Sent, Target};
+use crate::deliveries::{Account, Deliveries};
 use crate::error::KafkaError;
 use crate::offsets::Offsets;
 
@@ -37,9 +34,6 @@ const OFFSETS_STUCK_AFTER: Duration = Duration::from_secs(20);
 /// How long the producer may have no room for another record: longer than records may stay undelivered.
 const ROOM_DEADLINE: Duration = Duration::from_secs(330);
 
-/// How long the records of a batch may take to arrive; the client gives each up before.
-const DELIVERY_DEADLINE: Duration = Duration::from_secs(330);
-
 /// No more records are handed over in one call.
 const MOST_AT_ONCE: usize = 1024;
 
@@ -50,46 +44,9 @@ pub(crate) struct Producer {
     client: Option<Arc<Client>>,
     /// Topics that many records went to.
     targets: Mutex<Vec<Target>>,
-    counts: Arc<Counts>,
+    deliveries: Deliveries,
     /// A transaction was begun and is neither committed nor aborted.
     is_open: AtomicBool,
-}
-
-#[derive(Default)]
-struct Counts {
-    n_sent: AtomicU64,
-    n_done: AtomicU64,
-    failure: Mutex<Option<Code>>,
-    changed: Notify,
-}
-
-/// Counts what has arrived.
-pub(crate) struct Deliveries(Arc<Counts>);
-
-impl ClientContext for Deliveries {
-    fn error(&self, _error: ClientError, _reason: &str) {
-        // What matters comes back from the calls and with the deliveries.
-    }
-}
-
-impl ProducerContext<NoCustomPartitioner> for Deliveries {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
-        let Deliveries(counts) = self;
-        if let Err((error, _)) = result {
-            let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-            let mut failure = counts.failure.lock().expect("nobody panics while holding this lock");
-            // What was purged failed because of something before it.
-            if failure.is_none_or(|known| matches!(known, Code::PurgeQueue | Code::PurgeInflight)) {
-                *failure = Some(code);
-            }
-        }
-        let n_done = counts.n_done.fetch_add(1, Ordering::SeqCst) + 1;
-        if n_done >= counts.n_sent.load(Ordering::SeqCst) {
-            counts.changed.notify_waiters();
-        }
-    }
 }
 
 /// What one record is made of.
@@ -103,13 +60,13 @@ pub(crate) struct Outgoing<'a> {
 
 impl Producer {
     pub(crate) fn new(client: &ClientConfig) -> Result<Producer, KafkaError> {
-        let counts = Arc::new(Counts::default());
-        let made = client.create_with_context(Deliveries(Arc::clone(&counts)));
+        let deliveries = Deliveries::new();
+        let made = client.create_with_context(deliveries.clone());
         let client: Client = made.map_err(|cause| KafkaError::client("cannot make a producer", &cause))?;
         Ok(Producer {
             client: Some(Arc::new(client)),
             targets: Mutex::default(),
-            counts,
+            deliveries,
             is_open: AtomicBool::new(false),
         })
     }
@@ -118,15 +75,22 @@ impl Producer {
         self.client.as_ref().expect("it is taken out only when the producer is dropped")
     }
 
+    /// An account for the records of a new batch.
+    ///
+    /// # Errors
+    /// When too many batches have records on their way.
+    pub(crate) fn open_account(&self) -> Result<Account, KafkaError> {
+        self.deliveries.open()
+    }
+
     /// Hands a record over; waits while there is no room.
-    pub(crate) async fn send(&self, record: Outgoing<'_>) -> Result<(), KafkaError> {
+    pub(crate) async fn send(&self, account: &Account, record: Outgoing<'_>) -> Result<(), KafkaError> {
         let begin = Instant::now();
         let topic = record.topic;
-        let mut sent = BaseRecord::<[u8], [u8]>::to(topic);
+        let mut sent = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, account.number());
         (sent.partition, sent.key, sent.payload) = (record.partition, record.key, record.value);
         sent.headers = record.headers;
-        // Counted before it is handed over: its delivery may come first.
-        self.counts.n_sent.fetch_add(1, Ordering::SeqCst);
+        account.expect(1);
         loop {
             let failure = match self.client().send(sent) {
                 Ok(()) => return Ok(()),
@@ -137,28 +101,32 @@ impl Producer {
                 }
                 Err((failure, _)) => failure,
             };
-            self.counts.n_sent.fetch_sub(1, Ordering::SeqCst);
-            return Err(self.not_sent(topic, &failure));
+            account.expect_less(1);
+            return Err(not_sent(account, topic, &failure));
         }
     }
 
     /// Hands records over in their order, each to the partition of its key; waits while there is no room.
-    pub(crate) async fn send_all(&self, topic: &str, records: &[Plain<'_>]) -> Result<(), KafkaError> {
+    pub(crate) async fn send_all(
+        &self,
+        account: &Account,
+        topic: &str,
+        records: &[Plain<'_>],
+    ) -> Result<(), KafkaError> {
         let begin = Instant::now();
         let mut rest = records;
         while !rest.is_empty() {
             let some = &rest[..rest.len().min(MOST_AT_ONCE)];
-            // Counted before they are handed over: their deliveries may come first.
-            self.counts.n_sent.fetch_add(some.len() as u64, Ordering::SeqCst);
-            let sent = self.with_target(topic, |target| target.send(some));
-            self.counts.n_sent.fetch_sub((some.len() - sent.n_taken) as u64, Ordering::SeqCst);
+            account.expect(some.len());
+            let sent = self.with_target(topic, |target| target.send(some, account.number()));
+            account.expect_less(some.len() - sent.n_taken);
             match sent.failure {
                 None => rest = &rest[some.len()..],
                 Some((first, Code::QueueFull)) if begin.elapsed() < ROOM_DEADLINE => {
                     rest = &rest[first..];
                     sleep(Duration::from_millis(1)).await;
                 }
-                Some((_, code)) => return Err(self.not_sent(topic, &ClientError::MessageProduction(code))),
+                Some((_, code)) => return Err(not_sent(account, topic, &ClientError::MessageProduction(code))),
             }
         }
         Ok(())
@@ -177,40 +145,6 @@ impl Producer {
                 sent
             }
         }
-    }
-
-    fn not_sent(&self, topic: &str, failure: &ClientError) -> KafkaError {
-        // A record that failed before says more than that the transaction is over.
-        match self.take_failure() {
-            Some(code) => KafkaError::code(format!("cannot write to {topic}"), code),
-            None => KafkaError::client(format!("cannot write to {topic}"), failure),
-        }
-    }
-
-    /// Waits until everything that was sent has arrived.
-    ///
-    /// # Errors
-    /// With the first record that did not.
-    pub(crate) async fn arrived(&self) -> Result<(), KafkaError> {
-        let counts = &self.counts;
-        let waiting = async {
-            loop {
-                let mut changed = std::pin::pin!(counts.changed.notified());
-                changed.as_mut().enable();
-                if counts.n_done.load(Ordering::SeqCst) >= counts.n_sent.load(Ordering::SeqCst) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        if timeout(DELIVERY_DEADLINE, waiting).await.is_err() {
-            return Err(KafkaError::code("cannot write", Code::MessageTimedOut));
-        }
-        self.take_failure().map_or(Ok(()), |code| Err(KafkaError::code("cannot write", code)))
-    }
-
-    fn take_failure(&self) -> Option<Code> {
-        self.counts.failure.lock().expect("nobody panics while holding this lock").take()
     }
 
     /// Makes the transactional id ours: what another producer of this id left open is finished or aborted.
@@ -255,8 +189,6 @@ impl Producer {
     pub(crate) async fn abort(&self) -> Result<(), KafkaError> {
         let doing = "cannot abort the transaction".to_owned();
         self.call(doing, |client| client.abort_transaction(ATTEMPT)).await?;
-        // What was on its way is given up, and each record says so.
-        let _ = self.arrived().await;
         self.is_open.store(false, Ordering::SeqCst);
         Ok(())
     }
@@ -310,6 +242,14 @@ impl Producer {
             }
         });
         asked.await.map_err(|_| KafkaError::FetcherEnded)?
+    }
+}
+
+fn not_sent(account: &Account, topic: &str, failure: &ClientError) -> KafkaError {
+    // A record that failed before says more than that the transaction is over.
+    match account.take_failure() {
+        Some(code) => KafkaError::code(format!("cannot write to {topic}"), code),
+        None => KafkaError::client(format!("cannot write to {topic}"), failure),
     }
 }
 

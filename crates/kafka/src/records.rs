@@ -3,9 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use rdkafka::Timestamp;
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
-
 /// No block holds more records.
 pub(crate) const BLOCK_RECORDS: usize = 4096;
 
@@ -34,26 +31,6 @@ pub(crate) struct Record<'a> {
     pub(crate) time_ms: Option<i64>,
     pub(crate) time_type: i32,
     pub(crate) headers: Vec<Header>,
-}
-
-impl<'a> Record<'a> {
-    pub(crate) fn of(message: &'a BorrowedMessage<'_>, with_headers: bool) -> Record<'a> {
-        let (time_ms, time_type) = match message.timestamp() {
-            Timestamp::NotAvailable => (None, -1),
-            Timestamp::CreateTime(ms) => (Some(ms), 0),
-            Timestamp::LogAppendTime(ms) => (Some(ms), 1),
-        };
-        let headers = message.headers().filter(|_| with_headers).into_iter().flat_map(|headers| headers.iter());
-        let headers = headers.map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)));
-        Record {
-            offset: message.offset(),
-            key: message.key(),
-            value: message.payload(),
-            time_ms,
-            time_type,
-            headers: headers.collect(),
-        }
-    }
 }
 
 /// Name and value of one header.

@@ -7,6 +7,9 @@
 //! | Kafka to Kafka, at least once | the source's offsets, after the rows have arrived | rows that come again |
 //! | files to Kafka, at least once | none; the plan is replayed | rows that come again |
 //!
+//! **At least once between topics**, a batch need not wait for the one before: its records are sent while those of the batches before
+//! are on their way, and positions are stored behind them, in the order of the batches.
+//!
 //! **Transactional ids.** `ognivo-<job>` for a sink alone. Instances that share a group each take the name of the first of
 //! their partitions behind it: whoever inherits that partition from a dead instance inherits the id, and thereby ends its
 //! transaction at once instead of after `transaction.timeout.ms`.
@@ -25,9 +28,14 @@ use crate::decode::ValueFormat;
 use crate::error::KafkaError;
 use crate::group::{GroupHandle, Holding};
 use crate::offsets::{Offsets, TopicPartition};
+use crate::positions_in_order::{Place, PositionsInOrder};
 use crate::producer::Producer;
 use crate::progress::BatchProgress;
 use crate::writer::{KafkaWriter, Shape, Store};
+
+/// How many batches may wait for their records to arrive and their positions to be stored. A broker answers within a few
+/// milliseconds, so that this many are under way only when it does not keep up.
+const MOST_BATCHES_AHEAD: usize = 64;
 
 /// What a sink is made of.
 #[derive(Debug, Clone)]
@@ -106,6 +114,8 @@ pub struct KafkaSink {
     batches: Option<Arc<BatchProgress>>,
     /// How far the target is, as it said or as we made it.
     held: Arc<Mutex<Held>>,
+    /// The batches of a delivery at least once since the target was asked.
+    in_order: Option<Arc<PositionsInOrder>>,
 }
 
 /// How far the target is.
@@ -121,7 +131,7 @@ pub(crate) struct Held {
 impl KafkaSink {
     /// A sink at rest: nothing is connected yet.
     pub fn new(parts: SinkParts) -> KafkaSink {
-        KafkaSink { parts, shape: None, producer: None, id: None, batches: None, held: Arc::default() }
+        KafkaSink { parts, shape: None, producer: None, id: None, batches: None, held: Arc::default(), in_order: None }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -240,6 +250,7 @@ impl KafkaSink {
                 let offsets = group.committed(ours).await?;
                 let positions = offsets.to_positions();
                 *self.held() = Held { offsets, batch: None, holding };
+                self.in_order = None;
                 Ok(Committed::Offsets(positions))
             }
         }
@@ -259,7 +270,11 @@ impl KafkaSink {
                 let moved = self.moved(plan)?;
                 let holding = self.holding_of(&moved)?;
                 assert!(self.id.is_some() || !self.is_exactly_once(), "the target is asked before a batch is begun");
-                (self.id.clone(), Store::Group { group, offsets: moved, holding })
+                let store = match self.is_exactly_once() {
+                    true => Store::Group { group, offsets: moved, holding },
+                    false => Store::InOrder { place: self.place(group), offsets: moved, holding },
+                };
+                (self.id.clone(), store)
             }
         };
         let producer = self.producer(id.clone()).await?;
@@ -267,7 +282,12 @@ impl KafkaSink {
             producer.begin().await?;
         }
         let shape = self.shape.clone().expect("a sink is prepared before a batch is begun");
-        Ok(KafkaWriter::new(producer, shape, store, id.is_some(), Arc::clone(&self.held)))
+        KafkaWriter::new(producer, shape, store, id.is_some(), Arc::clone(&self.held))
+    }
+
+    /// The place of a new batch among those that are on their way.
+    fn place(&mut self, group: GroupHandle) -> Place {
+        self.in_order.get_or_insert_with(|| Arc::new(PositionsInOrder::new(group))).begin()
     }
 
     /// Our holding of these partitions since their positions were asked for.
@@ -318,6 +338,13 @@ impl Sink for KafkaSink {
         }
     }
 
+    fn n_batches_ahead(&self) -> usize {
+        match (self.parts.delivery, &self.parts.progress) {
+            (Delivery::AtLeastOnce, Progress::Group(_)) => MOST_BATCHES_AHEAD,
+            _ => 0,
+        }
+    }
+
     async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError> {
         self.prepare_shape(scored).await.map_err(SinkError::new)
     }
@@ -334,6 +361,7 @@ impl Sink for KafkaSink {
     async fn reset(&mut self) -> Result<(), SinkError> {
         self.producer = None;
         self.id = None;
+        self.in_order = None;
         *self.held() = Held::default();
         Ok(())
     }

@@ -386,7 +386,7 @@ impl KafkaSource {
 
 /// Whether the driver has something to hear before it waits for records.
 fn has_news(state: &State) -> bool {
-    !state.gained.is_empty() || !state.lost.is_empty() || state.failure.is_some()
+    state.is_moving() || state.failure.is_some()
 }
 
 fn has_records(state: &State) -> bool {
@@ -477,6 +477,10 @@ impl Source for KafkaSource {
         self.partitions = None;
         self.newest.forget();
         Ok(())
+    }
+
+    fn is_moving(&self) -> bool {
+        self.group.is_some() && self.fetcher.state().is_moving()
     }
 
     async fn assignment(&mut self) -> Result<Option<Assignment>, SourceError> {

@@ -19,9 +19,11 @@ use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::batch_send::Plain;
 use crate::decode::ValueFormat;
+use crate::deliveries::Account;
 use crate::error::KafkaError;
 use crate::group::{GroupHandle, Holding};
 use crate::offsets::Offsets;
+use crate::positions_in_order::Place;
 use crate::producer::{Outgoing, Producer};
 use crate::progress::BatchProgress;
 use crate::sink::{Held, SinkParts};
@@ -261,8 +263,10 @@ fn headers_at(column: &ArrayRef, row_idx: usize) -> Option<OwnedHeaders> {
 
 /// Where the progress of a batch is stored.
 pub(crate) enum Store {
-    /// In the source's group, as long as the partitions are still ours.
+    /// In the source's group, in the transaction of the rows, as long as the partitions are still ours.
     Group { group: GroupHandle, offsets: Offsets, holding: Holding },
+    /// In the source's group, after the rows and after the positions of the batches before.
+    InOrder { place: Place, offsets: Offsets, holding: Holding },
     /// In a group of our own.
     Batch { progress: Arc<BatchProgress>, id: BatchId },
     /// In the checkpoint, by somebody else.
@@ -272,6 +276,7 @@ pub(crate) enum Store {
 /// One open batch.
 pub(crate) struct KafkaWriter {
     producer: Arc<Producer>,
+    account: Account,
     shape: Arc<Shape>,
     store: Store,
     is_transaction: bool,
@@ -288,8 +293,10 @@ impl KafkaWriter {
         store: Store,
         is_transaction: bool,
         held: Arc<Mutex<Held>>,
-    ) -> KafkaWriter {
-        KafkaWriter { producer, shape, store, is_transaction, held, written: Written::default(), refused: Vec::new() }
+    ) -> Result<KafkaWriter, KafkaError> {
+        let account = producer.open_account()?;
+        let (written, refused) = (Written::default(), Vec::new());
+        Ok(KafkaWriter { producer, account, shape, store, is_transaction, held, written, refused })
     }
 
     async fn write_scored(&mut self, rows: &RecordBatch) -> Result<(), KafkaError> {
@@ -304,7 +311,7 @@ impl KafkaWriter {
             Some(topic) => {
                 let records = encoded.values().map(|(row_idx, value)| Plain { key: key(row_idx), value });
                 let records: Vec<Plain<'_>> = records.collect();
-                self.producer.send_all(topic, &records).await?;
+                self.producer.send_all(&self.account, topic, &records).await?;
             }
             None => self.write_each(rows, &encoded, key).await?,
         }
@@ -333,7 +340,8 @@ impl KafkaWriter {
                 .filter(|column| column.is_valid(row_idx))
                 .map(|column| column.as_primitive::<Int32Type>().value(row_idx));
             let headers = cell(shape.headers_idx).and_then(|column| headers_at(column, row_idx));
-            self.producer.send(Outgoing { topic, partition, key: key(row_idx), value, headers }).await?;
+            let record = Outgoing { topic, partition, key: key(row_idx), value, headers };
+            self.producer.send(&self.account, record).await?;
         }
         Ok(())
     }
@@ -350,7 +358,7 @@ impl KafkaWriter {
         }
         drop(objects);
         let records: Vec<Plain<'_>> = values.iter().map(|value| Plain { key: None, value: Some(value) }).collect();
-        self.producer.send_all(topic, &records).await?;
+        self.producer.send_all(&self.account, topic, &records).await?;
         self.written.n_dead_letters += letters.num_rows();
         Ok(())
     }
@@ -361,11 +369,9 @@ impl KafkaWriter {
             Store::Nowhere => Ok(()),
             Store::Group { group, offsets, holding } => {
                 let generation = group.generation_of(holding)?;
-                match self.is_transaction {
-                    true => self.producer.send_offsets(offsets, generation).await,
-                    false => group.commit(offsets.clone()).await,
-                }
+                self.producer.send_offsets(offsets, generation).await
             }
+            Store::InOrder { place, offsets, holding } => place.store(offsets.clone(), holding.clone()).await,
             Store::Batch { progress, id } => {
                 let (offsets, group) = progress.of_batch(*id)?;
                 self.producer.send_offsets(&offsets, group).await
@@ -376,17 +382,22 @@ impl KafkaWriter {
     fn note_held(&self) {
         let mut held = self.held.lock().expect("nobody panics while holding this lock");
         match &self.store {
-            Store::Group { offsets, .. } => held.offsets.0.extend(offsets.0.clone()),
+            Store::Group { offsets, .. } | Store::InOrder { offsets, .. } => held.offsets.0.extend(offsets.0.clone()),
             Store::Batch { id, .. } => held.batch = Some(*id),
             Store::Nowhere => {}
         }
     }
 
+    async fn abort_transaction(&self) {
+        if self.is_transaction && self.producer.abort().await.is_ok() {
+            // What was on its way is given up, and each record says so.
+            let _ = self.account.arrived().await;
+        }
+    }
+
     /// Gives the transaction up after a failure before its commit was sent, so that nobody waits for it to time out.
     async fn give_up(&self, error: KafkaError) -> SinkError {
-        if self.is_transaction {
-            let _ = self.producer.abort().await;
-        }
+        self.abort_transaction().await;
         SinkError::new(error)
     }
 }
@@ -406,7 +417,7 @@ impl BatchWriter for KafkaWriter {
     }
 
     async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
-        if let Err(error) = self.producer.arrived().await {
+        if let Err(error) = self.account.arrived().await {
             return Err(self.give_up(error).await);
         }
         kill_point::pass(KillPoint::SinkStaged)?;
@@ -424,9 +435,7 @@ impl BatchWriter for KafkaWriter {
     }
 
     async fn abort(self: Box<Self>) {
-        if self.is_transaction {
-            let _ = self.producer.abort().await;
-        }
+        self.abort_transaction().await;
     }
 }
 

@@ -47,6 +47,7 @@
 mod batch;
 pub mod checkpoint;
 pub mod clock;
+mod committing;
 mod connector_error;
 pub mod dead_letter;
 pub mod histogram;

@@ -12,6 +12,9 @@
 //! 6. the source is told;
 //! 7. the progress is told.
 //!
+//! Where the sink lets batches go ahead, the next batch begins after 3, and 4 to 7 go on beside it, in the order of the batches
+//! (`committing.rs`).
+//!
 //! A failure that may pass is met by forgetting everything that is held in memory and looking again, as a new process
 //! would: there is one way to recover, and every error takes it.
 
@@ -27,6 +30,7 @@ use uuid::Uuid;
 use crate::batch::{Batch, Seen};
 use crate::checkpoint::{Notes, OffsetEntry};
 use crate::clock::Clock;
+use crate::committing::Committing;
 use crate::invariants;
 use crate::kill_point::{self, KillPoint};
 use crate::offset::{Offset, OffsetRange, SourcePartition};
@@ -57,8 +61,10 @@ pub struct StreamingQuery {
     known: Option<Known>,
     /// A failure may have left the source and the sink with a wrong memory.
     must_reset: bool,
-    /// The batch whose commit was asked for and which is not reported yet: the answer may have been lost.
-    unreported: Option<RunningBatch>,
+    /// Batches that are being committed beside the next one, oldest first.
+    committing: Committing<Ahead>,
+    /// Batches whose commit was asked for and which are not reported yet, oldest first: the answer may have been lost.
+    unreported: Vec<RunningBatch>,
     n_batches: u64,
     rows: Tally,
     trigger_start_ms: Option<i64>,
@@ -81,6 +87,12 @@ struct RunningBatch {
     /// When the target had it, in milliseconds since 1970; None until then, and when its answer was lost.
     committed_ms: Option<i64>,
     watch: Stopwatch,
+}
+
+/// A batch that is being committed beside the next one, and the settings that its entry carries on.
+struct Ahead {
+    batch: RunningBatch,
+    conf: Map<String, Value>,
 }
 
 struct Prepared {
@@ -130,7 +142,8 @@ impl StreamingQuery {
             prepared: None,
             known: None,
             must_reset: false,
-            unreported: None,
+            committing: Committing::default(),
+            unreported: Vec::new(),
             n_batches: 0,
             rows: Tally::default(),
             trigger_start_ms: None,
@@ -147,11 +160,12 @@ impl StreamingQuery {
     /// # Errors
     /// When going on is impossible or would lose or repeat rows.
     pub async fn run(&mut self, stop: &StopSignal) -> Result<RunSummary, QueryError> {
-        let clock = self.options.clock.clone();
+        let (clock, commits) = (self.options.clock.clone(), self.committing.commits());
         select! {
             biased;
             ended = self.obey(stop) => ended?,
             () = stop.requested_since(LIMIT, clock.as_ref()) => {}
+            never = commits.go_on() => match never {},
         }
         Ok(self.summary(stop.is_requested()))
     }
@@ -162,7 +176,16 @@ impl StreamingQuery {
     /// As [`run`](StreamingQuery::run), without trying again.
     pub async fn process_all_available(&mut self) -> Result<RunSummary, QueryError> {
         let (_handle, never) = crate::stop::stop_pair();
-        while self.step(&never).await? == Stepped::Moved {}
+        let commits = self.committing.commits();
+        let all = async {
+            while self.step(&never).await? == Stepped::Moved {}
+            Ok::<(), QueryError>(())
+        };
+        select! {
+            biased;
+            ended = all => ended?,
+            never = commits.go_on() => match never {},
+        }
         Ok(self.summary(false))
     }
 
@@ -183,7 +206,7 @@ impl StreamingQuery {
         loop {
             if stop.is_requested() {
                 (self.options.observer)(&QueryEvent::Stopping);
-                return Ok(());
+                return self.end(stop).await;
             }
             let pause = match self.step(stop).await {
                 Ok(Stepped::Finished) => return Ok(()),
@@ -201,6 +224,20 @@ impl StreamingQuery {
                 () = clock.sleep(pause) => {}
                 () = stop.requested() => {}
             }
+        }
+    }
+
+    /// Waits for what is still being committed, but not for longer than an open batch may take.
+    async fn end(&mut self, stop: &StopSignal) -> Result<(), QueryError> {
+        let clock = self.options.clock.clone();
+        select! {
+            biased;
+            settled = self.settle(0) => match settled {
+                Err(error) if error.retry() == Retry::Never => Err(error),
+                // What is not there comes again with the next start.
+                _ => Ok(()),
+            },
+            () = stop.requested_since(GRACE, clock.as_ref()) => Ok(()),
         }
     }
 
@@ -231,6 +268,7 @@ impl StreamingQuery {
         if stepped.is_err() {
             self.known = None;
             self.must_reset = true;
+            self.unreported.extend(self.committing.give_up().map(|ahead| ahead.batch));
         }
         stepped
     }
@@ -242,7 +280,11 @@ impl StreamingQuery {
             self.must_reset = false;
         }
         self.prepare().await?;
-        self.follow_assignment().await?;
+        let is_moving = !self.committing.is_empty() && self.parts.source.is_moving();
+        self.settle(if is_moving { 0 } else { self.parts.sink.n_batches_ahead() }).await?;
+        if self.committing.is_empty() {
+            self.follow_assignment().await?;
+        }
         let mut watch = self.start_trigger();
         let known = match self.known.take() {
             Some(known) => known,
@@ -270,11 +312,13 @@ impl StreamingQuery {
                     if available == Available::Nothing {
                         self.pace.asked(self.options.clock.now_ms());
                     }
+                    self.settle(0).await?;
                     self.tell_rest(known.start.as_ref());
                     self.known = Some(known);
                     return Ok(Stepped::Resting);
                 }
                 Step::Finish => {
+                    self.settle(0).await?;
                     self.known = Some(known);
                     return Ok(Stepped::Finished);
                 }
@@ -375,17 +419,18 @@ impl StreamingQuery {
         Ok(Known { logs, target, start, conf })
     }
 
-    /// Reports the batch of a commit whose answer was lost, when it turns out to be done.
+    /// Reports the batches of commits whose answers were lost, when they turn out to be done.
     fn report_if_done(&mut self, logs: &Logs, target: &Committed) {
-        let Some(batch) = self.unreported.take() else { return };
-        let is_held = match target {
+        let mut batches = std::mem::take(&mut self.unreported);
+        let is_held = |batch: &RunningBatch| match target {
             Committed::Unknown | Committed::Nothing => false,
             Committed::Batch(id) => *id == batch.plan.id,
             Committed::Offsets(positions) => *positions == batch.plan.positions,
         };
-        if is_held || logs.committed == Some(batch.plan.id) {
-            self.report(batch);
-        }
+        let is_done = |batch: &RunningBatch| is_held(batch) || logs.committed == Some(batch.plan.id);
+        // Each is done when one behind it is.
+        batches.truncate(batches.iter().rposition(is_done).map_or(0, |newest| newest + 1));
+        batches.into_iter().for_each(|batch| self.report(batch));
     }
 
     fn decide(&self, known: &Known, available: &Available) -> Result<Step, PlanError> {
@@ -436,26 +481,74 @@ impl StreamingQuery {
             false => self.plan_and_fill(&mut batch, &known, stop).await?,
         };
         let Some(writer) = filled else { return Ok(Stepped::Finished) };
-        self.unreported = Some(batch.clone());
+        if !known.is_planned_ahead() && self.parts.sink.n_batches_ahead() > 0 {
+            self.commit_beside(writer, batch, &mut known);
+            self.known = Some(known);
+            return Ok(Stepped::Moved);
+        }
+        self.unreported = vec![batch.clone()];
         commit(writer, &batch.seen.tally).await?;
         batch.committed_ms = Some(clock.now_ms());
         batch.watch.lap("addBatch", clock.as_ref());
+        self.note_done(&mut batch, (!known.is_planned_ahead()).then_some(&known.conf)).await?;
+        known.move_on(&batch.plan);
+        debug_assert_eq!(invariants::progress_is_not_ahead(&known.logs, &known.target), Ok(()));
+        self.unreported.clear();
+        self.report(batch);
+        self.known = Some(known);
+        Ok(Stepped::Moved)
+    }
 
-        if !known.is_planned_ahead() {
-            self.writing_of(&batch.plan, &known.conf).await?;
+    /// Moments 5 and 6; `conf` where the plan was not written ahead.
+    async fn note_done(
+        &mut self,
+        batch: &mut RunningBatch,
+        conf: Option<&Map<String, Value>>,
+    ) -> Result<(), QueryError> {
+        let clock = self.options.clock.clone();
+        if let Some(conf) = conf {
+            self.writing_of(&batch.plan, conf).await?;
         }
         self.mark_done(batch.plan.id).await?;
         kill_point::pass(KillPoint::AfterDone)?;
         batch.watch.lap("commitOffsets", clock.as_ref());
         self.parts.source.acknowledge(&batch.plan.range.end).await?;
         kill_point::pass(KillPoint::AfterAcknowledge)?;
+        Ok(())
+    }
 
+    /// Moment 4, beside the next batch.
+    fn commit_beside(&mut self, writer: Box<dyn BatchWriter>, batch: RunningBatch, known: &mut Known) {
+        let conf = known.conf.clone();
         known.move_on(&batch.plan);
-        debug_assert_eq!(invariants::progress_is_not_ahead(&known.logs, &known.target), Ok(()));
-        self.unreported = None;
-        self.report(batch);
-        self.known = Some(known);
-        Ok(Stepped::Moved)
+        // The trigger goes by when rows were handed over: the next batch need not wait for more.
+        self.pace.ran(self.options.clock.now_ms());
+        let (seen, clock) = (Arc::clone(&batch.seen), self.options.clock.clone());
+        self.committing.begin(Ahead { batch, conf }, async move {
+            commit(writer, &seen.tally).await?;
+            Ok(clock.now_ms())
+        });
+    }
+
+    /// Moments 5 to 7 of batches whose commits have ended, and of the oldest of the others until at most `n_left` are left.
+    async fn settle(&mut self, n_left: usize) -> Result<(), QueryError> {
+        while let Some((Ahead { mut batch, conf }, committed)) = self.committing.next(n_left).await {
+            let noted = match committed {
+                Ok(committed_ms) => {
+                    batch.committed_ms = Some(committed_ms);
+                    batch.watch.lap_at("addBatch", committed_ms);
+                    self.note_done(&mut batch, Some(&conf)).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = noted {
+                self.unreported.push(batch);
+                return Err(error);
+            }
+            let end_ms = batch.committed_ms.unwrap_or(batch.watch.start_ms);
+            self.report_ended(batch, end_ms);
+        }
+        Ok(())
     }
 
     /// Moments 2 and 3, one after the other; at once where the target shows nothing before the commit, which then waits for both.
@@ -579,7 +672,12 @@ impl StreamingQuery {
     }
 
     fn report(&mut self, batch: RunningBatch) {
-        let trigger_end_ms = self.options.clock.now_ms();
+        let now_ms = self.options.clock.now_ms();
+        self.report_ended(batch, now_ms);
+    }
+
+    /// Moment 7 of a batch that ended at this time, which may be a moment ago.
+    fn report_ended(&mut self, batch: RunningBatch, trigger_end_ms: i64) {
         self.pace.ran(trigger_end_ms);
         self.n_batches += 1;
         let RunningBatch { plan, replayed, seen, committed_ms, watch } = batch;
@@ -673,7 +771,10 @@ struct Stopwatch {
 impl Stopwatch {
     /// Ends the part of this name; the next one starts.
     fn lap(&mut self, name: &'static str, clock: &dyn Clock) {
-        let now_ms = clock.now_ms();
+        self.lap_at(name, clock.now_ms());
+    }
+
+    fn lap_at(&mut self, name: &'static str, now_ms: i64) {
         *self.durations.0.entry(name).or_default() += (now_ms - self.lap_start_ms).max(0) as u64;
         self.lap_start_ms = now_ms;
     }

@@ -8,6 +8,8 @@
 //!    [`commit`](BatchWriter::commit), or [`abort`](BatchWriter::abort) when the batch must not happen.
 //! 4. After an error of anybody, [`reset`](Sink::reset), then 2.
 //!
+//! A sink with [`n_batches_ahead`](Sink::n_batches_ahead) is asked for the next batch while commits are under way.
+//!
 //! A writer that is dropped without `commit` or `abort` is a process that died: nothing of it may become visible, and
 //! what it left lying about is cleaned up by a later `begin` or `prepare`.
 
@@ -37,6 +39,15 @@ pub trait Sink: Send {
     /// handed over while the plan of the batch is still being written, and only the commit waits for it.
     fn hides_until_commit(&self) -> bool {
         false
+    }
+
+    /// How many batches may be on their way through their [`commit`](BatchWriter::commit) when the next is begun; by default none.
+    ///
+    /// Only for a target that holds the progress itself and promises [`Delivery::AtLeastOnce`]: the rows of a batch may show before
+    /// those of the batch before are durable, but its commit returns, and its progress is stored, after those of all that were begun
+    /// before it. When one of them fails or is given up, all behind it fail.
+    fn n_batches_ahead(&self) -> usize {
+        0
     }
 
     /// Checks that rows of this schema can be written, and makes the target ready for the first batch.

@@ -84,6 +84,12 @@ pub trait Source: Send {
         Ok(())
     }
 
+    /// Whether partitions came or went, or are asked for by somebody else: then batches that are still being committed are waited
+    /// for, so that [`assignment`](Source::assignment) can be asked.
+    fn is_moving(&self) -> bool {
+        false
+    }
+
     /// Partitions that came and went since the last call; None for a source whose partitions never move.
     ///
     /// Asked only when no batch is open. Lost partitions may be let go when the next call of any method comes.

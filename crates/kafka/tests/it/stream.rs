@@ -151,19 +151,22 @@ impl Trial {
         assert_eq!(distinct(self.letters.fields("payload")), sorted(&self.expected_letters), "{}", self.job);
     }
 
-    /// Whether everything has come out; waits for it.
+    /// Waits until every row has come out.
     pub(crate) async fn wait_until_done(&self, patience: Duration) {
+        let is_done = self.is_done_within(patience).await;
+        assert!(is_done, "{}: {} of {} rows came", self.job, self.output.committed().len(), self.expected.len());
+    }
+
+    /// Whether every row has come out; waits for it.
+    pub(crate) async fn is_done_within(&self, patience: Duration) -> bool {
         let begin = std::time::Instant::now();
         while self.output.committed().len() < self.expected.len() {
-            assert!(
-                begin.elapsed() < patience,
-                "{}: {} of {} rows came",
-                self.job,
-                self.output.committed().len(),
-                self.expected.len()
-            );
+            if begin.elapsed() > patience {
+                return false;
+            }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        true
     }
 }
 

@@ -164,7 +164,8 @@ impl Observed {
         self.lag = observed.lag.clone();
         self.rates.add(observed.rows.read, now_ms);
         self.committed_ms = Some(now_ms);
-        self.open_batch = None;
+        // The next may have begun.
+        self.open_batch.take_if(|(id, _)| id.0 == progress.batch_id);
         keep(&mut self.recent, progress.clone(), MAX_RECENT);
         self.succeeded();
     }

@@ -4,10 +4,12 @@
 //! through a queue of a few batches for each reader; when it is full, the batch is left out for that reader and counted. While
 //! nobody looks, nothing is kept.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
+use ognivo_stream::plan::BatchId;
 use ognivo_stream::query::QueryEvent;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -43,12 +45,16 @@ struct Inner {
     readers: Vec<Reader>,
     /// The stream is over.
     is_closed: bool,
-    /// Somebody looked when the open batch began.
-    is_open: bool,
-    /// Rows of the open batch.
-    pending: Arc<Vec<RecordBatch>>,
-    n_pending: usize,
-    /// Rows of the open batch that are not in `pending`.
+    /// Batches that began while somebody looked and are not committed, oldest first; rows that are scored are of the newest.
+    open: VecDeque<OpenBatch>,
+}
+
+#[derive(Debug)]
+struct OpenBatch {
+    id: BatchId,
+    rows: Vec<RecordBatch>,
+    n_rows: usize,
+    /// Rows of the batch that are not in `rows`.
     n_left_out: u64,
 }
 
@@ -91,11 +97,11 @@ impl Taps {
             return;
         }
         match event {
-            QueryEvent::Started(_) => self.inner().forget(true),
-            QueryEvent::Aborted(_) => self.inner().forget(false),
+            QueryEvent::Started(id) => self.inner().begin(*id),
+            QueryEvent::Aborted(id) => self.inner().forget(*id),
             QueryEvent::Scored(rows) => self.inner().keep(rows),
-            QueryEvent::Progress(_) => {
-                let n_readers = self.inner().send();
+            QueryEvent::Progress(progress) => {
+                let n_readers = self.inner().send(BatchId(progress.batch_id));
                 self.n_readers.store(n_readers, Ordering::Relaxed);
             }
             _ => {}
@@ -108,37 +114,36 @@ impl Taps {
 }
 
 impl Inner {
-    fn forget(&mut self, is_open: bool) {
-        self.is_open = is_open;
-        self.pending = Arc::default();
-        (self.n_pending, self.n_left_out) = (0, 0);
+    fn begin(&mut self, id: BatchId) {
+        // Numbers that come again are of batches that were given up.
+        self.open.retain(|batch| batch.id < id);
+        self.open.push_back(OpenBatch { id, rows: Vec::new(), n_rows: 0, n_left_out: 0 });
+    }
+
+    fn forget(&mut self, id: BatchId) {
+        self.open.retain(|batch| batch.id != id);
     }
 
     fn keep(&mut self, rows: &RecordBatch) {
-        if !self.is_open {
-            return;
-        }
-        let n_kept = rows.num_rows().min(MAX_ROWS - self.n_pending);
+        let Some(batch) = self.open.back_mut() else { return };
+        let n_kept = rows.num_rows().min(MAX_ROWS - batch.n_rows);
         if n_kept > 0 {
-            Arc::make_mut(&mut self.pending).push(rows.slice(0, n_kept));
+            batch.rows.push(rows.slice(0, n_kept));
         }
-        self.n_pending += n_kept;
-        self.n_left_out += (rows.num_rows() - n_kept) as u64;
+        batch.n_rows += n_kept;
+        batch.n_left_out += (rows.num_rows() - n_kept) as u64;
     }
 
     /// Shows the rows of the batch that was just committed; how many readers are left.
-    fn send(&mut self) -> usize {
-        if !self.is_open {
-            return self.readers.len();
-        }
-        let (n_rows, n_left_out) = (self.n_pending as u64, self.n_left_out);
-        let rows = std::mem::take(&mut self.pending);
-        self.forget(false);
+    fn send(&mut self, id: BatchId) -> usize {
+        let Some(at) = self.open.iter().position(|batch| batch.id == id) else { return self.readers.len() };
+        // Those before it were committed before somebody looked, or given up.
+        let Some(batch) = self.open.drain(..=at).next_back() else { return self.readers.len() };
         self.readers.retain_mut(|reader| {
-            let tapped = TappedRows { rows: rows.to_vec(), n_missed: reader.n_missed };
+            let tapped = TappedRows { rows: batch.rows.clone(), n_missed: reader.n_missed };
             match reader.queue.try_send(tapped) {
-                Ok(()) => reader.n_missed = n_left_out,
-                Err(TrySendError::Full(_)) => reader.n_missed += n_rows + n_left_out,
+                Ok(()) => reader.n_missed = batch.n_left_out,
+                Err(TrySendError::Full(_)) => reader.n_missed += batch.n_rows as u64 + batch.n_left_out,
                 Err(TrySendError::Closed(_)) => return false,
             }
             true
@@ -150,8 +155,9 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use arrow_array::Int64Array;
-    use ognivo_stream::plan::BatchId;
 
     fn rows(n: usize) -> RecordBatch {
         RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from_iter_values(0..n as i64)) as _)]).unwrap()
@@ -163,7 +169,7 @@ mod tests {
         for start in (0..n_rows).step_by(600) {
             taps.note(&QueryEvent::Scored(&rows(600.min(n_rows - start))));
         }
-        taps.inner().send();
+        taps.inner().send(BatchId(0));
     }
 
     fn take(reader: &mut mpsc::Receiver<TappedRows>) -> (usize, u64) {
@@ -208,12 +214,26 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_a_batch_are_shown_when_it_is_committed_though_the_next_has_begun() {
+        let taps = Taps::default();
+        let mut reader = taps.open().unwrap();
+        taps.note(&QueryEvent::Started(BatchId(0)));
+        taps.note(&QueryEvent::Scored(&rows(7)));
+        taps.note(&QueryEvent::Started(BatchId(1)));
+        taps.note(&QueryEvent::Scored(&rows(3)));
+        taps.inner().send(BatchId(0));
+        assert_eq!(take(&mut reader), (7, 0));
+        taps.inner().send(BatchId(1));
+        assert_eq!(take(&mut reader), (3, 0));
+    }
+
+    #[test]
     fn a_batch_that_was_under_way_when_somebody_began_to_look_is_not_shown() {
         let taps = Taps::default();
         taps.note(&QueryEvent::Started(BatchId(0)));
         let mut reader = taps.open().unwrap();
         taps.note(&QueryEvent::Scored(&rows(7)));
-        taps.inner().send();
+        taps.inner().send(BatchId(0));
         batch(&taps, 3);
         assert_eq!(take(&mut reader), (3, 0));
     }

@@ -14,6 +14,7 @@ mod campaign {
 }
 /// Scripts of ordinary life: batches, limits, triggers, policies, the end.
 mod scripts {
+    mod ahead;
     mod life;
     mod limits;
     mod moving_partitions;

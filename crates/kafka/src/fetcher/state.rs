@@ -1,0 +1,74 @@
+//! What readers and the thread know together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+use tokio::sync::Notify;
+
+use super::failure::{Failure, passes_by_itself};
+use crate::lane::Lane;
+use crate::offsets::TopicPartition;
+
+/// The state, and how its changes are told.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    pub(super) changed: Notify,
+    /// Whether the headers of records are wanted.
+    pub(super) with_headers: bool,
+    /// Whether partitions are shared out by a group.
+    pub(super) is_member: bool,
+}
+
+impl Shared {
+    pub(super) fn new(with_headers: bool, is_member: bool) -> Shared {
+        Shared { state: Mutex::default(), changed: Notify::new(), with_headers, is_member }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics while holding this lock")
+    }
+}
+
+/// What readers and the thread know together.
+#[derive(Default)]
+pub(crate) struct State {
+    /// Partitions that are being read.
+    pub(crate) lanes: Vec<Lane>,
+    /// Partitions that the group has given us, with a number that is never used again.
+    pub(crate) held: BTreeMap<TopicPartition, u64>,
+    /// News for the driver.
+    pub(crate) gained: BTreeSet<TopicPartition>,
+    pub(crate) lost: BTreeSet<TopicPartition>,
+    /// Whether the group has told us what is ours, be it nothing.
+    pub(crate) has_joined: bool,
+    /// Whether rows of a batch are on their way.
+    pub(crate) batch_is_open: bool,
+    pub(crate) failure: Option<Failure>,
+    pub(super) n_gained: u64,
+    /// Given to us, and the client does not read them yet.
+    pub(super) awaiting_start: Option<(Vec<TopicPartition>, Instant)>,
+    /// Taken from us, and not let go yet.
+    pub(super) awaiting_release: Option<(Vec<TopicPartition>, Instant)>,
+    pub(super) is_closing: bool,
+    /// Let go of, and still in the batch queue.
+    pub(super) unread: Vec<TopicPartition>,
+}
+
+impl State {
+    /// Whether the driver has something to hear of partitions that came or went, or one is to be let go.
+    pub(crate) fn is_moving(&self) -> bool {
+        !self.gained.is_empty() || !self.lost.is_empty() || self.awaiting_release.is_some()
+    }
+
+    pub(super) fn note_failure(&mut self, code: Code, is_member: bool) {
+        match code {
+            Code::AutoOffsetReset => self.failure = Some(Failure::OutOfRange),
+            // Who only names a group needs no right to it.
+            Code::GroupAuthorizationFailed if !is_member => {}
+            code if passes_by_itself(code) => {}
+            code => self.failure = Some(Failure::Client(code)),
+        }
+    }
+}

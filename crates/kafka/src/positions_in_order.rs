@@ -1,0 +1,190 @@
+//! Positions of batches that are on their way at the same time, stored in the group in the order of the batches.
+//!
+//! The records of a batch may arrive before those of the batch before it. Its positions wait until those have arrived too, so that
+//! the group never holds a position beyond a record that may still be lost; then one call stores all that have arrived in a row.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::error::KafkaError;
+use crate::group::{GroupHandle, Holding};
+use crate::offsets::Offsets;
+
+/// Positions are stored no more often: with a record a millisecond, storing each batch by itself would cost more than its rows.
+const STORE_EVERY: Duration = Duration::from_millis(5);
+
+/// The batches that were begun since the target was asked last.
+pub(crate) struct PositionsInOrder {
+    group: GroupHandle,
+    state: Mutex<State>,
+    changed: Notify,
+    /// Held by who stores; when positions were stored last.
+    storing: tokio::sync::Mutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+struct State {
+    n_begun: u64,
+    /// Of the first so many batches the positions are stored.
+    n_stored: u64,
+    /// Positions of batches whose records have arrived, by the number of the batch.
+    arrived: BTreeMap<u64, (Offsets, Holding)>,
+    /// The first batch that was given up or could not be stored: nothing behind it may be.
+    broken: Option<u64>,
+}
+
+/// Where a batch whose records have arrived stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Progress {
+    Stored,
+    /// All before it have arrived too.
+    Ready,
+    Behind,
+    /// One before it was given up.
+    Lost,
+}
+
+impl State {
+    fn progress_of(&self, number: u64) -> Progress {
+        match number {
+            _ if number < self.n_stored => Progress::Stored,
+            _ if self.broken.is_some_and(|first| first < number) => Progress::Lost,
+            _ if number < self.in_a_row().0 => Progress::Ready,
+            _ => Progress::Behind,
+        }
+    }
+
+    /// All that have arrived and have no gap before them; the number after the last of them.
+    fn in_a_row(&self) -> (u64, Offsets, Holding) {
+        let (mut next, mut offsets, mut holding) = (self.n_stored, Offsets::default(), Holding::new());
+        while let Some((its_offsets, its_holding)) = self.arrived.get(&next) {
+            offsets.0.extend(its_offsets.0.clone());
+            holding.extend(its_holding.clone());
+            next += 1;
+        }
+        (next, offsets, holding)
+    }
+
+    fn note_stored(&mut self, n_stored: u64) {
+        self.n_stored = n_stored;
+        self.arrived = self.arrived.split_off(&n_stored);
+    }
+}
+
+impl PositionsInOrder {
+    pub(crate) fn new(group: GroupHandle) -> PositionsInOrder {
+        PositionsInOrder {
+            group,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            storing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics while holding this lock")
+    }
+
+    /// The place of a batch that begins now.
+    pub(crate) fn begin(self: &Arc<PositionsInOrder>) -> Place {
+        let mut state = self.state();
+        let number = state.n_begun;
+        state.n_begun += 1;
+        Place { order: Arc::clone(self), number }
+    }
+
+    /// Stores what has arrived in a row, unless the positions of the batch of this number have been stored meanwhile.
+    async fn store(&self, number: u64) -> Result<(), KafkaError> {
+        let mut stored = self.storing.lock().await;
+        if self.state().n_stored > number {
+            return Ok(());
+        }
+        if let Some(stored) = *stored {
+            sleep_until(stored + STORE_EVERY).await;
+        }
+        let (next, offsets, holding) = self.state().in_a_row();
+        if offsets.0.is_empty() {
+            return Ok(());
+        }
+        // Refused when a partition was taken from us: who has it now has moved it.
+        self.group.generation_of(&holding)?;
+        self.group.commit(offsets).await?;
+        *stored = Some(Instant::now());
+        self.state().note_stored(next);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+}
+
+/// The place of one batch among the others. Dropped before its positions are stored, it takes those behind it along.
+pub(crate) struct Place {
+    order: Arc<PositionsInOrder>,
+    number: u64,
+}
+
+impl Place {
+    /// The records of the batch have arrived: comes back when its positions are stored.
+    ///
+    /// # Errors
+    /// When they cannot be, or a batch before was given up.
+    pub(crate) async fn store(&self, offsets: Offsets, holding: Holding) -> Result<(), KafkaError> {
+        let order = &self.order;
+        order.state().arrived.insert(self.number, (offsets, holding));
+        loop {
+            let mut changed = std::pin::pin!(order.changed.notified());
+            changed.as_mut().enable();
+            let progress = order.state().progress_of(self.number);
+            match progress {
+                Progress::Stored => return Ok(()),
+                Progress::Ready => order.store(self.number).await?,
+                Progress::Behind => changed.await,
+                Progress::Lost => return Err(KafkaError::BatchBefore),
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.order.state();
+        if state.n_stored <= self.number {
+            state.arrived.remove(&self.number);
+            state.broken = Some(state.broken.map_or(self.number, |first| first.min(self.number)));
+            drop(state);
+            self.order.changed.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offsets::TopicPartition;
+
+    fn at(next: i64) -> (Offsets, Holding) {
+        let partition = TopicPartition::new("t", 0);
+        (Offsets([(partition.clone(), next)].into()), Holding::from([(partition, 1)]))
+    }
+
+    #[test]
+    fn what_has_arrived_before_the_batch_ahead_of_it_is_not_stored() {
+        let mut state = State { n_begun: 4, ..State::default() };
+        state.arrived.extend([(1, at(20)), (3, at(40))]);
+        assert_eq!(state.in_a_row(), (0, Offsets::default(), Holding::new()));
+        state.arrived.insert(0, at(10));
+        let (next, offsets, _) = state.in_a_row();
+        assert_eq!((next, offsets), (2, at(20).0), "the newest position of those in a row");
+        assert_eq!([1, 3].map(|number| state.progress_of(number)), [Progress::Ready, Progress::Behind]);
+        state.note_stored(2);
+        assert_eq!(state.in_a_row().0, 2, "the third has not arrived");
+        state.arrived.insert(2, at(30));
+        assert_eq!(state.in_a_row().1, at(40).0);
+        assert_eq!([1, 2].map(|number| state.progress_of(number)), [Progress::Stored, Progress::Ready]);
+        state.broken = Some(2);
+        assert_eq!(state.progress_of(3), Progress::Lost);
+    }
+}
