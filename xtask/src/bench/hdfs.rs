@@ -96,13 +96,13 @@ const TASKS: [Task; 6] = [
         what: "stat 10,000 files, one after the other",
         goal: 2.5,
         words: |_| format!("stat /bench/many {N_FILES} 1"),
-        cpu_goal: None,
+        cpu_goal: Some(None),
     },
     Task {
         what: "stat 10,000 files, 16 in flight",
         goal: 2.5,
         words: |_| format!("stat /bench/many {N_FILES} 16"),
-        cpu_goal: None,
+        cpu_goal: Some(None),
     },
 ];
 
