@@ -46,7 +46,7 @@ usage: cargo xtask <command>
   kafka [three | spark | campaign [--runs N] [--seed S]]
                           run the tests that need a Kafka broker, with kills and faults; three: only those of three brokers;
                           spark: topics and checkpoints to real Spark and back; campaign: hundreds of deaths, for an hour
-  services up hdfs|kafka|cassandra | down
+  services up hdfs|kafka|registry|cassandra | down
                           start real servers from Maven's packages, or stop what was started
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";
