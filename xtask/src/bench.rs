@@ -12,6 +12,7 @@ mod hdfs;
 mod instances;
 mod kafka;
 mod linear;
+mod live;
 mod loans;
 mod loss;
 mod page;

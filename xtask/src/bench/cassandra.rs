@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::live::Live;
 use super::peers::{self, number, script};
 use super::rounds::{Figures, megabytes, rotate, seconds};
 use super::staying::Staying;
@@ -125,8 +126,7 @@ fn memory(cluster: &Cluster, n_rounds: usize) -> Result<Vec<Row>, String> {
         if checkpoint.exists() {
             fs::remove_dir_all(&checkpoint).map_err(|e| format!("{}: {e}", checkpoint.display()))?;
         }
-        let child = Command::new(&ognivo).args(["stream", "--quiet"]).arg(&job).spawn();
-        let stream = Ended(child.map_err(|e| format!("cannot start {}: {e}", ognivo.display()))?);
+        let stream = Live::start(Command::new(&ognivo).args(["stream", "--quiet"]).arg(&job))?;
         sleep(BEFORE);
         cluster.signal("STOP");
         let seen = resident_while_frozen(&stream.0);
@@ -196,14 +196,4 @@ stream:
         .and_then(|()| fs::write(&job, text))
         .map_err(|e| format!("cannot write {}: {e}", job.display()))?;
     Ok(job)
-}
-
-/// A process that is ended when it is let go of.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

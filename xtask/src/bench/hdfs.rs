@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::live::Live;
 use super::peers::{self, number, script};
 use super::rounds::{Figures, milliseconds, rotate, row_of_share, seconds};
 use super::staying::Staying;
@@ -217,7 +218,7 @@ fn trigger(cluster: &Cluster, model: &Path, n_rounds: usize, replication: usize,
 }
 
 /// Lets files arrive one by one; the median of the time until their batches are there.
-fn live(cluster: &Cluster, watcher: &mut Client, place: &str, mut stream: Stream) -> Result<f64, String> {
+fn live(cluster: &Cluster, watcher: &mut Client, place: &str, mut stream: Live) -> Result<f64, String> {
     let mut taken = Vec::new();
     for n in 0..N_WARM_UP + N_MEASURED {
         let waiting = format!("{place}/waiting/{n:06}.csv");
@@ -237,7 +238,7 @@ fn live(cluster: &Cluster, watcher: &mut Client, place: &str, mut stream: Stream
     Ok(measured[measured.len() / 2])
 }
 
-fn start_ours(cluster: &Cluster, folder: &Path, place: &str) -> Result<Stream, String> {
+fn start_ours(cluster: &Cluster, folder: &Path, place: &str) -> Result<Live, String> {
     let text = format!(
         "version: 1
 name: bench
@@ -262,32 +263,18 @@ stream:
     fs::write(&job, text).map_err(|e| format!("{}: {e}", job.display()))?;
     let mut command = Command::new(program::built("release", "ognivo"));
     command.arg("stream").arg(job).arg("--quiet");
-    Stream::start(cluster, command)
+    start(cluster, command)
 }
 
-fn start_spark(cluster: &Cluster, python: &Path, place: &str) -> Result<Stream, String> {
+fn start_spark(cluster: &Cluster, python: &Path, place: &str) -> Result<Live, String> {
     let url = cluster.url();
     let mut command = script(python, "stream_spark.py");
     command.arg(format!("{url}/bench/model")).arg(format!("{url}{place}")).arg(loans::DDL).arg("live");
-    Stream::start(cluster, command)
+    start(cluster, command)
 }
 
-/// A process that is ended when it is let go of.
-struct Stream(Child);
-
-impl Stream {
-    fn start(cluster: &Cluster, mut command: Command) -> Result<Stream, String> {
-        command.env("HADOOP_CONF_DIR", cluster.conf()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().map(Stream).map_err(|e| format!("cannot start {}: {e}", command.get_program().display()))
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // The JVM of PySpark ends when its Python does.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start(cluster: &Cluster, mut command: Command) -> Result<Live, String> {
+    Live::start(command.env("HADOOP_CONF_DIR", cluster.conf()).stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 fn put(cluster: &Cluster, from: &Path, to: &str) -> Result<(), String> {

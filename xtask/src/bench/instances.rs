@@ -1,16 +1,16 @@
 //! One job on one, two and four instances that share its topic, each held to what a smaller machine would do.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::live::Live;
 use super::peers::{self, number};
 use super::rounds::{Figures, rotate, seconds};
 use super::{Part, Row, loans};
-use crate::json;
 use crate::program::{self, output};
 use crate::services::kafka::Broker;
-use crate::{cache, program::built};
+use crate::{cache, json};
 
 const N_RECORDS: usize = 300_000;
 const N_PARTITIONS: usize = 4;
@@ -73,7 +73,8 @@ impl Bench {
         // As many as the program that looks at the output reads.
         self.raw(&["topic", server, &to, "2"])?;
         let job = self.job(server, name, &from, &to)?;
-        let instances = (0..n_instances).map(|_| Instance::start(&job)).collect::<Result<Vec<_>, _>>()?;
+        let start = |_| Live::start(&mut instance(&job));
+        let instances = (0..n_instances).map(start).collect::<Result<Vec<_>, _>>()?;
         std::thread::sleep(JOINED);
         self.raw(&["fill", server, &from, &self.csv.to_string_lossy(), &n, &n_partitions])?;
         let told = self.raw(&["span", server, &to, &n]);
@@ -112,20 +113,8 @@ stream:
     }
 }
 
-/// A process that runs until it is let go of.
-struct Instance(Child);
-
-impl Instance {
-    fn start(job: &PathBuf) -> Result<Instance, String> {
-        let mut command = Command::new(built("release", "ognivo"));
-        command.arg("stream").arg(job).arg("--quiet").stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().map(Instance).map_err(|e| format!("cannot start an instance: {e}"))
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn instance(job: &Path) -> Command {
+    let mut command = Command::new(program::built("release", "ognivo"));
+    command.arg("stream").arg(job).arg("--quiet").stdout(Stdio::null()).stderr(Stdio::null());
+    command
 }

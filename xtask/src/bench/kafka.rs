@@ -1,9 +1,10 @@
 //! From topic to topic on a real broker, beside librdkafka called as C calls it, and beside PySpark.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::live::Live;
 use super::peers::{self, Taken, measured, number, script};
 use super::rounds::{Figures, megabytes, milliseconds, nanoseconds, rotate, seconds};
 use super::{Part, Row, loans};
@@ -345,7 +346,7 @@ stream:
             Who::RawTransactions => self.relay(&from, &to, 0, "0"),
             Who::Spark => self.spark(&from, &to, "live")?,
         };
-        let live = Live::start(&mut command)?;
+        let live = Live::start(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
         let is_spark = who == Who::Spark;
         std::thread::sleep(Duration::from_secs(if is_spark { 20 } else { 3 }));
         let (seconds, warm_up) =
@@ -381,22 +382,4 @@ fn quantiles(told: &Json) -> Result<Quantiles, String> {
 fn quantile_row(what: &str, taken: &[Vec<Quantiles>], of: fn(&Quantiles) -> f64, peer: &str, goal: Option<f64>) -> Row {
     let [ours, theirs] = [0, 1].map(|at| taken[at].iter().map(of).collect::<Vec<f64>>());
     Figures { ours: &ours, theirs: &theirs, shown: milliseconds }.row(what, peer, goal)
-}
-
-/// A process that runs until it is let go of.
-struct Live(Child);
-
-impl Live {
-    fn start(command: &mut Command) -> Result<Live, String> {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        child.map(Live).map_err(|e| format!("cannot start {}: {e}", Path::new(command.get_program()).display()))
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        // The JVM of PySpark ends when its Python does.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

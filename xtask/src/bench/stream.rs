@@ -3,9 +3,10 @@
 //! A batch is visible when its entry stands in `_spark_metadata`: then, and not before, readers take its rows.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::live::Live;
 use super::loans::N_ROWS;
 use super::peers::{self, check_scored, script};
 use super::rounds::{Figures, megabytes, milliseconds, rotate, seconds};
@@ -88,7 +89,7 @@ impl Setting {
         let mut stream = self.start(program, &place, "once")?;
         place.wait_for_batch(0, &mut stream)?;
         let elapsed = begin.elapsed().as_secs_f64();
-        stream.end_by_itself()?;
+        end_by_itself(&mut stream)?;
         Ok(elapsed)
     }
 
@@ -126,7 +127,7 @@ impl Setting {
         Ok(Figures { ours: &[late], theirs: &[early], shown: megabytes }.row(&what, "ognivo", None))
     }
 
-    fn start(&self, program: usize, place: &Place, trigger: &str) -> Result<Stream, String> {
+    fn start(&self, program: usize, place: &Place, trigger: &str) -> Result<Live, String> {
         let mut command;
         if program == 0 {
             let job = place.folder.join("job.yaml");
@@ -138,8 +139,7 @@ impl Setting {
             command.arg(&self.model).arg(&place.folder).arg(loans::DDL).arg(trigger);
         }
         // Spark's warnings about the machine would fill the page.
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        child.map(Stream).map_err(|e| format!("cannot start {}: {e}", command.get_program().display()))
+        Live::start(command.stdout(Stdio::null()).stderr(Stdio::null()))
     }
 
     fn job(&self, place: &Place, trigger: &str) -> String {
@@ -168,22 +168,9 @@ stream:
     }
 }
 
-/// A process that is ended when it is let go of.
-struct Stream(Child);
-
-impl Stream {
-    fn end_by_itself(&mut self) -> Result<(), String> {
-        let status = self.0.wait().map_err(|e| format!("a stream cannot be waited for: {e}"))?;
-        if status.success() { Ok(()) } else { Err(format!("a stream ended with {status}")) }
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // The JVM of PySpark ends when its Python does.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn end_by_itself(stream: &mut Live) -> Result<(), String> {
+    let status = stream.0.wait().map_err(|e| format!("a stream cannot be waited for: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("a stream ended with {status}")) }
 }
 
 /// `incoming`, `output` and `checkpoint` of one stream.
@@ -212,7 +199,7 @@ impl Place {
         Ok(begin)
     }
 
-    fn wait_for_batch(&self, batch: u64, stream: &mut Stream) -> Result<(), String> {
+    fn wait_for_batch(&self, batch: u64, stream: &mut Live) -> Result<(), String> {
         let suffix = if batch % 10 == 9 { ".compact" } else { "" };
         let entry = self.folder.join(format!("output/_spark_metadata/{batch}{suffix}"));
         let begin = Instant::now();
