@@ -70,6 +70,7 @@ mod schema;
 mod sink;
 mod source;
 mod starting;
+mod turns;
 mod writer;
 
 pub use avro::{AvroFormat, ValueFormatError};

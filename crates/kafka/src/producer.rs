@@ -152,7 +152,7 @@ impl Producer {
         self.call(format!("cannot take transactional id {id}"), |client| client.init_transactions(ATTEMPT)).await
     }
 
-    pub(crate) async fn begin(&self) -> Result<(), KafkaError> {
+    pub(crate) fn begin(&self) -> Result<(), KafkaError> {
         // Local: nothing is asked of a broker.
         let begun = self.client().begin_transaction();
         begun.map_err(|cause| KafkaError::client("cannot begin a transaction", &cause))?;

@@ -7,6 +7,9 @@
 //! | Kafka to Kafka, at least once | the source's offsets, after the rows have arrived | rows that come again |
 //! | files to Kafka, at least once | none; the plan is replayed | rows that come again |
 //!
+//! **Exactly once between topics**, a batch is read, scored and encoded beside the commit of the one before, when many rows wait; its
+//! transaction begins when that one is committed.
+//!
 //! **At least once between topics**, a batch need not wait for the one before: its records are sent while those of the batches before
 //! are on their way, and positions are stored behind them, in the order of the batches.
 //!
@@ -20,7 +23,7 @@ use arrow_schema::{Schema, SchemaRef};
 use async_trait::async_trait;
 use ognivo_stream::offset::SourcePartition;
 use ognivo_stream::plan::{BatchId, BatchPlan};
-use ognivo_stream::sink::{BatchWriter, Committed, Delivery as Promise, Sink, SinkError};
+use ognivo_stream::sink::{Ahead, BatchWriter, Committed, Delivery as Promise, Sink, SinkError};
 use rdkafka::ClientConfig;
 
 use crate::config::SinkConfig;
@@ -31,6 +34,7 @@ use crate::offsets::{Offsets, TopicPartition};
 use crate::positions_in_order::{Place, PositionsInOrder};
 use crate::producer::Producer;
 use crate::progress::BatchProgress;
+use crate::turns::Turns;
 use crate::writer::{KafkaWriter, Shape, Store};
 
 /// How many batches may wait for their records to arrive and their positions to be stored. A broker answers within a few
@@ -116,6 +120,8 @@ pub struct KafkaSink {
     held: Arc<Mutex<Held>>,
     /// The batches of a delivery at least once since the target was asked.
     in_order: Option<Arc<PositionsInOrder>>,
+    /// The transactions of the producer since the target was asked.
+    turns: Turns,
 }
 
 /// How far the target is.
@@ -131,7 +137,16 @@ pub(crate) struct Held {
 impl KafkaSink {
     /// A sink at rest: nothing is connected yet.
     pub fn new(parts: SinkParts) -> KafkaSink {
-        KafkaSink { parts, shape: None, producer: None, id: None, batches: None, held: Arc::default(), in_order: None }
+        KafkaSink {
+            parts,
+            shape: None,
+            producer: None,
+            id: None,
+            batches: None,
+            held: Arc::default(),
+            in_order: None,
+            turns: Turns::new(),
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -155,11 +170,17 @@ impl KafkaSink {
         }
     }
 
-    /// A producer of this id that nobody else has used meanwhile and that has no transaction open.
+    /// A producer of this id that has no transaction open, for batches to come.
+    async fn idle_producer(&mut self, id: Option<String>) -> Result<Arc<Producer>, KafkaError> {
+        self.producer.take_if(|(producer, _)| producer.is_open());
+        self.turns = Turns::new();
+        self.producer(id).await
+    }
+
+    /// A producer of this id that nobody else has used meanwhile.
     async fn producer(&mut self, id: Option<String>) -> Result<Arc<Producer>, KafkaError> {
         if let Some((producer, its)) = &self.producer
             && *its == id
-            && !producer.is_open()
         {
             return Ok(Arc::clone(producer));
         }
@@ -234,7 +255,7 @@ impl KafkaSink {
             Progress::Plans if !self.is_exactly_once() => Ok(Committed::Unknown),
             Progress::Plans => {
                 // The transaction that an earlier process left open is ended first.
-                self.producer(self.transactional_id(&[])).await?;
+                self.idle_producer(self.transactional_id(&[])).await?;
                 let newest = self.batches().await?.newest().await?;
                 self.held().batch = newest;
                 Ok(newest.map_or(Committed::Nothing, Committed::Batch))
@@ -244,7 +265,7 @@ impl KafkaSink {
                 self.id = self.transactional_id(&ours);
                 if self.id.is_some() {
                     // Ends what another process of the id left open, so that the positions are final.
-                    self.producer(self.id.clone()).await?;
+                    self.idle_producer(self.id.clone()).await?;
                 }
                 let holding = group.holding(&ours);
                 let offsets = group.committed(ours).await?;
@@ -277,12 +298,10 @@ impl KafkaSink {
                 (self.id.clone(), store)
             }
         };
-        let producer = self.producer(id.clone()).await?;
-        if id.is_some() {
-            producer.begin().await?;
-        }
+        let turn = id.is_some().then(|| self.turns.begin());
+        let producer = self.producer(id).await?;
         let shape = self.shape.clone().expect("a sink is prepared before a batch is begun");
-        KafkaWriter::new(producer, shape, store, id.is_some(), Arc::clone(&self.held))
+        KafkaWriter::new(producer, shape, store, turn, Arc::clone(&self.held))
     }
 
     /// The place of a new batch among those that are on their way.
@@ -338,10 +357,11 @@ impl Sink for KafkaSink {
         }
     }
 
-    fn n_batches_ahead(&self) -> usize {
+    fn ahead(&self) -> Ahead {
         match (self.parts.delivery, &self.parts.progress) {
-            (Delivery::AtLeastOnce, Progress::Group(_)) => MOST_BATCHES_AHEAD,
-            _ => 0,
+            (_, Progress::Plans) => Ahead::Nothing,
+            (Delivery::AtLeastOnce, Progress::Group(_)) => Ahead::Sent { n_batches: MOST_BATCHES_AHEAD },
+            (Delivery::ExactlyOnce, Progress::Group(_)) => Ahead::Scored,
         }
     }
 
@@ -362,6 +382,7 @@ impl Sink for KafkaSink {
         self.producer = None;
         self.id = None;
         self.in_order = None;
+        self.turns = Turns::new();
         *self.held() = Held::default();
         Ok(())
     }

@@ -27,6 +27,7 @@ use crate::positions_in_order::Place;
 use crate::producer::{Outgoing, Producer};
 use crate::progress::BatchProgress;
 use crate::sink::{Held, SinkParts};
+use crate::turns::Turn;
 
 /// How rows become records, decided once for a schema.
 pub(crate) struct Shape {
@@ -279,7 +280,9 @@ pub(crate) struct KafkaWriter {
     account: Account,
     shape: Arc<Shape>,
     store: Store,
-    is_transaction: bool,
+    /// When our transaction may begin; None where there are none.
+    turn: Option<Turn>,
+    transaction_has_begun: bool,
     held: Arc<Mutex<Held>>,
     written: Written,
     /// Rows of the last write that were refused.
@@ -291,12 +294,31 @@ impl KafkaWriter {
         producer: Arc<Producer>,
         shape: Arc<Shape>,
         store: Store,
-        is_transaction: bool,
+        turn: Option<Turn>,
         held: Arc<Mutex<Held>>,
     ) -> Result<KafkaWriter, KafkaError> {
         let account = producer.open_account()?;
-        let (written, refused) = (Written::default(), Vec::new());
-        Ok(KafkaWriter { producer, account, shape, store, is_transaction, held, written, refused })
+        Ok(KafkaWriter {
+            producer,
+            account,
+            shape,
+            store,
+            turn,
+            transaction_has_begun: false,
+            held,
+            written: Written::default(),
+            refused: Vec::new(),
+        })
+    }
+
+    /// Begins the transaction, unless it has begun or there is none; waits until that of the batch before is committed.
+    async fn begin_transaction(&mut self) -> Result<(), KafkaError> {
+        if let (Some(turn), false) = (&self.turn, self.transaction_has_begun) {
+            turn.come().await?;
+            self.producer.begin()?;
+            self.transaction_has_begun = true;
+        }
+        Ok(())
     }
 
     async fn write_scored(&mut self, rows: &RecordBatch) -> Result<(), KafkaError> {
@@ -307,6 +329,7 @@ impl KafkaWriter {
             Some(idx) => (0..rows.num_rows()).map(|row_idx| bytes_at(rows.column(idx), row_idx)).collect(),
         };
         let key = |row_idx: usize| keys.get(row_idx).and_then(Option::as_deref);
+        self.begin_transaction().await?;
         match shape.plain_topic() {
             Some(topic) => {
                 let records = encoded.values().map(|(row_idx, value)| Plain { key: key(row_idx), value });
@@ -357,6 +380,7 @@ impl KafkaWriter {
             values.push(value);
         }
         drop(objects);
+        self.begin_transaction().await?;
         let records: Vec<Plain<'_>> = values.iter().map(|value| Plain { key: None, value: Some(value) }).collect();
         self.producer.send_all(&self.account, topic, &records).await?;
         self.written.n_dead_letters += letters.num_rows();
@@ -389,7 +413,7 @@ impl KafkaWriter {
     }
 
     async fn abort_transaction(&self) {
-        if self.is_transaction && self.producer.abort().await.is_ok() {
+        if self.transaction_has_begun && self.producer.abort().await.is_ok() {
             // What was on its way is given up, and each record says so.
             let _ = self.account.arrived().await;
         }
@@ -416,21 +440,26 @@ impl BatchWriter for KafkaWriter {
         std::mem::take(&mut self.refused)
     }
 
-    async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
+    async fn commit(mut self: Box<Self>) -> Result<Written, SinkError> {
+        // None has begun where no row is left of the batch.
+        self.begin_transaction().await.map_err(SinkError::new)?;
         if let Err(error) = self.account.arrived().await {
             return Err(self.give_up(error).await);
         }
         kill_point::pass(KillPoint::SinkStaged)?;
+        // Not beside the arrival, though the transaction would let us: the broker says «not now» while it adds the records'
+        // partitions to it, and the client then waits 100 ms.
         if let Err(error) = self.store().await {
             return Err(self.give_up(error).await);
         }
         kill_point::pass(KillPoint::SinkAllVisible)?;
-        if self.is_transaction {
+        if self.transaction_has_begun {
             // Whether it is committed after an error, the next producer of the id finds out.
             self.producer.commit().await.map_err(SinkError::new)?;
         }
         kill_point::pass(KillPoint::SinkLogged)?;
         self.note_held();
+        self.turn.take().into_iter().for_each(Turn::end);
         Ok(self.written)
     }
 

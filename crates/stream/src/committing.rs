@@ -62,10 +62,15 @@ impl<B> Committing<B> {
         self.batches.is_empty()
     }
 
-    /// Ends all of them where they are.
-    pub(crate) fn give_up(&mut self) -> impl Iterator<Item = B> {
+    /// Ends all of them where they are; with the failure of the oldest that has failed, which is what those behind it suffer from.
+    pub(crate) fn give_up(&mut self) -> (Vec<B>, Option<QueryError>) {
         self.commits.all().clear();
-        self.batches.drain(..).map(|(batch, _)| batch)
+        let (mut batches, mut failure) = (Vec::new(), None);
+        for (batch, mut ended) in self.batches.drain(..) {
+            failure = failure.or_else(|| ended.try_recv().ok()?.err());
+            batches.push(batch);
+        }
+        (batches, failure)
     }
 }
 

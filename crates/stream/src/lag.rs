@@ -30,6 +30,14 @@ impl Lag {
         *self == Lag::Unknown
     }
 
+    /// Records that wait, as far as they are known.
+    pub(crate) fn n_records(&self) -> u64 {
+        match self {
+            Lag::Records(by_partition) => by_partition.values().sum(),
+            Lag::Unknown | Lag::Files(_) => 0,
+        }
+    }
+
     /// Spark's words for it in a progress: `minOffsetsBehindLatest`, `maxOffsetsBehindLatest`, `avgOffsetsBehindLatest`.
     ///
     /// Empty for what Spark has no words for.

@@ -13,7 +13,8 @@
 //! 7. the progress is told.
 //!
 //! Where the sink lets batches go ahead, the next batch begins after 3, and 4 to 7 go on beside it, in the order of the batches
-//! (`committing.rs`).
+//! (`committing.rs`). Where it keeps their rows back, that is done only while many rows wait: else a batch that begins later has
+//! more of them, and the next ones need not wait for its commit.
 //!
 //! A failure that may pass is met by forgetting everything that is held in memory and looking again, as a new process
 //! would: there is one way to recover, and every error takes it.
@@ -39,7 +40,7 @@ use crate::plan::{Available, BatchId, BatchPlan, Facts, Logs, PlanError, Step, n
 use crate::progress::{DurationMs, Progress, Report};
 use crate::query_error::QueryError;
 use crate::retry::Backoff;
-use crate::sink::{BatchWriter, Committed, Sink};
+use crate::sink::{Ahead, BatchWriter, Committed, Sink};
 use crate::source::{ReadLimit, Source};
 use crate::stop::{GRACE, LIMIT, StopSignal};
 use crate::tally::Tally;
@@ -62,7 +63,9 @@ pub struct StreamingQuery {
     /// A failure may have left the source and the sink with a wrong memory.
     must_reset: bool,
     /// Batches that are being committed beside the next one, oldest first.
-    committing: Committing<Ahead>,
+    committing: Committing<BatchAhead>,
+    /// Whether many rows waited when the newest batch was handed over.
+    is_behind: bool,
     /// Batches whose commit was asked for and which are not reported yet, oldest first: the answer may have been lost.
     unreported: Vec<RunningBatch>,
     n_batches: u64,
@@ -75,6 +78,9 @@ pub struct StreamingQuery {
 
 /// While there is nothing to do, the source is asked no more often than this how far behind we are.
 const LAG_PAUSE_MS: i64 = 1_000;
+
+/// So many rows that wait are worth a batch of their own: scoring fewer takes less time than a commit.
+const MANY_ROWS: u64 = 8_192;
 
 /// A batch on its way from moment 2 to moment 7.
 #[derive(Debug, Clone)]
@@ -90,7 +96,7 @@ struct RunningBatch {
 }
 
 /// A batch that is being committed beside the next one, and the settings that its entry carries on.
-struct Ahead {
+struct BatchAhead {
     batch: RunningBatch,
     conf: Map<String, Value>,
 }
@@ -143,6 +149,7 @@ impl StreamingQuery {
             known: None,
             must_reset: false,
             committing: Committing::default(),
+            is_behind: false,
             unreported: Vec::new(),
             n_batches: 0,
             rows: Tally::default(),
@@ -265,12 +272,13 @@ impl StreamingQuery {
     /// One step of the planner. After an error everything held in memory is forgotten.
     async fn step(&mut self, stop: &StopSignal) -> Result<Stepped, QueryError> {
         let stepped = self.try_step(stop).await;
-        if stepped.is_err() {
+        stepped.map_err(|error| {
             self.known = None;
             self.must_reset = true;
-            self.unreported.extend(self.committing.give_up().map(|ahead| ahead.batch));
-        }
-        stepped
+            let (batches, failure) = self.committing.give_up();
+            self.unreported.extend(batches.into_iter().map(|ahead| ahead.batch));
+            failure.unwrap_or(error)
+        })
     }
 
     async fn try_step(&mut self, stop: &StopSignal) -> Result<Stepped, QueryError> {
@@ -280,8 +288,7 @@ impl StreamingQuery {
             self.must_reset = false;
         }
         self.prepare().await?;
-        let is_moving = !self.committing.is_empty() && self.parts.source.is_moving();
-        self.settle(if is_moving { 0 } else { self.parts.sink.n_batches_ahead() }).await?;
+        self.settle(self.n_commits_beside()).await?;
         if self.committing.is_empty() {
             self.follow_assignment().await?;
         }
@@ -323,6 +330,16 @@ impl StreamingQuery {
                     return Ok(Stepped::Finished);
                 }
             }
+        }
+    }
+
+    /// How many commits may go on while the next batch is filled.
+    fn n_commits_beside(&self) -> usize {
+        match self.parts.sink.ahead() {
+            _ if self.committing.is_empty() || self.parts.source.is_moving() => 0,
+            Ahead::Nothing => 0,
+            Ahead::Sent { n_batches } => n_batches,
+            Ahead::Scored => usize::from(self.is_behind),
         }
     }
 
@@ -481,7 +498,7 @@ impl StreamingQuery {
             false => self.plan_and_fill(&mut batch, &known, stop).await?,
         };
         let Some(writer) = filled else { return Ok(Stepped::Finished) };
-        if !known.is_planned_ahead() && self.parts.sink.n_batches_ahead() > 0 {
+        if !known.is_planned_ahead() && self.parts.sink.ahead() != Ahead::Nothing {
             self.commit_beside(writer, batch, &mut known);
             self.known = Some(known);
             return Ok(Stepped::Moved);
@@ -521,10 +538,11 @@ impl StreamingQuery {
     fn commit_beside(&mut self, writer: Box<dyn BatchWriter>, batch: RunningBatch, known: &mut Known) {
         let conf = known.conf.clone();
         known.move_on(&batch.plan);
+        self.is_behind = self.parts.source.lag(known.start.as_ref()).n_records() >= MANY_ROWS;
         // The trigger goes by when rows were handed over: the next batch need not wait for more.
         self.pace.ran(self.options.clock.now_ms());
         let (seen, clock) = (Arc::clone(&batch.seen), self.options.clock.clone());
-        self.committing.begin(Ahead { batch, conf }, async move {
+        self.committing.begin(BatchAhead { batch, conf }, async move {
             commit(writer, &seen.tally).await?;
             Ok(clock.now_ms())
         });
@@ -532,7 +550,7 @@ impl StreamingQuery {
 
     /// Moments 5 to 7 of batches whose commits have ended, and of the oldest of the others until at most `n_left` are left.
     async fn settle(&mut self, n_left: usize) -> Result<(), QueryError> {
-        while let Some((Ahead { mut batch, conf }, committed)) = self.committing.next(n_left).await {
+        while let Some((BatchAhead { mut batch, conf }, committed)) = self.committing.next(n_left).await {
             let noted = match committed {
                 Ok(committed_ms) => {
                     batch.committed_ms = Some(committed_ms);

@@ -8,7 +8,7 @@
 //!    [`commit`](BatchWriter::commit), or [`abort`](BatchWriter::abort) when the batch must not happen.
 //! 4. After an error of anybody, [`reset`](Sink::reset), then 2.
 //!
-//! A sink with [`n_batches_ahead`](Sink::n_batches_ahead) is asked for the next batch while commits are under way.
+//! A sink that lets batches go [`ahead`](Sink::ahead) is asked for the next batch while commits are under way.
 //!
 //! A writer that is dropped without `commit` or `abort` is a process that died: nothing of it may become visible, and
 //! what it left lying about is cleaned up by a later `begin` or `prepare`.
@@ -41,13 +41,13 @@ pub trait Sink: Send {
         false
     }
 
-    /// How many batches may be on their way through their [`commit`](BatchWriter::commit) when the next is begun; by default none.
+    /// What may be done for the next batch while batches are on their way through their [`commit`](BatchWriter::commit); by default
+    /// nothing.
     ///
-    /// Only for a target that holds the progress itself and promises [`Delivery::AtLeastOnce`]: the rows of a batch may show before
-    /// those of the batch before are durable, but its commit returns, and its progress is stored, after those of all that were begun
-    /// before it. When one of them fails or is given up, all behind it fail.
-    fn n_batches_ahead(&self) -> usize {
-        0
+    /// Only for a target that holds the progress itself. Commits return, and progress is stored, in the order in which the batches
+    /// were begun. When one of them fails or is given up, all behind it fail.
+    fn ahead(&self) -> Ahead {
+        Ahead::Nothing
     }
 
     /// Checks that rows of this schema can be written, and makes the target ready for the first batch.
@@ -140,6 +140,21 @@ pub enum Committed {
     /// The position after the newest batch, per source partition: targets that hold the progress themselves, stored in
     /// the same transaction as the rows. Empty when it holds none yet.
     Offsets(Positions),
+}
+
+/// What is done for a batch before the commits of those before it have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Nothing: it begins after them.
+    Nothing,
+    /// All but its commit, while so many are on their way. Its rows may show before those of the batches before are durable, so
+    /// this is for [`Delivery::AtLeastOnce`].
+    Sent {
+        /// The most that may be on their way.
+        n_batches: usize,
+    },
+    /// It is read and scored beside the one before; the writer keeps its rows back until that one is committed.
+    Scored,
 }
 
 /// What a target can promise about each row.

@@ -52,12 +52,22 @@ const POINTS: [KillPoint; 10] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_point_of_any_batch_loses_and_repeats_nothing() {
+    kill_at_each_point(100, "10").await;
+}
+
+/// So many records wait that each batch is scored while the one before is committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_beside_the_commit_of_the_batch_before_loses_and_repeats_nothing() {
+    kill_at_each_point(20_000, "1000").await;
+}
+
+async fn kill_at_each_point(n_records: i64, limit: &str) {
     let (_handle, stop) = stop_pair();
     for point in POINTS {
         let mut trial = Trial::new(point.name(), 2).await;
-        trial.add(100);
+        trial.add(n_records);
         for nth in 1..=3 {
-            let mut query = trial.start(&[("maxOffsetsPerTrigger", "10")], Trigger::AvailableNow);
+            let mut query = trial.start(&[("maxOffsetsPerTrigger", limit)], Trigger::AvailableNow);
             kill_point::kill_at(point, nth);
             let killed = query.run(&stop).await;
             assert!(killed.is_err(), "{}: the query was to die at pass {nth}", point.name());

@@ -16,6 +16,9 @@ const N_RUNS: u64 = 8;
 /// Records of a run with deaths.
 const N_RECORDS: usize = 100;
 
+/// Records of a run in which so many wait that batches are scored beside the commit of the one before.
+const N_RECORDS_OF_LARGE: usize = 24_000;
+
 /// Longer than the session of a member of [`Rig::stream`].
 const SESSION_IS_OVER: Duration = Duration::from_secs(3);
 
@@ -36,7 +39,7 @@ fn deaths_at_places_and_moments_of_a_seed_lose_and_repeat_nothing() {
     let n_runs = asked("OGNIVO_KAFKA_RUNS").unwrap_or(N_RUNS);
     let first = asked("OGNIVO_KAFKA_SEED").unwrap_or_else(|| dice.below(1 << 40));
     println!("{n_runs} runs, of seeds {first} to {}", first + n_runs - 1);
-    let rig = Rig::new(24, 20);
+    let rig = Rig::new(24, 1000);
     let counts: Mutex<BTreeMap<Death, u64>> = Mutex::default();
     let seeds: Vec<u64> = (first..first + n_runs).collect();
     at_once(8, &seeds, |seed| {
@@ -55,11 +58,14 @@ fn live(rig: &Rig, seed: u64) -> Vec<Death> {
         sleep_through(rig, &run, dice.below(400));
         return vec![Death::Frozen];
     }
-    let limit = format!(", maxOffsetsPerTrigger: {}", 5 + dice.below(20));
+    let is_large = dice.below(3) == 0;
+    let (n_records, limit) =
+        if is_large { (N_RECORDS_OF_LARGE, 1_000 + dice.below(2_000)) } else { (N_RECORDS, 5 + dice.below(20)) };
+    let limit = format!(", maxOffsetsPerTrigger: {limit}");
     let stream = rig.stream(&run, 1 + dice.below(3) as i32, &limit, SHORT_TRANSACTIONS, AVAILABLE_NOW);
     let n_deaths = 1 + dice.below(3) as usize;
     let mut deaths = Vec::new();
-    for part in rig.records[..N_RECORDS].chunks(N_RECORDS.div_ceil(n_deaths)) {
+    for part in rig.records[..n_records].chunks(n_records.div_ceil(n_deaths)) {
         stream.add(part);
         deaths.push(match dice.below(3) {
             0 => {
@@ -85,7 +91,7 @@ fn live(rig: &Rig, seed: u64) -> Vec<Death> {
     // An instance takes what is there of its own partitions. One that died while it joined holds some until its session is over.
     std::thread::sleep(SESSION_IS_OVER);
     rig.loans.place.run(&["stream", &stream.file, "--quiet"]).ok();
-    stream.check(N_RECORDS);
+    stream.check(n_records);
     deaths
 }
 

@@ -11,12 +11,12 @@ use ognivo_stream::memory::{MemoryFault, MemoryWorld, SourceKind, TargetKind, Wo
 use ognivo_stream::offset::{Positions, SourcePartition};
 use ognivo_stream::plan::BatchPlan;
 use ognivo_stream::query::{QueryEvent, QueryOptions, QueryParts, StreamingQuery};
-use ognivo_stream::sink::{BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
+use ognivo_stream::sink::{Ahead, BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
 use ognivo_stream::stop::stop_pair;
 
 use crate::run;
 
-/// A topic to which batches go at least once.
+/// A topic to which batches go.
 #[derive(Debug, Default)]
 struct Target {
     ids: Vec<i64>,
@@ -29,6 +29,8 @@ struct Target {
     waits_for: u64,
     /// The commit of this batch fails once.
     fails: Option<u64>,
+    /// Rows of the batch behind it are refused when that has happened.
+    writes_fail_behind_it: bool,
 }
 
 #[derive(Clone, Default)]
@@ -46,7 +48,7 @@ impl Shared {
     }
 }
 
-struct AheadSink(Shared);
+struct AheadSink(Shared, Ahead);
 
 struct AheadWriter {
     shared: Shared,
@@ -66,8 +68,8 @@ impl Sink for AheadSink {
         Delivery::AtLeastOnce { condition: "after a failure".to_owned() }
     }
 
-    fn n_batches_ahead(&self) -> usize {
-        2
+    fn ahead(&self) -> Ahead {
+        self.1
     }
 
     async fn prepare(&mut self, _scored: &SchemaRef) -> Result<(), SinkError> {
@@ -93,6 +95,10 @@ impl Sink for AheadSink {
 #[async_trait]
 impl BatchWriter for AheadWriter {
     async fn write(&mut self, lane: Lane, rows: RecordBatch) -> Result<(), SinkError> {
+        if self.place > 0 && self.shared.target().writes_fail_behind_it {
+            self.shared.wait_until(|target| target.fails.is_none()).await;
+            return Err(SinkError::new(MemoryFault { call: "write".to_owned() }));
+        }
         match lane {
             Lane::Scored => self.written.n_scored += rows.num_rows(),
             Lane::DeadLetter => self.written.n_dead_letters += rows.num_rows(),
@@ -128,10 +134,14 @@ fn world() -> MemoryWorld {
     world
 }
 
-/// A query of three batches of five records.
+/// A query of three batches of five records, all of which may be on their way at once.
 fn query(world: &MemoryWorld, shared: &Shared) -> StreamingQuery {
+    query_into(world, shared, Ahead::Sent { n_batches: 2 })
+}
+
+fn query_into(world: &MemoryWorld, shared: &Shared, ahead: Ahead) -> StreamingQuery {
     let (parts, options) = world.parts(0, "model");
-    let parts = QueryParts { sink: Box::new(AheadSink(shared.clone())), ..parts };
+    let parts = QueryParts { sink: Box::new(AheadSink(shared.clone(), ahead)), ..parts };
     let told = shared.clone();
     let observer = Arc::new(move |event: &QueryEvent<'_>| {
         if let QueryEvent::Progress(progress) = event {
@@ -193,5 +203,45 @@ fn what_is_behind_a_batch_that_failed_comes_again_and_is_counted_once() {
             let expected: Vec<i64> = (0..15).filter(|id| ![4, 5, 7, 14].contains(id)).collect();
             assert_eq!(ids, expected, "commit {fails} failed");
         }
+    });
+}
+
+/// Every batch but the last leaves this many rows waiting: those of many batches, or of few.
+fn told_of_batches(n_rows: usize, max_rows: usize) -> Vec<String> {
+    let options = WorldOptions {
+        source: SourceKind::Numbered,
+        target: TargetKind::Positions,
+        max_rows,
+        ..WorldOptions::default()
+    };
+    let (mut world, shared) = (MemoryWorld::new(options), Shared::default());
+    world.add(n_rows as u64);
+    run(async {
+        let summary = query_into(&world, &shared, Ahead::Scored).process_all_available().await.unwrap();
+        assert_eq!(summary.rows.read, n_rows as u64);
+    });
+    let target = shared.target();
+    target.told.clone()
+}
+
+#[test]
+fn a_batch_whose_rows_are_kept_back_begins_beside_the_commit_before_only_while_many_rows_wait() {
+    let few = told_of_batches(15, 5);
+    assert_eq!(few[..4], ["begin 0", "stored 0", "done 0", "begin 1"]);
+    let many = told_of_batches(30_000, 10_000);
+    assert_eq!(many[..2], ["begin 0", "begin 1"], "20,000 rows wait");
+    let at = |word: &str| many.iter().position(|told| told == word).unwrap();
+    assert!(at("done 0") < at("begin 2"), "one commit goes on beside it, not two: {many:?}");
+    assert_eq!(many.iter().filter(|told| told.starts_with("done")).count(), 3);
+}
+
+#[test]
+fn the_failure_that_is_told_is_that_of_the_oldest_batch() {
+    run(async {
+        let (world, shared) = (world(), Shared::default());
+        (shared.target().waits_for, shared.target().fails) = (2, Some(0));
+        shared.target().writes_fail_behind_it = true;
+        let error = query(&world, &shared).process_all_available().await.unwrap_err();
+        assert!(error.to_string().contains("commit"), "{error}");
     });
 }
