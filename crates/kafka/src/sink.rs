@@ -298,8 +298,11 @@ impl KafkaSink {
                 (self.id.clone(), store)
             }
         };
+        let producer = match self.turns.is_over() {
+            true => self.idle_producer(id.clone()).await?,
+            false => self.producer(id.clone()).await?,
+        };
         let turn = id.is_some().then(|| self.turns.begin());
-        let producer = self.producer(id).await?;
         let shape = self.shape.clone().expect("a sink is prepared before a batch is begun");
         KafkaWriter::new(producer, shape, store, turn, Arc::clone(&self.held))
     }

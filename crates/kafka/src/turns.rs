@@ -27,6 +27,11 @@ impl Turns {
         Turns { n_begun: 0, state: Arc::new(watch::Sender::new(State::default())) }
     }
 
+    /// Whether a batch was given up or has failed, so that no turn comes any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.borrow().is_over
+    }
+
     /// The turn of a batch that begins now.
     pub(crate) fn begin(&mut self) -> Turn {
         let number = self.n_begun;
@@ -98,6 +103,7 @@ mod tests {
         let (first, second, third) = (turns.begin(), turns.begin(), turns.begin());
         first.end();
         drop(second);
+        assert!(turns.is_over());
         let came = third.come().now_or_never().unwrap();
         assert!(matches!(came, Err(KafkaError::BatchBefore)), "{came:?}");
     }

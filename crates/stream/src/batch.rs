@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use futures::future::{Either, ready};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use ognivo_data::outcome::{Outcome, Rejection};
 use tokio::task::spawn_blocking;
@@ -63,9 +62,6 @@ struct ScoredBlock {
     took: Duration,
 }
 
-/// Scoring so many rows takes less time than waking another thread and being woken by it.
-const FEW_ROWS: usize = 64;
-
 impl Batch<'_> {
     /// Hands all rows of the batch to the writer, which is left uncommitted.
     ///
@@ -84,20 +80,18 @@ impl Batch<'_> {
         Ok(seen)
     }
 
-    /// Scores blocks on other threads, several at a time, and gives them back in order; a few rows are scored here and now.
+    /// Scores blocks on other threads, several at a time, and gives them back in order.
     fn scored(&self, rows: RowStream) -> impl Stream<Item = Result<ScoredBlock, QueryError>> {
         let batch = self.plan.id;
         let start = move |block: Result<SourceRows, _>| {
             let (scorer, clock) = (self.scorer.clone(), self.clock.clone());
-            let score = move |block: SourceRows| {
-                let started = clock.monotonic();
-                let outcome = scorer.score(block.rows.clone())?;
-                Ok(ScoredBlock { block, outcome, took: clock.monotonic().saturating_sub(started) })
-            };
             // Spawned here and not when first polled, so that blocks are scored while others wait for the writer.
-            let task = block.map(|block| match block.rows.num_rows() {
-                0..=FEW_ROWS => Either::Left(ready(Ok(score(block)))),
-                _ => Either::Right(spawn_blocking(move || score(block))),
+            let task = block.map(|block| {
+                spawn_blocking(move || {
+                    let started = clock.monotonic();
+                    let outcome = scorer.score(block.rows.clone())?;
+                    Ok(ScoredBlock { block, outcome, took: clock.monotonic().saturating_sub(started) })
+                })
             });
             async move {
                 match task?.await {

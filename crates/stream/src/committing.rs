@@ -62,7 +62,7 @@ impl<B> Committing<B> {
         self.batches.is_empty()
     }
 
-    /// Ends all of them where they are; with the failure of the oldest that has failed, which is what those behind it suffer from.
+    /// Ends all of them where they are; with the failure of the oldest that has failed.
     pub(crate) fn give_up(&mut self) -> (Vec<B>, Option<QueryError>) {
         self.commits.all().clear();
         let (mut batches, mut failure) = (Vec::new(), None);

@@ -275,10 +275,16 @@ impl StreamingQuery {
         stepped.map_err(|error| {
             self.known = None;
             self.must_reset = true;
-            let (batches, failure) = self.committing.give_up();
-            self.unreported.extend(batches.into_iter().map(|ahead| ahead.batch));
-            failure.unwrap_or(error)
+            // What a batch suffers from is told by the one before it.
+            self.give_up_commits().unwrap_or(error)
         })
+    }
+
+    /// Ends the commits that are on their way; with the failure of the oldest that has failed.
+    fn give_up_commits(&mut self) -> Option<QueryError> {
+        let (batches, failure) = self.committing.give_up();
+        self.unreported.extend(batches.into_iter().map(|ahead| ahead.batch));
+        failure
     }
 
     async fn try_step(&mut self, stop: &StopSignal) -> Result<Stepped, QueryError> {
@@ -561,6 +567,7 @@ impl StreamingQuery {
             };
             if let Err(error) = noted {
                 self.unreported.push(batch);
+                self.give_up_commits();
                 return Err(error);
             }
             let end_ms = batch.committed_ms.unwrap_or(batch.watch.start_ms);
