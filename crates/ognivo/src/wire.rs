@@ -35,7 +35,7 @@ pub(crate) use letters::LetterTopic;
 use selection::Selection;
 use sink::{SinkInputs, file_sink_config, sink};
 pub(crate) use sink::{delivery, record_columns};
-use source::{file_source_identity, source, source_schema};
+use source::{file_source_identity, source, source_schemas};
 pub(crate) use tables::{new_tables, table_config};
 
 /// The files that a job reads at once.
@@ -72,7 +72,8 @@ pub(crate) async fn stream(job: &Job, stream: &StreamJob, session: &Session) -> 
         (config, _) => config,
     };
     let source = source(job, stream, session, kept.as_ref(), clock.clone())?;
-    let scorer = scorer(job, stream, &source.schema()).await?;
+    let scorer = scorer(job, stream, source.choices(stream)).await?;
+    let source = source.with_columns(&scorer.input);
     let Selection { columns: select, positions } = Selection::of(stream, &scorer.output_schema());
     let parts = QueryParts {
         scorer: Arc::new(scorer),
@@ -104,7 +105,7 @@ pub(crate) struct Written {
 
 /// The columns of the rows that a stream writes.
 pub(crate) async fn written_columns(job: &Job, stream: &StreamJob, session: &Session) -> Result<Written, Failure> {
-    let scorer = scorer(job, stream, &source_schema(job, stream, session)?).await?;
+    let scorer = scorer(job, stream, source_schemas(job, stream, session)?).await?;
     let time = stream.batch_time.as_ref().map(batch_time).transpose()?;
     let Selection { columns, positions } = Selection::of(stream, &scorer.output_schema());
     Ok(Written { schema: written_schema(&scorer.output_schema(), time, columns.as_deref())?, positions })
@@ -112,7 +113,7 @@ pub(crate) async fn written_columns(job: &Job, stream: &StreamJob, session: &Ses
 
 /// Loads the model and binds it to the columns of the stream; how many columns come out.
 pub(crate) async fn bind_model(job: &Job, stream: &StreamJob, session: &Session) -> Result<usize, Failure> {
-    let scorer = scorer(job, stream, &source_schema(job, stream, session)?).await?;
+    let scorer = scorer(job, stream, source_schemas(job, stream, session)?).await?;
     Ok(scorer.output_schema().fields().len())
 }
 
@@ -202,16 +203,25 @@ fn policy(errors: &ErrorsJob) -> BadRowPolicy {
 
 /// Prepare steps and the model, as the stream sees them: one pure function.
 struct BoundScorer {
+    input: SchemaRef,
     prepare: Prepare,
     model: Box<dyn BoundStage>,
     id: ModelId,
 }
 
-async fn scorer(job: &Job, stream: &StreamJob, schema: &SchemaRef) -> Result<BoundScorer, Failure> {
+/// The model, bound to the first of these columns that it can be bound to.
+///
+/// # Errors
+/// When it can be bound to none; told of the last.
+async fn scorer(job: &Job, stream: &StreamJob, choices: Vec<SchemaRef>) -> Result<BoundScorer, Failure> {
     let loaded = load_model(&stream.model, &job.base).await?;
-    let prepare = bind(&stream.prepare.steps, schema, job.version)?;
-    let model = loaded.model.bind(prepare.output_schema())?;
-    Ok(BoundScorer { prepare, model, id: ModelId(loaded.id) })
+    let bound = |input: &SchemaRef| {
+        let prepare = bind(&stream.prepare.steps, input, job.version)?;
+        let model = loaded.model.bind(prepare.output_schema())?;
+        Ok(BoundScorer { input: input.clone(), prepare, model, id: ModelId(loaded.id.clone()) })
+    };
+    let (last, others) = choices.split_last().expect("a source has columns");
+    others.iter().find_map(|input| bound(input).ok()).map_or_else(|| bound(last), Ok)
 }
 
 impl Scorer for BoundScorer {

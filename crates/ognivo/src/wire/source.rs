@@ -25,10 +25,25 @@ pub(super) enum AnySource {
 }
 
 impl AnySource {
-    pub(super) fn schema(&self) -> SchemaRef {
+    fn schema(&self) -> SchemaRef {
         match self {
             AnySource::Files(source) => source.schema(),
             AnySource::Topics(source) => source.schema(),
+        }
+    }
+
+    /// The columns that its rows may have, the first choice first.
+    pub(super) fn choices(&self, stream: &StreamJob) -> Vec<SchemaRef> {
+        choices(stream, self.schema())
+    }
+
+    /// The same with rows of these columns, which are one of its [choices](AnySource::choices).
+    pub(super) fn with_columns(self, columns: &SchemaRef) -> AnySource {
+        match self {
+            AnySource::Files(source) if source.schema() != *columns => {
+                AnySource::Files(Box::new(source.with_positions()))
+            }
+            source => source,
         }
     }
 
@@ -99,23 +114,25 @@ fn value_format_of(stream: &StreamJob, read: &TopicReadJob) -> Result<ValueForma
     Ok(format)
 }
 
-/// The columns of the source, without opening it for reading.
-pub(super) fn source_schema(job: &Job, stream: &StreamJob, session: &Session) -> Result<SchemaRef, Failure> {
-    match &stream.read {
+/// The columns that rows of the source may have, without opening it for reading; the first choice first.
+pub(super) fn source_schemas(job: &Job, stream: &StreamJob, session: &Session) -> Result<Vec<SchemaRef>, Failure> {
+    let own = match &stream.read {
         SourceJob::Topics(read) => {
             let config = SourceConfig::parse(&read.options)?;
-            Ok(KafkaSource::schema_of(&config, &value_format_of(stream, read)?, &read.value.schema)?)
+            KafkaSource::schema_of(&config, &value_format_of(stream, read)?, &read.value.schema)?
         }
-        SourceJob::Files(read) => {
-            let own = schema_of_files(job, read, session)?;
-            Ok(if wants_positions(stream) { with_positions(&own) } else { own })
-        }
-    }
+        SourceJob::Files(read) => schema_of_files(job, read, session)?,
+    };
+    Ok(choices(stream, own))
 }
 
-/// Whether rows of files are to tell where they came from: the key of a table may be fed by that.
-fn wants_positions(stream: &StreamJob) -> bool {
-    matches!(stream.write, SinkJob::Table(_))
+/// Rows of files tell where they came from where the key of a table may be fed by that; not when the pipeline itself makes columns of
+/// these names.
+fn choices(stream: &StreamJob, own: SchemaRef) -> Vec<SchemaRef> {
+    match (&stream.read, &stream.write) {
+        (SourceJob::Files(_), SinkJob::Table(_)) => vec![with_positions(&own), own],
+        _ => vec![own],
+    }
 }
 
 fn file_source(
@@ -135,8 +152,7 @@ fn file_source(
         log_store: kept.place.store().clone(),
         log_folder: kept.checkpoint.source_folder(0),
     };
-    let source = FileSource::new(config, clock)?;
-    Ok(if wants_positions(stream) { source.with_positions() } else { source })
+    Ok(FileSource::new(config, clock)?)
 }
 
 /// What the checkpoint notes of a source of files; None for topics.

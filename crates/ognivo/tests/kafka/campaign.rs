@@ -17,7 +17,7 @@ const N_RUNS: u64 = 8;
 const N_RECORDS: usize = 100;
 
 /// Records of a run in which so many wait that batches are scored beside the commit of the one before.
-const N_RECORDS_OF_LARGE: usize = 24_000;
+const N_RECORDS_OF_LARGE: usize = 20_000;
 
 /// Longer than the session of a member of [`Rig::stream`].
 const SESSION_IS_OVER: Duration = Duration::from_secs(3);
