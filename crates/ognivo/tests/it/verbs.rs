@@ -305,6 +305,26 @@ fn the_progress_of_a_stream_is_shown_and_forgotten_only_when_asked_twice() {
 }
 
 #[test]
+fn a_table_for_rows_of_files_is_keyed_by_file_and_line_unless_the_pipeline_makes_such_a_column() {
+    let loans = Loans::new(1, 3);
+    let job = |step: &str, key: &str| {
+        format!(
+            "version: 1\nstream:\n  readStream: {{format: csv, path: incoming, schema: \"{SCHEMA}, note STRING\"}}\n  \
+             prepare:\n    - {step}\n  model: model\n  writeStream:\n    format: cassandra\n    options: \
+             {{connection.host: 127.0.0.1, keyspace: k, table: t{key}}}\n    checkpointLocation: c\n"
+        )
+    };
+    let printed = |step: &str, key: &str| {
+        loans.place.write("table.yaml", &job(step, key));
+        loans.place.run(&["stream", "table.yaml", "--create-table"]).ok()
+    };
+    let keyed = printed("drop: [note]", "");
+    assert!(keyed.contains("PRIMARY KEY ((\"file\"), \"line\")"), "{keyed}");
+    let own = printed("withColumnRenamed: {note: file}", ", partitionKey: id");
+    assert!(own.contains("\"file\"") && own.contains("PRIMARY KEY ((\"id\"))") && !own.contains("\"line\""), "{own}");
+}
+
+#[test]
 fn dead_letters_are_listed_newest_last() {
     let loans = Loans::new(6, 3);
     let job = loans.write_job("run", StreamForm::default());
