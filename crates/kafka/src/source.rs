@@ -461,7 +461,10 @@ impl Source for KafkaSource {
             let partitions = starting::partitions(consumer, &topics)?;
             starting::latest(consumer, &partitions)
         };
-        self.fixed_end = Some(ask(&self.fetcher, question).await.map_err(SourceError::new)?);
+        let ends = ask(&self.fetcher, question).await.map_err(SourceError::new)?;
+        // Asked again beside a fetch that waits for records, the broker would answer when that is over.
+        self.newest.note(ends.clone());
+        self.fixed_end = Some(ends);
         Ok(())
     }
 

@@ -34,7 +34,7 @@ const SPARK_SECONDS: usize = 30;
 const SPARK_WARM_UP_SECONDS: usize = 20;
 
 /// What goes through in 100 ms or so: the size of a batch, and of a transaction.
-const LIMIT: &str = ", maxOffsetsPerTrigger: 20000";
+const LIMIT: &str = ", maxOffsetsPerTrigger: 50000";
 
 const AVAILABLE_NOW: &str = "    trigger: {availableNow: true}\n";
 
@@ -51,7 +51,7 @@ pub(super) const PART: Part = Part {
     how: "\
 One Kafka 4.3 broker on the same machine, two partitions; records are JSON objects of 16 fields, 370 bytes. The raw relay calls
 librdkafka's own functions as a program in C does (`rd_kafka_consume_batch_queue`, `rd_kafka_produce`) and copies the bytes; with
-transactions it commits its offsets in them, with the same settings as we have. Our batches are of 20,000 records, about 100 ms, and in
+transactions it commits its offsets in them, with the same settings as we have. Our batches are of 50,000 records, about 100 ms, and in
 the rows of latency of what has come. We decode, score (index, assemble, logistic
 regression) and encode id, probability and prediction. CPU is that of the whole process, start and end included; the broker shares
 the processors, so all times rest on it. Latency is from the moment a record was made to the broker's LogAppendTime of its result, at
