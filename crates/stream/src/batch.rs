@@ -67,7 +67,7 @@ struct ScoredBlock {
 const FEW_ROWS: usize = 64;
 
 impl Batch<'_> {
-    /// Hands all rows of the batch to the writer, which is left uncommitted.
+    /// Hands all rows of the batch to the writer, which is left staged and uncommitted.
     ///
     /// # Errors
     /// When somebody fails, a bad row meets the policy `fail`, or there are too many of them.
@@ -81,6 +81,7 @@ impl Batch<'_> {
             kill_point::pass(KillPoint::AfterWrite)?;
         }
         self.check_share(&seen.tally)?;
+        writer.stage().await?;
         Ok(seen)
     }
 
