@@ -6,6 +6,10 @@
 //! 2. scored rows: files in the output folder, or in its partition folders;
 //! 3. the log: `_spark_metadata/<batch>`, as Spark's file sink writes it, or (`commitLog: none`) `_SUCCESS`.
 //!
+//! On a store that can hold files back ([`Staging`](ognivo_stream::staging::Staging)) all of them are durable under hidden names
+//! before the first step, beside the plan of the batch, and a step is a rename. An entry tells when its files were last changed, so it
+//! is written once they are closed.
+//!
 //! ```text
 //! output/_spark_metadata/0 … 8 9.compact 10              which files count; Spark reads the folder through it
 //! output/p_date=20261123100000/part-00000-<query>-b0000000007-c000.snappy.parquet

@@ -8,6 +8,7 @@
 //! 3  close       every DataNode syncs the last block before it acknowledges its end; acknowledged by the NameNode
 //! 4  rename      with or without replacing what is at the target: the NameNode arbitrates between writers
 //! ```
+//! Between 3 and 4 a file may wait for as long as its writer likes: it is closed, so nobody holds a lease on it.
 //! When the answer of step 4 is lost, the temporary is removed: then the rename has happened before, or never will, and a look
 //! at the target tells which.
 //!
