@@ -16,12 +16,7 @@ pub trait Staging: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Those of the store.
-    async fn stage(
-        &self,
-        path: &Path,
-        content: Bytes,
-        may_replace: bool,
-    ) -> object_store::Result<Box<dyn StagedFile>>;
+    async fn stage(&self, path: &Path, content: Bytes, may_replace: bool) -> object_store::Result<Box<dyn StagedFile>>;
 }
 
 /// A file without its name. One that is let go of never gets it, and is removed by and by.

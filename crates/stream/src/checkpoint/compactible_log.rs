@@ -70,7 +70,12 @@ impl Default for CompactibleLogOptions {
 impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     /// The log in `folder`. Nothing is read or written yet.
     pub fn new(store: Arc<dyn ObjectStore>, folder: Path, options: CompactibleLogOptions) -> CompactibleLog<E> {
-        CompactibleLog { files: NumberedFiles::new(store, folder), options, interval: Arc::default(), entry: PhantomData }
+        CompactibleLog {
+            files: NumberedFiles::new(store, folder),
+            options,
+            interval: Arc::default(),
+            entry: PhantomData,
+        }
     }
 
     /// Writes entries before they show, where the store can.
