@@ -29,6 +29,7 @@ pub async fn store_laws(folder: &Location) {
     files_appear_whole(&Bench(folder.child("files"))).await;
     one_of_many_writers_wins(&Bench(folder.child("race"))).await;
     uploads_appear_whole(&Bench(folder.child("uploads"))).await;
+    files_are_held_back(&Bench(folder.child("held"))).await;
     files_are_renamed(&Bench(folder.child("renamed"))).await;
     folders_move_in_one_step(&Bench(folder.child("folders"))).await;
     listings_show_what_is_there(&Bench(folder.child("listed"))).await;
@@ -132,6 +133,33 @@ async fn uploads_appear_whole(bench: &Bench) {
     upload.put_part("new".into()).await.expect("a part can be written");
     upload.complete().await.expect("an upload can be completed");
     assert_eq!(bench.text("f").await, "new", "an upload replaces what is there");
+}
+
+async fn files_are_held_back(bench: &Bench) {
+    let Some(staging) = bench.0.folders().staging() else { return };
+    let path = bench.path("p=1/f");
+    let stage = async |text: &'static str, may_replace: bool| {
+        let staged = staging.stage(&path, Bytes::from_static(text.as_bytes()), may_replace).await;
+        staged.unwrap_or_else(|error| panic!("a file can be held back: {error}"))
+    };
+    let (first, second, third) = (stage("one", false).await, stage("two", false).await, stage("three", true).await);
+    assert_eq!(bench.names("p=1").await, [""; 0], "a file that is held back is hidden");
+    let modified_ms = first.modified_ms().await.expect("its time is told");
+    first.show().await.expect("it can be shown");
+    assert_eq!(bench.names("p=1").await, ["f"], "it has its name");
+    let shown = bench.0.store().head(&path).await.expect("it is there");
+    assert_eq!(shown.last_modified.timestamp_millis(), modified_ms, "its time is the one that was told before");
+    let refused = second.show().await;
+    assert!(matches!(refused, Err(Error::AlreadyExists { .. })), "what is there is not replaced: {refused:?}");
+    assert_eq!(bench.text("p=1/f").await, "one", "a refused file leaves what is there");
+    third.show().await.expect("a file may take the place of another");
+    assert_eq!(bench.text("p=1/f").await, "three", "the file is replaced");
+    stage("four", true).await.discard().await;
+    drop(stage("five", true).await);
+    stage("six", true).await.discard().await;
+    assert_eq!(bench.text("p=1/f").await, "three", "files that are given up leave what is there");
+    let entries = bench.0.folders().entries(&bench.path("p=1")).await.expect("a folder can be listed");
+    assert_eq!(entries.len(), 1, "and none of them stays under a hidden name: {entries:?}");
 }
 
 async fn files_are_renamed(bench: &Bench) {

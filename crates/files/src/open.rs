@@ -19,6 +19,7 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault};
+use ognivo_stream::staging::Staging;
 
 use crate::entries::Entry;
 use crate::hdfs::{self, ConfError};
@@ -80,6 +81,11 @@ pub trait Folders: Send + Sync + fmt::Debug {
 
     /// The file, to be opened once for many ranges of it; None where reading by its path costs no more. Nothing is asked yet.
     fn opened(&self, _path: &Path) -> Option<Arc<dyn OpenedFile>> {
+        None
+    }
+
+    /// How files of this store are written before they show; None where that would save nothing.
+    fn staging(&self) -> Option<Arc<dyn Staging>> {
         None
     }
 

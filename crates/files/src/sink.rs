@@ -6,6 +6,10 @@
 //! 2. scored rows: files in the output folder, or in its partition folders;
 //! 3. the log: `_spark_metadata/<batch>`, as Spark's file sink writes it, or (`commitLog: none`) `_SUCCESS`.
 //!
+//! On a store that can hold files back ([`Staging`](ognivo_stream::staging::Staging)) all of them are durable under hidden names
+//! before the first step, beside the plan of the batch, and a step is a rename. An entry tells when its files were last changed, so it
+//! is written once they are closed.
+//!
 //! ```text
 //! output/_spark_metadata/0 … 8 9.compact 10              which files count; Spark reads the folder through it
 //! output/p_date=20261123100000/part-00000-<query>-b0000000007-c000.snappy.parquet
@@ -28,7 +32,7 @@ use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault, Retry};
-use ognivo_stream::checkpoint::CheckpointError;
+use ognivo_stream::checkpoint::{CheckpointError, StagedEntry};
 use ognivo_stream::clock::Clock;
 use ognivo_stream::dead_letter;
 use ognivo_stream::kill_point::{self, KillPoint};
@@ -170,6 +174,8 @@ impl Sink for FileSink {
             dead_letters: dead_letters.map(|target| self.lane(plan.id, target, &no_folders)),
             log: self.log.clone(),
             clock: Arc::clone(&self.clock),
+            is_staged: false,
+            entry: None,
         }))
     }
 
@@ -186,6 +192,9 @@ struct FileBatch {
     dead_letters: Option<LaneFiles>,
     log: SinkLog,
     clock: Arc<dyn Clock>,
+    is_staged: bool,
+    /// The entry of the log, whole before it shows, where the store can hold it back and all files that it names.
+    entry: Option<StagedEntry>,
 }
 
 #[async_trait]
@@ -198,25 +207,42 @@ impl BatchWriter for FileBatch {
         Ok(files.write(&rows).await?)
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<Written, SinkError> {
-        let n_dead_letters = self.dead_letters.as_ref().map_or(0, LaneFiles::n_rows);
-        let n_scored = self.scored.n_rows();
+    async fn stage(&mut self) -> Result<(), SinkError> {
+        self.is_staged = true;
         if let Some(files) = &mut self.dead_letters {
             files.stage().await?;
         }
         self.scored.stage().await?;
+        if let Some(files) = self.scored.staged() {
+            self.entry = self.log.stage(self.batch, &files).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<Written, SinkError> {
+        let n_dead_letters = self.dead_letters.as_ref().map_or(0, LaneFiles::n_rows);
+        let n_scored = self.scored.n_rows();
+        if !self.is_staged {
+            self.stage().await?;
+        }
         kill_point::pass(KillPoint::SinkStaged)?;
         if let Some(files) = self.dead_letters.take() {
             files.publish().await?;
         }
         let files = self.scored.publish().await?;
         kill_point::pass(KillPoint::SinkAllVisible)?;
-        self.log.add(self.batch, &files, self.clock.now_ms()).await?;
+        let now_ms = self.clock.now_ms();
+        match self.entry.take() {
+            Some(entry) => self.log.show(self.batch, entry, now_ms).await?,
+            None => self.log.add(self.batch, &files, now_ms).await?,
+        }
         kill_point::pass(KillPoint::SinkLogged)?;
         Ok(Written { n_scored, n_dead_letters })
     }
 
     async fn abort(mut self: Box<Self>) {
+        // First, so that what it leaves behind is removed with the files.
+        drop(self.entry.take());
         if let Some(files) = self.dead_letters.take() {
             files.abort().await;
         }

@@ -147,6 +147,7 @@ impl KeptProgress {
         let swept = place.folders().sweep(place.path()).await;
         swept.map_err(StoreFailure::of("sweep the checkpoint", place.to_string()))?;
         let checkpoint = Checkpoint::new(place.store().clone(), place.path().clone());
+        let checkpoint = checkpoint.with_staging(place.folders().staging());
         let query_id = checkpoint.open().await?;
         Ok(KeptProgress { checkpoint, place, lock, query_id })
     }

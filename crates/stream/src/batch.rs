@@ -63,7 +63,7 @@ struct ScoredBlock {
 }
 
 impl Batch<'_> {
-    /// Hands all rows of the batch to the writer, which is left uncommitted.
+    /// Hands all rows of the batch to the writer, which is left staged and uncommitted.
     ///
     /// # Errors
     /// When somebody fails, a bad row meets the policy `fail`, or there are too many of them.
@@ -77,6 +77,7 @@ impl Batch<'_> {
             kill_point::pass(KillPoint::AfterWrite)?;
         }
         self.check_share(&seen.tally)?;
+        writer.stage().await?;
         Ok(seen)
     }
 

@@ -72,6 +72,7 @@ pub mod script;
 pub mod sink;
 pub mod source;
 pub mod split_sink;
+pub mod staging;
 pub mod stop;
 pub mod tally;
 pub mod trigger;

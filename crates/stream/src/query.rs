@@ -6,7 +6,8 @@
 //! 1. the source says what it has;
 //! 2. the source writes down what it needs to read that again, then the plan is written to `offsets/<n>` (not the plan for a sink
 //!    that holds the progress itself);
-//! 3. rows are read, scored and handed to the sink, beside 2 when the sink shows nothing before 4;
+//! 3. rows are read, scored and handed to the sink, which does what it can without showing any, beside 2 when it shows nothing
+//!    before 4;
 //! 4. the sink commits, once 2 and 3 are done;
 //! 5. `commits/<n>` is written;
 //! 6. the source is told;
@@ -529,8 +530,9 @@ impl StreamingQuery {
         conf: Option<&Map<String, Value>>,
     ) -> Result<(), QueryError> {
         let clock = self.options.clock.clone();
-        if let Some(conf) = conf {
-            self.writing_of(&batch.plan, conf).await?;
+        if let (Some(conf), Some(checkpoint)) = (conf, &self.parts.checkpoint) {
+            checkpoint.offsets().add(batch.plan.id, &self.entry_of(&batch.plan, conf)).await?;
+            checkpoint.purge(batch.plan.id).await?;
         }
         self.mark_done(batch.plan.id).await?;
         kill_point::pass(KillPoint::AfterDone)?;
@@ -589,14 +591,21 @@ impl StreamingQuery {
         let start_ms = clock.now_ms();
         let plan = {
             let remembering = self.parts.source.remember();
-            let writing = is_planned_ahead.then(|| self.writing_of(&batch.plan, &known.conf));
-            let clock = clock.clone();
+            let entry = is_planned_ahead.then(|| self.entry_of(&batch.plan, &known.conf));
+            let planned = entry.zip(self.parts.checkpoint.clone());
+            let (id, clock) = (batch.plan.id, clock.clone());
             async move {
-                remembering.await?;
-                if let Some(writing) = writing {
-                    kill_point::pass(KillPoint::BeforePlan)?;
-                    writing.await?;
-                    kill_point::pass(KillPoint::AfterPlan)?;
+                match planned {
+                    None => remembering.await?,
+                    Some((entry, checkpoint)) => {
+                        let offsets = checkpoint.offsets();
+                        let (remembered, staged) = futures::future::join(remembering, offsets.stage(id, &entry)).await;
+                        remembered?;
+                        kill_point::pass(KillPoint::BeforePlan)?;
+                        offsets.show(staged?).await?;
+                        checkpoint.purge(id).await?;
+                        kill_point::pass(KillPoint::AfterPlan)?;
+                    }
                 }
                 Ok::<i64, QueryError>(clock.now_ms() - start_ms)
             }
@@ -624,12 +633,8 @@ impl StreamingQuery {
         }
     }
 
-    /// The plan on its way into the checkpoint. It needs nothing of the query any more.
-    fn writing_of(
-        &self,
-        plan: &BatchPlan,
-        conf: &Map<String, Value>,
-    ) -> impl Future<Output = Result<(), QueryError>> + use<> {
+    /// The plan as the checkpoint holds it.
+    fn entry_of(&self, plan: &BatchPlan, conf: &Map<String, Value>) -> OffsetEntry {
         let notes = Notes {
             model: plan.model.clone(),
             run: Some(self.run_id.clone()),
@@ -637,14 +642,7 @@ impl StreamingQuery {
             sink: Some(self.parts.sink.identity()),
         };
         let ends = vec![Some(plan.range.end.clone())];
-        let entry = OffsetEntry { time_ms: plan.time_ms, conf: conf.clone(), notes, ends };
-        let (checkpoint, id) = (self.parts.checkpoint.clone(), plan.id);
-        async move {
-            let Some(checkpoint) = checkpoint else { return Ok(()) };
-            checkpoint.offsets().add(id, &entry).await?;
-            checkpoint.purge(id).await?;
-            Ok(())
-        }
+        OffsetEntry { time_ms: plan.time_ms, conf: conf.clone(), notes, ends }
     }
 
     async fn abort(&self, writer: Box<dyn BatchWriter>, id: BatchId) {

@@ -5,7 +5,7 @@
 //! 1. [`prepare`](Sink::prepare) with the columns that will come, before a row is read.
 //! 2. [`last_committed`](Sink::last_committed), at every start and after every error: the target itself is asked.
 //! 3. Per batch: [`begin`](Sink::begin); then [`write`](BatchWriter::write) any number of times; then
-//!    [`commit`](BatchWriter::commit), or [`abort`](BatchWriter::abort) when the batch must not happen.
+//!    [`stage`](BatchWriter::stage); then [`commit`](BatchWriter::commit), or [`abort`](BatchWriter::abort) when the batch must not happen.
 //! 4. After an error of anybody, [`reset`](Sink::reset), then 2.
 //!
 //! A sink that lets batches go [`ahead`](Sink::ahead) is asked for the next batch while commits are under way.
@@ -88,6 +88,13 @@ pub trait BatchWriter: Send {
     /// the schema that it was told, which is the rule, there is nothing to do.
     fn take_refused(&mut self) -> Vec<RefusedRow> {
         Vec::new()
+    }
+
+    /// Does what can be done of the commit without showing anything; no more rows come. Called once, perhaps while the plan of the
+    /// batch is still being written, and left out by a caller in whose hands nothing runs beside it: then
+    /// [`commit`](BatchWriter::commit) does that too. By default nothing.
+    async fn stage(&mut self) -> Result<(), SinkError> {
+        Ok(())
     }
 
     /// Makes the batch durable and visible, both lanes together. When this returns, neither a kill nor a power cut undoes it.

@@ -142,6 +142,13 @@ impl BatchWriter for SplitWriter {
         self.scored.take_refused()
     }
 
+    async fn stage(&mut self) -> Result<(), SinkError> {
+        if let Some(writer) = &mut self.dead_letters {
+            writer.stage().await?;
+        }
+        self.scored.stage().await
+    }
+
     async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
         let n_dead_letters = match self.dead_letters {
             Some(writer) => writer.commit().await?.n_scored,

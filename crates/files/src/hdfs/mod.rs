@@ -42,6 +42,7 @@ use object_store::{
     ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
     RenameTargetMode, Result,
 };
+use ognivo_stream::staging::{StagedFile, Staging};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -560,6 +561,14 @@ impl ObjectStore for HdfsStore {
 }
 
 #[async_trait]
+impl Staging for HdfsStore {
+    async fn stage(&self, path: &Path, content: Bytes, may_replace: bool) -> Result<Box<dyn StagedFile>> {
+        let target = self.target(path, may_replace);
+        Ok(Box::new(write::stage(&self.connection, target, content.into()).await?))
+    }
+}
+
+#[async_trait]
 impl Folders for HdfsStore {
     async fn folder_exists(&self, folder: &Path) -> Result<bool> {
         Ok(self.status(folder).await?.is_some_and(|status| status.isdir))
@@ -640,6 +649,11 @@ impl Folders for HdfsStore {
             place: self.place(path),
             reader: Arc::default(),
         }))
+    }
+
+    /// A file takes a dozen calls until every byte is on the disks, and one to be named.
+    fn staging(&self) -> Option<Arc<dyn Staging>> {
+        Some(Arc::new(self.shared()))
     }
 
     fn take_warnings(&self) -> Vec<String> {

@@ -8,6 +8,7 @@
 //! 3  close       every DataNode syncs the last block before it acknowledges its end; acknowledged by the NameNode
 //! 4  rename      with or without replacing what is at the target: the NameNode arbitrates between writers
 //! ```
+//! Between 3 and 4 a file may wait for as long as its writer likes: it is closed, so nobody holds a lease on it.
 //! When the answer of step 4 is lost, the temporary is removed: then the rename has happened before, or never will, and a look
 //! at the target tells which.
 //!
@@ -24,6 +25,7 @@ use futures::future::{Either, select};
 use hdfs_native::file::FileWriter;
 use hdfs_native::{Client, HdfsError, WriteOptions};
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
+use ognivo_stream::staging::StagedFile;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -203,6 +205,18 @@ async fn in_time<T>(
 
 /// Writes a whole file; it appears at once or not at all.
 pub(super) async fn put(connection: &Arc<Connection>, target: Target, payload: PutPayload) -> Result<()> {
+    stage(connection, target, payload).await?.publish().await
+}
+
+/// A whole file under its hidden name.
+pub(super) struct Staged {
+    hidden: Hidden,
+    target: Target,
+    payload: PutPayload,
+}
+
+/// Writes a whole file that is to appear later: steps 1 to 3.
+pub(super) async fn stage(connection: &Arc<Connection>, target: Target, payload: PutPayload) -> Result<Staged> {
     let n_bytes = payload.content_length() as u64;
     let write = {
         let (connection, target, payload) = (Arc::clone(connection), target.clone(), payload.clone());
@@ -210,7 +224,37 @@ pub(super) async fn put(connection: &Arc<Connection>, target: Target, payload: P
     };
     let written = connection.call(Repeat::Freely, data_deadline(n_bytes) * 2, write).await;
     let hidden = written.map_err(|failed| failed.writing(&target.place))?;
-    publish(hidden, &target, Content::Bytes(payload)).await
+    Ok(Staged { hidden, target, payload })
+}
+
+impl Staged {
+    async fn publish(self) -> Result<()> {
+        publish(self.hidden, &self.target, Content::Bytes(self.payload)).await
+    }
+}
+
+#[async_trait]
+impl StagedFile for Staged {
+    /// A rename changes the times of the folders only.
+    async fn modified_ms(&self) -> Result<i64> {
+        let path = self.hidden.path.clone();
+        let look = move |client: Client| {
+            let path = path.clone();
+            async move { Ok(client.get_file_info(&path).await?) }
+        };
+        let looked = self.hidden.connection.call(Repeat::Freely, ANSWER_DEADLINE, look).await;
+        looked.map(|status| status.modification_time as i64).map_err(|failed| failed.writing(&self.target.place))
+    }
+
+    async fn show(self: Box<Self>) -> Result<()> {
+        self.publish().await
+    }
+
+    async fn discard(self: Box<Self>) {
+        let connection = Arc::clone(&self.hidden.connection);
+        drop(self);
+        connection.tidy().await;
+    }
 }
 
 async fn write_hidden(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
+use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStoreExt;
 use object_store::buffered::BufWriter;
@@ -10,6 +11,7 @@ use object_store::path::Path;
 
 use ognivo_stream::checkpoint::CheckpointError;
 use ognivo_stream::kill_point::{self, KillPoint};
+use ognivo_stream::staging::{StagedFile, Staging};
 
 use crate::encode::EncodedFile;
 use crate::open::Location;
@@ -36,7 +38,18 @@ pub(crate) struct LaneFiles {
 struct OpenFile {
     encoded: EncodedFile,
     upload: BufWriter,
+    /// Whether any byte was handed to the upload.
+    is_sent: bool,
+    /// The whole file, in place of the upload, where the store can hold it back.
+    staged: Option<Staged>,
     path: Path,
+}
+
+/// A file that is on the disks and has no name yet.
+struct Staged {
+    file: Box<dyn StagedFile>,
+    size_bytes: u64,
+    modified_ms: i64,
 }
 
 /// A file that became visible.
@@ -46,6 +59,8 @@ pub(crate) struct FinishedFile {
     pub(crate) path: Path,
     /// The partition folder that it lies in; empty for the lane's own.
     pub(crate) folder: String,
+    /// Its length in bytes and when it was last changed, in milliseconds since 1970; None where the store is to be asked.
+    pub(crate) looks: Option<(u64, i64)>,
 }
 
 impl LaneFiles {
@@ -94,17 +109,28 @@ impl LaneFiles {
         let store = self.target.location.store().clone();
         let upload = BufWriter::with_capacity(store, path.clone(), UPLOAD_FROM_BYTES);
         let encoded = self.target.encoding.start(self.partitioner.file_schema())?;
-        Ok(OpenFile { encoded, upload, path })
+        Ok(OpenFile { encoded, upload, is_sent: false, staged: None, path })
     }
 
     /// Hands the last bytes of every file to the store; nothing is visible yet.
     pub(crate) async fn stage(&mut self) -> Result<(), FileSinkError> {
-        for (folder, file) in &mut self.open {
-            let bytes = file.encoded.finish()?;
-            let sent = file.upload.put(bytes.into()).await;
-            sent.map_err(|source| self.target.store_error("write", &below(folder, &self.name), source))?;
-        }
-        Ok(())
+        let (target, name) = (&self.target, &self.name);
+        let staging = target.location.folders().staging();
+        let stage = self.open.iter_mut().map(|(folder, file)| file.stage(folder, target, name, staging.as_deref()));
+        let staging_of_all: Vec<_> = stage.collect();
+        // All come to an end, also those beside one that fails.
+        let ended: Vec<_> = futures::stream::iter(staging_of_all).buffered(FILES_AT_ONCE).collect().await;
+        ended.into_iter().collect()
+    }
+
+    /// The files as readers will see them, once all of them are on the disks; None when one of them is not.
+    pub(crate) fn staged(&self) -> Option<Vec<FinishedFile>> {
+        let staged = |(folder, file): (&String, &OpenFile)| {
+            let Staged { size_bytes, modified_ms, .. } = file.staged.as_ref()?;
+            let looks = Some((*size_bytes, *modified_ms));
+            Some(FinishedFile { path: file.path.clone(), folder: folder.clone(), looks })
+        };
+        self.open.iter().map(staged).collect()
     }
 
     /// Makes every staged file durable and visible; a file of the same name from an earlier attempt is replaced.
@@ -131,7 +157,10 @@ impl LaneFiles {
     pub(crate) async fn abort(self) {
         for (_, mut file) in self.open {
             // What cannot be removed now is hidden, and swept at the next start.
-            let _ = file.upload.abort().await;
+            match file.staged {
+                Some(staged) => staged.file.discard().await,
+                None => drop(file.upload.abort().await),
+            }
         }
     }
 }
@@ -139,10 +168,38 @@ impl LaneFiles {
 impl OpenFile {
     /// Makes the file durable and visible.
     async fn publish(mut self, folder: String, target: &LaneTarget, name: &str) -> Result<FinishedFile, FileSinkError> {
-        let sent = tokio::io::AsyncWriteExt::shutdown(&mut self.upload).await.map_err(object_store_error);
-        sent.map_err(|source| target.store_error("write", &below(&folder, name), source))?;
+        let looks = self.staged.as_ref().map(|staged| (staged.size_bytes, staged.modified_ms));
+        let shown = match self.staged {
+            Some(staged) => staged.file.show().await,
+            None => tokio::io::AsyncWriteExt::shutdown(&mut self.upload).await.map_err(object_store_error),
+        };
+        shown.map_err(|source| target.store_error("write", &below(&folder, name), source))?;
         kill_point::pass(KillPoint::SinkPartVisible).map_err(CheckpointError::from)?;
-        Ok(FinishedFile { path: self.path, folder })
+        Ok(FinishedFile { path: self.path, folder, looks })
+    }
+
+    /// Ends the file; a store that can hold it back writes it down, unless a part of it is on its way already.
+    async fn stage(
+        &mut self,
+        folder: &str,
+        target: &LaneTarget,
+        name: &str,
+        staging: Option<&dyn Staging>,
+    ) -> Result<(), FileSinkError> {
+        let bytes = self.encoded.finish()?;
+        let sent = match staging.filter(|_| !self.is_sent) {
+            Some(staging) => self.hold_back(staging, bytes.into()).await,
+            None => self.upload.put(bytes.into()).await,
+        };
+        sent.map_err(|source| target.store_error("write", &below(folder, name), source))
+    }
+
+    async fn hold_back(&mut self, staging: &dyn Staging, bytes: Bytes) -> object_store::Result<()> {
+        let size_bytes = bytes.len() as u64;
+        let file = staging.stage(&self.path, bytes, true).await?;
+        let modified_ms = file.modified_ms().await?;
+        self.staged = Some(Staged { file, size_bytes, modified_ms });
+        Ok(())
     }
 
     /// Hands what is ready to the upload, when it is enough to be worth it.
@@ -150,6 +207,7 @@ impl OpenFile {
         if self.encoded.ready_bytes() < UPLOAD_FROM_BYTES {
             return Ok(());
         }
+        self.is_sent = true;
         self.upload.put(self.encoded.take_bytes().into()).await
     }
 }

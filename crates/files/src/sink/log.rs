@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, PutPayload};
-use ognivo_stream::checkpoint::{CompactibleLog, CompactibleLogOptions};
+use ognivo_stream::checkpoint::{CompactibleLog, CompactibleLogOptions, StagedEntry};
 use ognivo_stream::plan::BatchId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -65,7 +65,8 @@ impl SinkLog {
     pub(crate) fn new(location: Location, kind: CommitLog, query_id: String) -> SinkLog {
         let folder = location.child(SPARK_METADATA);
         let options = CompactibleLogOptions::default();
-        let spark = CompactibleLog::new(folder.store().clone(), folder.path().clone(), options);
+        let spark = CompactibleLog::new(folder.store().clone(), folder.path().clone(), options)
+            .with_staging(folder.folders().staging());
         SinkLog { location, kind, query_id, known: Arc::new(Mutex::new(Known { spark, newest: None })) }
     }
 
@@ -93,10 +94,7 @@ impl SinkLog {
     pub(crate) async fn add(&self, batch: BatchId, files: &[FinishedFile], now_ms: i64) -> Result<(), FileSinkError> {
         match self.kind {
             CommitLog::Spark => {
-                let mut entries = Vec::with_capacity(files.len());
-                for file in files {
-                    entries.push(self.entry(file).await?);
-                }
+                let entries = self.entries(files).await?;
                 self.known.lock().await.spark.add(batch.0, &entries, now_ms).await?;
             }
             CommitLog::Success => self.add_success(batch, files).await?,
@@ -105,15 +103,50 @@ impl SinkLog {
         Ok(())
     }
 
+    /// Writes the entry of a batch without showing it, for a log of Spark's whose store can; else nothing.
+    pub(crate) async fn stage(
+        &self,
+        batch: BatchId,
+        files: &[FinishedFile],
+    ) -> Result<Option<StagedEntry>, FileSinkError> {
+        if self.kind != CommitLog::Spark || self.location.folders().staging().is_none() {
+            return Ok(None);
+        }
+        let entries = self.entries(files).await?;
+        Ok(Some(self.known.lock().await.spark.stage(batch.0, &entries).await?))
+    }
+
+    /// Notes that the batch of a staged entry is in the folder.
+    pub(crate) async fn show(&self, batch: BatchId, entry: StagedEntry, now_ms: i64) -> Result<(), FileSinkError> {
+        let mut known = self.known.lock().await;
+        known.spark.show(entry, now_ms).await?;
+        known.newest = Some(batch);
+        Ok(())
+    }
+
+    async fn entries(&self, files: &[FinishedFile]) -> Result<Vec<SinkFile>, FileSinkError> {
+        let mut entries = Vec::with_capacity(files.len());
+        for file in files {
+            entries.push(self.entry(file).await?);
+        }
+        Ok(entries)
+    }
+
     async fn entry(&self, file: &FinishedFile) -> Result<SinkFile, FileSinkError> {
-        let name = file.path.filename().unwrap_or_default();
-        let meta =
-            self.location.store().head(&file.path).await.map_err(|source| self.error("look at", name, source))?;
+        let (size, modification_time) = match file.looks {
+            Some(looks) => looks,
+            None => {
+                let name = file.path.filename().unwrap_or_default();
+                let meta = self.location.store().head(&file.path).await;
+                let meta = meta.map_err(|source| self.error("look at", name, source))?;
+                (meta.size, meta.last_modified.timestamp_millis())
+            }
+        };
         Ok(SinkFile {
             path: self.location.uri_of(&file.path),
-            size: meta.size,
+            size,
             is_dir: false,
-            modification_time: meta.last_modified.timestamp_millis(),
+            modification_time,
             block_replication: 1,
             block_size: BLOCK_SIZE_BYTES,
             action: "add".to_owned(),

@@ -15,6 +15,9 @@ use crate::web::Web;
 const FIRST: &str = "nn1";
 const SECOND: &str = "nn2";
 
+/// A stream is still in the middle of them when Hadoop's tool, a JVM, has started and the NameNodes have obeyed.
+const N_BATCHES: u64 = 100;
+
 /// Hadoop's own tool, which says who is active.
 fn haadmin(arguments: &[&str]) {
     let done = Command::new(format!("{}/haadmin", told("OGNIVO_HDFS_SERVERS"))).args(arguments).output().unwrap();
@@ -34,7 +37,7 @@ fn wait_for_batch(trial: &Trial, batch: u64) {
 
 #[test]
 fn a_failover_that_was_asked_for_and_one_after_the_death_of_the_active_lose_nothing() {
-    let trial = Trial::new("failover", 24, 4);
+    let trial = Trial::new("failover", N_BATCHES, 4);
     assert!(trial.root.starts_with("hdfs://labns/"), "no host and no port: {}", trial.root);
     let job = trial.write_job("run", StreamForm::default());
     let polling = Polling::start(&Web::of(&told("OGNIVO_HDFS_WEB")), &trial.path_of("run"));
@@ -50,14 +53,14 @@ fn a_failover_that_was_asked_for_and_one_after_the_death_of_the_active_lose_noth
     let ran = Ran::of_child(stream);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let counts = trial.check("run");
-    assert_eq!(counts.batches, 24, "{}", ran.stderr);
+    assert_eq!(counts.batches, N_BATCHES, "{}", ran.stderr);
     assert_eq!(polling.end().n_rows, counts.scored + counts.dead_letters, "a reader saw every row");
     second.start();
 }
 
 #[test]
 fn while_no_name_node_is_active_a_stream_waits_and_goes_on() {
-    let trial = Trial::new("no-active", 12, 4);
+    let trial = Trial::new("no-active", N_BATCHES, 4);
     let job = trial.write_job("run", StreamForm::default());
     let stream = trial.loans.place.start(&["stream", &job]);
     wait_for_batch(&trial, 2);
@@ -68,12 +71,12 @@ fn while_no_name_node_is_active_a_stream_waits_and_goes_on() {
     let ran = Ran::of_child(stream);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("waiting ") && ran.stderr.contains("StandbyException"), "{}", ran.stderr);
-    assert_eq!(trial.check("run").batches, 12, "{}", ran.stderr);
+    assert_eq!(trial.check("run").batches, N_BATCHES, "{}", ran.stderr);
 }
 
 #[test]
 fn without_an_active_name_node_for_longer_than_the_deadline_the_exit_code_says_try_again_later() {
-    let trial = Trial::new("deadline", 12, 4);
+    let trial = Trial::new("deadline", N_BATCHES, 4);
     let form = StreamForm { stream: "  retryDeadline: 5 seconds\n", ..StreamForm::default() };
     let job = trial.write_job("run", form);
     let stream = trial.loans.place.start(&["stream", &job]);
@@ -87,5 +90,5 @@ fn without_an_active_name_node_for_longer_than_the_deadline_the_exit_code_says_t
         assert!(ran.stderr.contains("StandbyException"), "it says what it waits for: {}", ran.stderr);
     }
     trial.loans.place.run(&["stream", &job, "--quiet"]).ok();
-    assert_eq!(trial.check("run").batches, 12);
+    assert_eq!(trial.check("run").batches, N_BATCHES);
 }

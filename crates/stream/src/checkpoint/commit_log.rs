@@ -25,7 +25,7 @@ pub struct CommitLog {
 
 impl CommitLog {
     pub(super) fn new(store: Arc<dyn ObjectStore>, folder: Path) -> CommitLog {
-        CommitLog { files: NumberedFiles { store, folder } }
+        CommitLog { files: NumberedFiles::new(store, folder) }
     }
 
     /// The newest finished batch.

@@ -1,5 +1,6 @@
 //! A numbered log that folds itself together every few entries, as Spark's file source and file sink keep it.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -10,9 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
-use super::numbered_files::{NumberedFile, NumberedFiles};
+use super::numbered_files::{NumberedFile, NumberedFiles, StagedNumber};
 use super::offset_log::version_and_lines;
 use super::{CheckpointError, MIN_BATCHES_TO_RETAIN, shown};
+use crate::staging::Staging;
 
 /// One file per batch, one JSON per line after the version; every `interval`-th file holds all entries so far:
 ///
@@ -32,6 +34,19 @@ pub struct CompactibleLog<E> {
     /// Known after the first look at the folder, to all clones.
     interval: Arc<OnceCell<u64>>,
     entry: PhantomData<fn() -> E>,
+}
+
+/// The entries of a batch that are on their way into the log; let go of, they never get there.
+pub struct StagedEntry {
+    id: u64,
+    interval: u64,
+    file: StagedNumber,
+}
+
+impl fmt::Debug for StagedEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StagedEntry").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// Spark's settings of such a log, `spark.sql.streaming.fileSource.log.*` and `fileSink.log.*`.
@@ -55,7 +70,18 @@ impl Default for CompactibleLogOptions {
 impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     /// The log in `folder`. Nothing is read or written yet.
     pub fn new(store: Arc<dyn ObjectStore>, folder: Path, options: CompactibleLogOptions) -> CompactibleLog<E> {
-        CompactibleLog { files: NumberedFiles { store, folder }, options, interval: Arc::default(), entry: PhantomData }
+        CompactibleLog {
+            files: NumberedFiles::new(store, folder),
+            options,
+            interval: Arc::default(),
+            entry: PhantomData,
+        }
+    }
+
+    /// Writes entries before they show, where the store can.
+    pub fn with_staging(mut self, staging: Option<Arc<dyn Staging>>) -> CompactibleLog<E> {
+        self.files.staging = staging;
+        self
     }
 
     /// The newest batch in the log.
@@ -72,6 +98,15 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     /// [`CheckpointError::Exists`] when the batch is there with other entries; [`CheckpointError::Missing`] when the log
     /// has a hole.
     pub async fn add(&self, id: u64, entries: &[E], now_ms: i64) -> Result<(), CheckpointError> {
+        let staged = self.stage(id, entries).await?;
+        self.show(staged, now_ms).await
+    }
+
+    /// Does what can be done of [`add`](CompactibleLog::add) without showing anything.
+    ///
+    /// # Errors
+    /// As [`add`](CompactibleLog::add).
+    pub async fn stage(&self, id: u64, entries: &[E]) -> Result<StagedEntry, CheckpointError> {
         let interval = self.interval().await?;
         let compact = is_compaction(id, interval);
         let mut content = b"v1".to_vec();
@@ -84,7 +119,16 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
             content.push(b'\n');
             serde_json::to_writer(&mut content, entry).expect("a log entry is a plain struct, which is always JSON");
         }
-        self.files.create(id, compact, content.into()).await?;
+        Ok(StagedEntry { id, interval, file: self.files.stage(id, compact, content.into()).await? })
+    }
+
+    /// Appends the entries that were staged.
+    ///
+    /// # Errors
+    /// As [`add`](CompactibleLog::add).
+    pub async fn show(&self, staged: StagedEntry, now_ms: i64) -> Result<(), CheckpointError> {
+        let StagedEntry { id, interval, file } = staged;
+        self.files.show(file).await?;
         self.delete_expired(id, interval, now_ms).await
     }
 

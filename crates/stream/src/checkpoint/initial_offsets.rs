@@ -26,7 +26,7 @@ pub struct InitialOffsets {
 impl InitialOffsets {
     /// The file in `folder`, which is [`Checkpoint::source_folder`](super::Checkpoint::source_folder).
     pub fn new(store: Arc<dyn ObjectStore>, folder: Path) -> InitialOffsets {
-        InitialOffsets { files: NumberedFiles { store, folder } }
+        InitialOffsets { files: NumberedFiles::new(store, folder) }
     }
 
     /// What was written; None when nothing was.

@@ -27,12 +27,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use commit_log::CommitLog;
-pub use compactible_log::{CompactibleLog, CompactibleLogOptions};
+pub use compactible_log::{CompactibleLog, CompactibleLogOptions, StagedEntry};
 pub use initial_offsets::InitialOffsets;
 pub use offset_log::{Notes, OffsetEntry, OffsetLog};
 
 use crate::kill_point::Killed;
 use crate::plan::{BatchId, Logs};
+use crate::staging::Staging;
 use numbered_files::{create, read};
 
 /// Entries of `offsets` and `commits` that stay behind the newest (Spark's `spark.sql.streaming.minBatchesToRetain`).
@@ -57,6 +58,12 @@ impl Checkpoint {
         let offsets = OffsetLog::new(store.clone(), root.clone().join("offsets"));
         let commits = CommitLog::new(store.clone(), root.clone().join("commits"));
         Checkpoint { store, root, offsets, commits }
+    }
+
+    /// Writes plans before they show, where the store can.
+    pub fn with_staging(mut self, staging: Option<Arc<dyn Staging>>) -> Checkpoint {
+        self.offsets = self.offsets.with_staging(staging);
+        self
     }
 
     /// Writes plans through another store of the same files, whose names may become durable only before the next name appears,

@@ -7,12 +7,23 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
 use super::{CheckpointError, shown};
+use crate::staging::{StagedFile, Staging};
 
 /// A folder of numbered files; other names in it are not seen.
 #[derive(Debug, Clone)]
 pub(super) struct NumberedFiles {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) folder: Path,
+    /// Where files can be written before they show.
+    pub(super) staging: Option<Arc<dyn Staging>>,
+}
+
+/// A file that is on its way into the folder.
+pub(super) struct StagedNumber {
+    path: Path,
+    content: Bytes,
+    /// None where nothing can be done before it shows.
+    file: Option<Box<dyn StagedFile>>,
 }
 
 /// One file of the folder.
@@ -28,6 +39,10 @@ pub(super) struct NumberedFile {
 pub(super) const COMPACT_SUFFIX: &str = ".compact";
 
 impl NumberedFiles {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, folder: Path) -> NumberedFiles {
+        NumberedFiles { store, folder, staging: None }
+    }
+
     /// All numbered files, in ascending order.
     pub(super) async fn list(&self) -> Result<Vec<NumberedFile>, CheckpointError> {
         let listed = self.store.list_with_delimiter(Some(&self.folder)).await;
@@ -57,6 +72,28 @@ impl NumberedFiles {
 
     pub(super) async fn create(&self, id: u64, compact: bool, content: Bytes) -> Result<(), CheckpointError> {
         create(self.store.as_ref(), &self.path(id, compact), content).await
+    }
+
+    /// Does what can be done of creating a file without showing it.
+    pub(super) async fn stage(&self, id: u64, compact: bool, content: Bytes) -> Result<StagedNumber, CheckpointError> {
+        let path = self.path(id, compact);
+        let file = match &self.staging {
+            Some(staging) => {
+                let staged = staging.stage(&path, content.clone(), false).await;
+                Some(staged.map_err(|source| CheckpointError::store(&path, source))?)
+            }
+            None => None,
+        };
+        Ok(StagedNumber { path, content, file })
+    }
+
+    /// Creates the file that was staged; when this returns, it is durable.
+    pub(super) async fn show(&self, staged: StagedNumber) -> Result<(), CheckpointError> {
+        let StagedNumber { path, content, file } = staged;
+        match file {
+            Some(file) => created(self.store.as_ref(), &path, content, file.show().await).await,
+            None => create(self.store.as_ref(), &path, content).await,
+        }
     }
 
     /// Deletes files; those that are gone already are fine.
@@ -98,8 +135,18 @@ pub(super) async fn read(store: &dyn ObjectStore, path: &Path) -> Result<Option<
 /// lost. So whoever must tell itself from another driver puts its own name into the content.
 pub(super) async fn create(store: &dyn ObjectStore, path: &Path, content: Bytes) -> Result<(), CheckpointError> {
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-    match store.put_opts(path, content.clone().into(), options).await {
-        Ok(_) => Ok(()),
+    let put = store.put_opts(path, content.clone().into(), options).await;
+    created(store, path, content, put.map(|_| ())).await
+}
+
+async fn created(
+    store: &dyn ObjectStore,
+    path: &Path,
+    content: Bytes,
+    answer: object_store::Result<()>,
+) -> Result<(), CheckpointError> {
+    match answer {
+        Ok(()) => Ok(()),
         Err(object_store::Error::AlreadyExists { .. }) => match read(store, path).await? {
             Some(present) if present == content => Ok(()),
             _ => Err(CheckpointError::Exists { path: shown(path) }),

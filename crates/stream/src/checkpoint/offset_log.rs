@@ -7,11 +7,12 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::numbered_files::NumberedFiles;
+use super::numbered_files::{NumberedFiles, StagedNumber};
 use super::{CheckpointError, shown};
 use crate::kill_point::{self, KillPoint};
 use crate::offset::{Offset, OffsetRange};
 use crate::plan::{BatchId, BatchPlan, ModelId};
+use crate::staging::Staging;
 
 /// One file per planned batch, as Spark's `OffsetSeqLog` has it:
 ///
@@ -58,6 +59,9 @@ pub struct Notes {
     pub sink: Option<String>,
 }
 
+/// An entry that is on its way into the log; let go of, it never gets there.
+pub(crate) struct StagedPlan(StagedNumber);
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct MetadataLine {
@@ -76,7 +80,12 @@ const NEWEST_VERSION: u32 = 1;
 
 impl OffsetLog {
     pub(super) fn new(store: Arc<dyn ObjectStore>, folder: Path) -> OffsetLog {
-        OffsetLog { files: NumberedFiles { store, folder } }
+        OffsetLog { files: NumberedFiles::new(store, folder) }
+    }
+
+    pub(super) fn with_staging(mut self, staging: Option<Arc<dyn Staging>>) -> OffsetLog {
+        self.files.staging = staging;
+        self
     }
 
     /// The newest planned batch.
@@ -101,7 +110,24 @@ impl OffsetLog {
     /// # Errors
     /// [`CheckpointError::Exists`] when another process planned this batch.
     pub async fn add(&self, id: BatchId, entry: &OffsetEntry) -> Result<(), CheckpointError> {
-        self.files.create(id.0, false, print(entry).into()).await
+        let staged = self.stage(id, entry).await?;
+        self.show(staged).await
+    }
+
+    /// Does what can be done of [`add`](OffsetLog::add) without showing anything.
+    ///
+    /// # Errors
+    /// As [`add`](OffsetLog::add).
+    pub(crate) async fn stage(&self, id: BatchId, entry: &OffsetEntry) -> Result<StagedPlan, CheckpointError> {
+        self.files.stage(id.0, false, print(entry).into()).await.map(StagedPlan)
+    }
+
+    /// Writes the entry that was staged.
+    ///
+    /// # Errors
+    /// As [`add`](OffsetLog::add).
+    pub(crate) async fn show(&self, staged: StagedPlan) -> Result<(), CheckpointError> {
+        self.files.show(staged.0).await
     }
 
     /// The plan of batch `id`: it starts where the batch before ended.
