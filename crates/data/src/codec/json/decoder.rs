@@ -7,7 +7,7 @@ use arrow_schema::{FieldRef, SchemaRef};
 
 use super::cell::CellRules;
 use super::column::{Spans, push_column};
-use super::names::{Found, Names};
+use super::names::Names;
 use super::options::JsonOptions;
 use super::reader::{NoJson, Reader, Syntax};
 use crate::codec::batch::{Layout, Rows};
@@ -158,18 +158,13 @@ impl JsonDecoder {
     /// Adds the rows of one line: none when it is blank, one of an object, as many as there are of an array.
     fn locate_record(&mut self, window: &[u8], start: usize, end: usize, record: Record) -> Result<(), NoJson> {
         let Self { syntax, block, names, no_objects, .. } = self;
-        let mut reader = Reader::new(&window[..end], syntax);
-        reader.at = start;
+        let mut reader = Reader::within(window, start..end, syntax);
         let mut object = |reader: &mut Reader<'_>| {
             block.make_room();
             block.open_row().fill(Span::NULL);
             let row = block.n_rows() as u32;
-            names.locate(reader, &mut |column, found| match found {
-                Found::Value(span) => block.open_row()[column] = span,
-                Found::NoObject(span) => {
-                    block.open_row()[column] = Span::NULL;
-                    no_objects.push((BadCell { row, file_column: column as u32 }, span));
-                }
+            names.locate(reader, block.open_row(), &mut |column, span| {
+                no_objects.push((BadCell { row, file_column: column as u32 }, span));
             })?;
             block.end_row(record);
             Ok(())

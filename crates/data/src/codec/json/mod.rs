@@ -7,6 +7,7 @@ mod encoder;
 mod infer;
 mod names;
 mod options;
+mod plain;
 mod reader;
 
 pub(crate) use cell::push_null;

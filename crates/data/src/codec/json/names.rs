@@ -5,6 +5,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::plain::plain_value;
 use super::reader::{Kind, NoJson, Reader};
 use crate::codec::field::Span;
 
@@ -39,15 +40,6 @@ struct Wanted {
     column: Option<usize>,
     /// The columns that take fields of it.
     inner: Option<Box<Names>>,
-}
-
-/// What was found for a column.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Found {
-    /// Its value.
-    Value(Span),
-    /// Something that is neither null nor an object, where the way to the column goes through one.
-    NoObject(Span),
 }
 
 /// A name as it stands before its value in most texts: between quotes, with a colon behind.
@@ -86,6 +78,33 @@ impl Lead {
         let differ = |(chunk, (word, mask)): (&[u8; 8], &(u64, u64))| (u64::from_le_bytes(*chunk) ^ word) & mask;
         chunks.iter().zip(words).map(differ).fold(0, |all, one| all | one) == 0
     }
+}
+
+/// The blank that many write behind a comma and a colon; what has none does not wait for a look at it.
+impl Lead {
+    /// Where it ends when it begins here.
+    #[inline(always)]
+    fn end_at(&self, window: &[u8], at: usize) -> Option<usize> {
+        self.is_first_of(window.get(at..)?).then_some(at + self.text.len())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_behind_blank(&self, window: &[u8], at: usize) -> Option<usize> {
+        if window.get(at) != Some(&b' ') {
+            return None;
+        }
+        self.end_at(window, at + 1)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn plain_value_behind_blank(window: &[u8], at: usize) -> Option<(usize, usize)> {
+    if window.get(at) != Some(&b' ') {
+        return None;
+    }
+    plain_value(window, at + 1)
 }
 
 impl Names {
@@ -129,36 +148,92 @@ impl Names {
         place
     }
 
-    /// Reads an object, and tells of each column that it has something for.
-    pub(super) fn locate<F: FnMut(usize, Found)>(
+    /// Reads an object: notes where the value of each column lies in `row`, and tells of those that cannot be reached.
+    pub(super) fn locate<F: FnMut(usize, Span)>(
         &mut self,
         reader: &mut Reader<'_>,
-        tell: &mut F,
+        row: &mut [Span],
+        no_object: &mut F,
     ) -> Result<(), NoJson> {
+        reader.expect(b'{')?;
+        if reader.eat(b'}') {
+            return Ok(());
+        }
         // Behind which field we are, for `next`.
         let mut behind = 0;
-        reader.fields(|reader| {
-            let place = self.field(reader, behind)?;
-            let (kind, value) = reader.value()?;
-            let Some(place) = place else {
-                behind = 0;
+        loop {
+            if self.locate_run(reader, &mut behind, row) {
                 return Ok(());
+            }
+            self.locate_field(reader, &mut behind, row, no_object)?;
+            if !reader.eat(b',') {
+                return reader.expect(b'}');
+            }
+        }
+    }
+
+    /// Reads fields as long as each is the one that came last time and has a plain value. It ends before the first other
+    /// field, or, and then it is true, behind the object.
+    fn locate_run(&self, reader: &mut Reader<'_>, behind: &mut usize, row: &mut [Span]) -> bool {
+        let (window, end) = (reader.window, reader.text.len());
+        let mut at = reader.at;
+        let is_done = loop {
+            let Some(field) = self.fields.get(self.next[*behind]) else { break false };
+            if field.wanted.inner.is_some() {
+                break false;
+            }
+            let lead = &field.lead;
+            let Some(colon) = lead.end_at(window, at).or_else(|| lead.end_behind_blank(window, at)) else {
+                break false;
             };
-            behind = place + 1;
-            let wanted = &mut self.fields[place].wanted;
-            let span = Span::of_input(reader.at - value.len(), value.len());
-            if let Some(column) = wanted.column {
-                tell(column, Found::Value(span));
+            let value = plain_value(window, colon).or_else(|| plain_value_behind_blank(window, colon));
+            let Some((start, len)) = value else { break false };
+            let mark = match window[..end].get(start + len) {
+                Some(mark @ (b',' | b'}')) => *mark,
+                _ => break false,
+            };
+            if let Some(column) = field.wanted.column {
+                row[column] = Span::of_input(start, len);
             }
-            match (&mut wanted.inner, kind) {
-                (None, _) | (_, Kind::Null) => Ok(()),
-                (Some(inner), Kind::Object) => inner.locate(&mut reader.back_at(value.len()), tell),
-                (Some(inner), _) => {
-                    inner.each_column(&mut |column| tell(column, Found::NoObject(span)));
-                    Ok(())
-                }
+            *behind = self.next[*behind] + 1;
+            at = start + len + 1;
+            if mark == b'}' {
+                break true;
             }
-        })
+        };
+        reader.at = at;
+        is_done
+    }
+
+    /// Reads a field, whatever it is.
+    fn locate_field<F: FnMut(usize, Span)>(
+        &mut self,
+        reader: &mut Reader<'_>,
+        behind: &mut usize,
+        row: &mut [Span],
+        no_object: &mut F,
+    ) -> Result<(), NoJson> {
+        let place = self.field(reader, *behind)?;
+        let (kind, value) = reader.value()?;
+        let Some(place) = place else {
+            *behind = 0;
+            return Ok(());
+        };
+        *behind = place + 1;
+        let wanted = &mut self.fields[place].wanted;
+        let span = Span::of_input(reader.at - value.len(), value.len());
+        if let Some(column) = wanted.column {
+            row[column] = span;
+        }
+        match (&mut wanted.inner, kind) {
+            (None, _) | (_, Kind::Null) => {}
+            (Some(inner), Kind::Object) => inner.locate(&mut reader.back_at(value.len()), row, no_object)?,
+            (Some(inner), _) => inner.each_column(&mut |column| {
+                row[column] = Span::NULL;
+                no_object(column, span);
+            }),
+        }
+        Ok(())
     }
 
     /// Reads a name with its colon, and gives the place of the field; None for a name that is not known.
@@ -208,7 +283,10 @@ mod tests {
     use arrow_array::{ArrayRef, RecordBatch};
     use arrow_select::nullif::nullif;
 
+    use super::{Names, NoJson, Reader};
     use crate::codec::dice::dice;
+    use crate::codec::field::Span;
+    use crate::codec::json::reader::Syntax;
     use crate::codec::json::{JsonDecoder, JsonOptions};
     use crate::codec::{Decoded, RecordDecoder as _, RowMode};
     use crate::schema::parse_ddl;
@@ -340,5 +418,105 @@ mod tests {
             n_malformed += alone.n_malformed;
         }
         assert_eq!(together.n_malformed, n_malformed);
+    }
+
+    /// What each column has of a record by the plain reader of objects, field by field.
+    fn located_slowly(window: &[u8], end: usize, columns: &[&str]) -> Result<Vec<Span>, NoJson> {
+        let syntax = Syntax::new(&JsonOptions::default());
+        let mut row = vec![Span::NULL; columns.len()];
+        Reader::within(window, 0..end, &syntax).object(|name, reader| {
+            let (_, value) = reader.value()?;
+            if let Some(column) = columns.iter().position(|column| column.as_bytes() == name) {
+                row[column] = Span::of_input(reader.at - value.len(), value.len());
+            }
+            Ok(())
+        })?;
+        Ok(row)
+    }
+
+    #[test]
+    fn a_run_of_plain_fields_finds_what_is_found_field_by_field_wherever_the_record_ends() {
+        let columns = ["a", "bb", "a_name_longer_than_twenty_four_bytes", "d", "é"];
+        let names = ["a", "bb", "a_name_longer_than_twenty_four_bytes", "d", "é", "nobody", "aa"];
+        let values = [
+            "0",
+            "7",
+            "-7",
+            "12",
+            "00",
+            "01",
+            "1234567",
+            "12345678",
+            "123456789012345",
+            "1234567890123456",
+            "0.5",
+            "00.5",
+            "-0.5",
+            "13.79007186",
+            "262.36",
+            "1.",
+            ".5",
+            "1.2.3",
+            "1-2",
+            "1/2",
+            "-",
+            "--1",
+            "1e5",
+            "-1.5E+3",
+            "1x",
+            "NaN",
+            "true",
+            "truex",
+            "false",
+            "null",
+            "nul",
+            "\"\"",
+            "\"x\"",
+            "\"a plain text of many bytes\"",
+            "\"é\"",
+            "\"a\\n\"",
+            "\"a\\q\"",
+            "\"\u{1}\"",
+            "'x'",
+            "[1,2]",
+            "{\"a\":1}",
+            "",
+        ];
+        let blanks = ["", "", "", "", "", " ", "  ", "\n", "/**/"];
+        let syntax = Syntax::new(&JsonOptions::default());
+        let mut fast = Names::new(columns.iter().enumerate().map(|(at, name)| (*name, at)));
+        let mut next = dice(3);
+        let (mut n_right, mut n_wrong) = (0, 0);
+        for _ in 0..20_000 {
+            // How odd a record is, so that many are right as a whole.
+            let n_values = [3, 3, 8, values.len()][next(4)];
+            let blank = |next: &mut dyn FnMut(usize) -> usize, n: usize| blanks[next(n)];
+            let n_blanks = [1, 1, blanks.len()][next(3)];
+            let (first, step) = (next(2) * next(names.len()), 1 + next(2) * next(2));
+            let fields: Vec<String> = (0..next(9))
+                .map(|n| {
+                    let name = names[(first + n * step) % names.len()];
+                    let value = values[(next(n_values) + n) % n_values.max(1)];
+                    let [one, two, three] = [0; 3].map(|_| blank(&mut next, n_blanks));
+                    format!("{one}\"{name}\"{two}:{three}{value}{}", blank(&mut next, n_blanks))
+                })
+                .collect();
+            let end_mark = ["}", "}", "}", "]", ",}", "}}", ""][next(7)];
+            let record = format!("{{{}{end_mark}", fields.join(","));
+            let behind =
+                ["", "\"a\":1}", ",\"d\":12345678901234567890}", "0}", "}}}}}}}}}}}}}}}}}}}}}}}}}}}}"][next(5)];
+            let window = [record.as_bytes(), behind.as_bytes()].concat();
+            // Cut off everywhere, then whole; what lies behind in memory is no part of it.
+            for end in [next(record.len() + 1), next(record.len() + 1), record.len()] {
+                let mut row = vec![Span::NULL; columns.len()];
+                let mut reader = Reader::within(&window, 0..end, &syntax);
+                let told = fast.locate(&mut reader, &mut row, &mut |_, _| panic!("no column is within an object"));
+                let slow = located_slowly(&window, end, &columns);
+                assert_eq!(told.map(|()| row), slow, "{} of {record:?}, behind it {behind:?}", end);
+                n_right += usize::from(slow.is_ok());
+                n_wrong += usize::from(slow.is_err());
+            }
+        }
+        assert!(n_right > 5000 && n_wrong > 5000, "{n_right} {n_wrong}");
     }
 }

@@ -1,8 +1,10 @@
 //! Reads one JSON text: checks it, finds its values, unescapes its strings.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::options::JsonOptions;
+use super::plain::{plain_len, plain_number};
 
 /// How deep values may be nested (Jackson's default).
 const DEPTH_LIMIT: usize = 1000;
@@ -60,17 +62,24 @@ type Step<T> = Result<T, NoJson>;
 pub(super) struct Reader<'a> {
     pub(super) text: &'a [u8],
     pub(super) at: usize,
+    /// The text and what lies behind it in memory, so that many bytes can be loaded at once at its end too.
+    pub(super) window: &'a [u8],
     syntax: &'a Syntax,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a [u8], syntax: &'a Syntax) -> Self {
-        Reader { text, at: 0, syntax }
+        Reader { text, at: 0, window: text, syntax }
+    }
+
+    /// A reader of a piece of the window, whose places are those of the window.
+    pub(super) fn within(window: &'a [u8], piece: Range<usize>, syntax: &'a Syntax) -> Self {
+        Reader { text: &window[..piece.end], at: piece.start, window, syntax }
     }
 
     /// A reader of the last `len` bytes once more; its places are those of this one.
     pub(super) fn back_at(&self, len: usize) -> Self {
-        Reader { text: &self.text[..self.at], at: self.at - len, syntax: self.syntax }
+        Reader { text: &self.text[..self.at], at: self.at - len, ..*self }
     }
 
     /// The next character that is no blank, without reading it.
@@ -114,14 +123,14 @@ impl<'a> Reader<'a> {
 
     /// Reads `byte` after blanks; false, and nothing read, when something else comes.
     #[inline(always)]
-    fn eat(&mut self, byte: u8) -> bool {
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
     #[inline(always)]
-    fn expect(&mut self, byte: u8) -> Step<()> {
+    pub(super) fn expect(&mut self, byte: u8) -> Step<()> {
         match self.eat(byte) {
             true => Ok(()),
             false => Err(NoJson),
@@ -130,21 +139,13 @@ impl<'a> Reader<'a> {
 
     /// Reads an object, handing each name and the reader at its value to `visit`, which reads the value.
     pub(super) fn object(&mut self, mut visit: impl FnMut(&[u8], &mut Self) -> Step<()>) -> Step<()> {
-        self.fields(|reader| {
-            let name = reader.name()?;
-            visit(&name, reader)
-        })
-    }
-
-    /// Reads an object, with the reader at each name handed to `visit`, which reads the name and the value.
-    #[inline(always)]
-    pub(super) fn fields(&mut self, mut visit: impl FnMut(&mut Self) -> Step<()>) -> Step<()> {
         self.expect(b'{')?;
         if self.eat(b'}') {
             return Ok(());
         }
         loop {
-            visit(self)?;
+            let name = self.name()?;
+            visit(&name, self)?;
             if !self.eat(b',') {
                 return self.expect(b'}');
             }
@@ -326,75 +327,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes stand before the next that a string between these quotes could end or be wrong with.
-#[inline]
-fn plain_len(text: &[u8], quote: u8) -> usize {
-    let (words, _) = text.as_chunks::<8>();
-    for (n, bytes) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*bytes);
-        let found = bytes_equal(word, quote) | bytes_equal(word, b'\\') | bytes_below_blank(word);
-        if found != 0 {
-            return 8 * n + found.trailing_zeros() as usize / 8;
-        }
-    }
-    // What is left is looked at byte by byte.
-    8 * words.len()
-}
-
-/// Length and kind of a number of few digits that ends where a number may, and has no exponent; None for all else,
-/// right or wrong.
-#[inline(always)]
-fn plain_number(text: &[u8]) -> Option<(usize, Kind)> {
-    let characters: &[u8; 16] = text.first_chunk()?;
-    let mut others = bytes_but_digits(u128::from_le_bytes(*characters));
-    let sign = usize::from(characters[0] == b'-');
-    // The first of the marks that are left; 16 when there is none.
-    let first = |others: u128| others.trailing_zeros() as usize / 8;
-    if sign == 1 {
-        others &= others - 1;
-    }
-    let mut end = first(others);
-    let has_leading_zero = characters[sign] == b'0' && end > sign + 1;
-    if end == sign || end >= 15 || has_leading_zero {
-        return None;
-    }
-    let mut kind = Kind::Integer;
-    if characters[end] == b'.' {
-        let point = end;
-        others &= others - 1;
-        end = first(others);
-        if end == point + 1 || end == 16 {
-            return None;
-        }
-        kind = Kind::Real;
-    }
-    matches!(characters[end], b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t').then_some((end, kind))
-}
-
-/// A word whose bytes have their top bit set where `word` holds something else than an ASCII digit.
-#[inline(always)]
-fn bytes_but_digits(word: u128) -> u128 {
-    const EACH: u128 = u128::MAX / 0xFF;
-    let values = word ^ (EACH * 0x30);
-    (((values & (EACH * 0x7F)) + EACH * 0x76) | values) & (EACH * 0x80)
-}
-
-/// A word whose bytes have their top bit set where `word` holds `byte`; exact for the lowest such byte.
-#[inline(always)]
-fn bytes_equal(word: u64, byte: u8) -> u64 {
-    let others = word ^ (EACH * u64::from(byte));
-    others.wrapping_sub(EACH) & !others & (EACH * 0x80)
-}
-
-/// The same for what is below the blank.
-#[inline(always)]
-fn bytes_below_blank(word: u64) -> u64 {
-    word.wrapping_sub(EACH * 0x20) & !word & (EACH * 0x80)
-}
-
-/// A word of eight ones.
-const EACH: u64 = u64::MAX / 0xFF;
-
 /// The kind of a value that has been checked.
 pub(super) fn kind_of(value: &[u8]) -> Kind {
     match value.first() {
@@ -500,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_plain_number_is_what_the_slow_way_reads() {
-        let pieces = ["0", "1", "9", "5", "42", "317", "0", ".", "-", "e", "E+", ",", "}", " ", "x", "\""];
+        let pieces = ["0", "1", "9", "5", "42", "317", "0", ".", "-", "/", "e", "E+", ",", "}", " ", "x", "\""];
         let syntax = Syntax::new(&JsonOptions::default());
         let mut next = dice(1);
         let mut n_plain = 0;
