@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
+use ognivo_stream::clock::ManualClock;
 use ognivo_stream::memory::{MemoryFault, MemoryWorld, SourceKind, TargetKind, WorldOptions};
 use ognivo_stream::offset::{Positions, SourcePartition};
 use ognivo_stream::plan::BatchPlan;
@@ -24,6 +25,7 @@ struct Target {
     /// `begin`, `stored` and `done`, each with the number of a batch.
     told: Vec<String>,
     n_begun: u64,
+    n_committing: u64,
     n_stored: u64,
     /// Commits wait until so many batches were begun.
     waits_for: u64,
@@ -111,6 +113,7 @@ impl BatchWriter for AheadWriter {
 
     async fn commit(self: Box<Self>) -> Result<Written, SinkError> {
         let AheadWriter { shared, place, plan, written } = *self;
+        shared.target().n_committing += 1;
         shared.wait_until(|target| target.n_begun >= target.waits_for).await;
         if shared.target().fails.take_if(|fails| *fails == place).is_some() {
             return Err(SinkError::new(MemoryFault { call: "commit".to_owned() }));
@@ -148,7 +151,9 @@ fn query_into(world: &MemoryWorld, shared: &Shared, ahead: Ahead) -> StreamingQu
             told.target().told.push(format!("done {}", progress.batch_id));
         }
     });
-    StreamingQuery::new(parts, QueryOptions { observer, ..options })
+    // It stands still: nobody loses patience with a commit.
+    let clock = Arc::new(ManualClock::at(options.clock.now_ms()));
+    StreamingQuery::new(parts, QueryOptions { observer, clock, ..options })
 }
 
 fn words(target: &Target, word: &str) -> Vec<String> {
@@ -173,12 +178,14 @@ fn batches_begin_while_those_before_are_committed_and_are_done_in_their_order() 
 fn a_query_that_is_asked_to_end_waits_for_batches_on_their_way() {
     run(async {
         let (world, shared) = (world(), Shared::default());
-        shared.target().waits_for = 3;
+        // None ends before the query is asked to.
+        shared.target().waits_for = u64::MAX;
         let (handle, stop) = stop_pair();
         let mut query = query(&world, &shared);
         let stopped = async {
-            shared.wait_until(|target| target.n_begun == 3).await;
+            shared.wait_until(|target| target.n_committing == 3).await;
             handle.stop();
+            shared.target().waits_for = 0;
         };
         let (summary, ()) = futures::future::join(query.run(&stop), stopped).await;
         assert_eq!(summary.unwrap().rows.read, 15);
