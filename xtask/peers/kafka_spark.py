@@ -1,7 +1,8 @@
 """PySpark scoring records from topic to topic: python kafka_spark.py MODEL SERVER FROM TO FOLDER DDL TRIGGER JARS [WARM_UP]
 
-TRIGGER is `once`, which ends when everything that is there is scored and prints what the query took, or `live`, which runs its
-micro-batches as fast as it can until it is told to end. With WARM_UP, a topic, its records are scored into TO-warm before.
+TRIGGER is `once`, which ends when everything that is there is scored and prints what the query took; `live`, which runs its
+micro-batches as fast as it can until it is told to end; or `real-time`, which does not gather records into batches. With WARM_UP, a
+topic, its records are scored into TO-warm before.
 """
 
 import json
@@ -29,6 +30,8 @@ def main():
         writer = scored.writeStream.format("kafka").option("kafka.bootstrap.servers", server).option("topic", target)
         if trigger == "once":
             writer = writer.trigger(availableNow=True)
+        elif trigger == "real-time":
+            writer = writer.outputMode("update").trigger(realTime="5 minutes")
         return writer.option("checkpointLocation", f"{folder}/{target}").start()
 
     for topic in warm_up:

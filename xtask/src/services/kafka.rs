@@ -30,8 +30,19 @@ use node::Node;
 /// # Errors
 /// When Maven cannot resolve it.
 pub(crate) fn spark_jars() -> Result<String, String> {
-    let folder = packages::jars("spark-kafka", include_str!("spark_kafka.xml"))?;
-    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    all_in(&packages::jars("spark-kafka", include_str!("spark_kafka.xml"))?)
+}
+
+/// The same for the newest Spark.
+///
+/// # Errors
+/// When Maven cannot resolve it.
+pub(crate) fn newest_spark_jars() -> Result<String, String> {
+    all_in(&packages::jars("spark-kafka-newest", include_str!("spark_kafka_newest.xml"))?)
+}
+
+fn all_in(folder: &Path) -> Result<String, String> {
+    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let jars: Vec<String> = entries.flatten().map(|entry| entry.path().display().to_string()).collect();
     Ok(jars.join(","))
 }

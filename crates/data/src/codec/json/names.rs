@@ -78,16 +78,14 @@ impl Lead {
         let differ = |(chunk, (word, mask)): (&[u8; 8], &(u64, u64))| (u64::from_le_bytes(*chunk) ^ word) & mask;
         chunks.iter().zip(words).map(differ).fold(0, |all, one| all | one) == 0
     }
-}
 
-/// The blank that many write behind a comma and a colon; what has none does not wait for a look at it.
-impl Lead {
     /// Where it ends when it begins here.
     #[inline(always)]
     fn end_at(&self, window: &[u8], at: usize) -> Option<usize> {
         self.is_first_of(window.get(at..)?).then_some(at + self.text.len())
     }
 
+    /// The same behind the blank that many write after a comma; apart, so that who writes none does not wait for a look at it.
     #[cold]
     #[inline(never)]
     fn end_behind_blank(&self, window: &[u8], at: usize) -> Option<usize> {
@@ -98,6 +96,7 @@ impl Lead {
     }
 }
 
+/// The same for the blank after a colon.
 #[cold]
 #[inline(never)]
 fn plain_value_behind_blank(window: &[u8], at: usize) -> Option<(usize, usize)> {
