@@ -326,14 +326,8 @@ stream:
     }
 
     fn latencies(&self, n_rounds: usize) -> Result<Vec<Row>, String> {
-        let everybody = [
-            Who::AtLeastOnce,
-            Who::Raw,
-            Who::ExactlyOnce,
-            Who::RawTransactions,
-            Who::Spark,
-            Who::SparkRealTime,
-        ];
+        let everybody =
+            [Who::AtLeastOnce, Who::Raw, Who::ExactlyOnce, Who::RawTransactions, Who::Spark, Who::SparkRealTime];
         let mut n_runs = 0;
         let taken = rotate(n_rounds, everybody.len(), |at| {
             n_runs += 1;
