@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::options::JsonOptions;
 use super::reader::{Kind, NoJson, Reader, Syntax, kind_of, unescape};
 use crate::codec::builder::{ColumnBuilder, Values};
+use crate::codec::cpu::Avx2;
 use crate::codec::datetime::TextTime;
 use crate::codec::number::{parse_decimal, parse_double, parse_float, parse_long};
 use crate::vector::Vector;
@@ -15,6 +16,7 @@ use crate::vector::Vector;
 pub(super) struct CellRules {
     time: TextTime,
     non_numeric: bool,
+    pub(super) avx2: Option<Avx2>,
 }
 
 impl CellRules {
@@ -28,6 +30,7 @@ impl CellRules {
                 zone: options.time_zone,
             },
             non_numeric: options.allow_non_numeric_numbers,
+            avx2: Avx2::detect(),
         }
     }
 }

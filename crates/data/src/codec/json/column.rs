@@ -6,7 +6,10 @@
 use super::cell::{CellRules, push_cell, push_null};
 use super::reader::Syntax;
 use crate::codec::builder::{ColumnBuilder, Values};
+use crate::codec::cpu::Avx2;
 use crate::codec::field::Span;
+#[cfg(target_arch = "x86_64")]
+use crate::codec::number::sixteen;
 use crate::codec::number::{ShortDecimal, parse_long_at, short_decimal_at};
 
 /// Where the cells of one column lie, row by row.
@@ -42,7 +45,7 @@ pub(super) fn push_column(
 ) {
     let mut row = 0;
     while row < spans.n_rows {
-        let n = push_run(&mut column.values, spans, row, window);
+        let n = push_run(&mut column.values, spans, row, window, rules.avx2);
         column.n_rows += n;
         row += n;
         if row == spans.n_rows {
@@ -61,38 +64,75 @@ pub(super) fn push_column(
 }
 
 /// Appends the plain cells from `row` on, and says how many.
-fn push_run(values: &mut Values, spans: Spans<'_>, row: usize, window: &[u8]) -> usize {
+fn push_run(values: &mut Values, spans: Spans<'_>, row: usize, window: &[u8], avx2: Option<Avx2>) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if avx2.is_some() {
+        #[allow(unsafe_code, reason = "`Avx2` is the proof that the processor has what the function is compiled for")]
+        return unsafe { push_run_by_avx2(values, spans, row, window) };
+    }
+    let _ = avx2;
+    push_any_run(values, spans, row, window)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn push_run_by_avx2(values: &mut Values, spans: Spans<'_>, row: usize, window: &[u8]) -> usize {
+    let long = |start: usize, len: usize| sixteen::long(window, start, len);
     match values {
-        Values::Int16(out) => push_integers(out, spans, row, window),
-        Values::Int32(out) => push_integers(out, spans, row, window),
-        Values::Int64(out) => push_integers(out, spans, row, window),
-        Values::Float64(out) => push_doubles(out, spans, row, window),
+        Values::Int32(out) => push_integers(out, spans, row, long),
+        Values::Int64(out) => push_integers(out, spans, row, long),
+        Values::Float64(out) => push_doubles(out, spans, row, |start, len| sixteen::short_decimal(window, start, len)),
+        others => push_any_run(others, spans, row, window),
+    }
+}
+
+fn push_any_run(values: &mut Values, spans: Spans<'_>, row: usize, window: &[u8]) -> usize {
+    let long = |start: usize, len: usize| parse_long_at(window, start, len);
+    match values {
+        Values::Int16(out) => push_integers(out, spans, row, long),
+        Values::Int32(out) => push_integers(out, spans, row, long),
+        Values::Int64(out) => push_integers(out, spans, row, long),
+        Values::Float64(out) => push_doubles(out, spans, row, |start, len| short_decimal_at(window, start, len)),
         Values::Text { offsets, bytes, binary: false } => push_texts(offsets, bytes, spans, row, window),
         _ => 0,
     }
 }
 
-fn push_integers<T: TryFrom<i64>>(out: &mut Vec<T>, spans: Spans<'_>, row: usize, window: &[u8]) -> usize {
+#[inline(always)]
+fn push_integers<T: TryFrom<i64>>(
+    out: &mut Vec<T>,
+    spans: Spans<'_>,
+    row: usize,
+    long: impl Fn(usize, usize) -> Option<i64>,
+) -> usize {
     let n_before = out.len();
     out.reserve(spans.n_rows - row);
+    // A plain loop: chains of iterators are not inlined into code for more than the oldest processors.
     for span in spans.from(row) {
         let Some((start, len)) = span.in_input() else { break };
-        let Some(value) = parse_long_at(window, start, len).and_then(|value| T::try_from(value).ok()) else { break };
+        let Some(value) = long(start, len) else { break };
+        let Ok(value) = T::try_from(value) else { break };
         out.push(value);
     }
     out.len() - n_before
 }
 
-fn push_doubles(out: &mut Vec<f64>, spans: Spans<'_>, row: usize, window: &[u8]) -> usize {
+#[inline(always)]
+fn push_doubles(
+    out: &mut Vec<f64>,
+    spans: Spans<'_>,
+    row: usize,
+    short: impl Fn(usize, usize) -> Option<ShortDecimal>,
+) -> usize {
     let n_before = out.len();
     let mut decimals = [ShortDecimal::ZERO; 64];
     let mut cells = spans.from(row);
     loop {
         let mut n = 0;
         for decimal in &mut decimals {
-            let short = cells.next().and_then(Span::in_input);
-            let short = short.and_then(|(start, len)| short_decimal_at(window, start, len));
-            let Some(short) = short else { break };
+            let Some(span) = cells.next() else { break };
+            let Some((start, len)) = span.in_input() else { break };
+            let Some(short) = short(start, len) else { break };
             *decimal = short;
             n += 1;
         }
