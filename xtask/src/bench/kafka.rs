@@ -193,6 +193,9 @@ impl Bench {
     fn through(&self, n_rounds: usize) -> Result<Vec<Row>, String> {
         self.topic("warm-up")?;
         self.raw(&["fill", &self.server, "warm-up", &self.csv(), &N_WARM_UP.to_string()])?;
+        // The first transaction on a broker makes the topic that they are kept in.
+        self.topic("warm-up-out")?;
+        self.raw(&["relay", &self.server, "warm-up", "warm-up-out", &N_WARM_UP.to_string(), "100"])?;
         let everybody = [Who::AtLeastOnce, Who::ExactlyOnce, Who::Raw, Who::RawTransactions, Who::Spark];
         let mut n_runs = 0;
         let mut outputs = [String::new(), String::new()];
@@ -343,15 +346,16 @@ stream:
                 rows.push(quantile_row(&what, &taken[at..], of, peer, Some(0.87)));
             }
         }
-        let what = format!("latency at {RATE} records/s, exactly once, p99");
         let sparks = [
             (4, format!("PySpark {SPARK}, micro-batches, at least once,"), 50.0),
             (5, format!("PySpark {NEWEST_SPARK}, real-time mode, at least once,"), 10.0),
         ];
         for (at, peer, goal) in sparks {
-            let [ours, theirs] = [2, at].map(|at| taken[at].iter().map(|q| q.p99).collect::<Vec<f64>>());
-            let figures = Figures { ours: &ours, theirs: &theirs, shown: milliseconds };
-            rows.push(figures.row(&what, &peer, Some(goal)));
+            for (promise, ours) in [("at least once", 0), ("exactly once", 2)] {
+                let [ours, theirs] = [ours, at].map(|at| taken[at].iter().map(|q| q.p99).collect::<Vec<f64>>());
+                let figures = Figures { ours: &ours, theirs: &theirs, shown: milliseconds };
+                rows.push(figures.row(&format!("latency at {RATE} records/s, {promise}, p99"), &peer, Some(goal)));
+            }
         }
         Ok(rows)
     }
