@@ -3,8 +3,6 @@
 //! A batch takes its place when it is begun, and its turn comes when the batch before it is committed. When that one is given up or
 //! fails, no turn comes any more.
 
-use std::sync::Arc;
-
 use tokio::sync::watch;
 
 use crate::error::KafkaError;
@@ -13,7 +11,7 @@ use crate::error::KafkaError;
 #[derive(Debug)]
 pub(crate) struct Turns {
     n_begun: u64,
-    state: Arc<watch::Sender<State>>,
+    state: watch::Sender<State>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,7 +22,7 @@ struct State {
 
 impl Turns {
     pub(crate) fn new() -> Turns {
-        Turns { n_begun: 0, state: Arc::new(watch::Sender::new(State::default())) }
+        Turns { n_begun: 0, state: watch::Sender::new(State::default()) }
     }
 
     /// Whether a batch was given up or has failed, so that no turn comes any more.
@@ -36,16 +34,15 @@ impl Turns {
     pub(crate) fn begin(&mut self) -> Turn {
         let number = self.n_begun;
         self.n_begun += 1;
-        Turn { state: Arc::clone(&self.state), number, has_ended: false }
+        Turn { state: self.state.clone(), number }
     }
 }
 
 /// The turn of one batch. Dropped before it has [ended](Turn::end), it takes those behind it along.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    state: Arc<watch::Sender<State>>,
+    state: watch::Sender<State>,
     number: u64,
-    has_ended: bool,
 }
 
 impl Turn {
@@ -63,17 +60,14 @@ impl Turn {
     }
 
     /// The batch is committed.
-    pub(crate) fn end(mut self) {
-        self.has_ended = true;
+    pub(crate) fn end(self) {
         self.state.send_modify(|state| state.n_committed += 1);
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if !self.has_ended {
-            self.state.send_modify(|state| state.is_over = true);
-        }
+        self.state.send_modify(|state| state.is_over |= state.n_committed <= self.number);
     }
 }
 

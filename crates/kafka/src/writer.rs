@@ -459,7 +459,9 @@ impl BatchWriter for KafkaWriter {
         }
         kill_point::pass(KillPoint::SinkLogged)?;
         self.note_held();
-        self.turn.take().into_iter().for_each(Turn::end);
+        if let Some(turn) = self.turn.take() {
+            turn.end();
+        }
         Ok(self.written)
     }
 

@@ -74,5 +74,6 @@ pub mod source;
 pub mod split_sink;
 pub mod staging;
 pub mod stop;
+mod stopwatch;
 pub mod tally;
 pub mod trigger;

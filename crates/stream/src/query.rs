@@ -31,19 +31,19 @@ use uuid::Uuid;
 
 use crate::batch::{Batch, Seen};
 use crate::checkpoint::{Notes, OffsetEntry};
-use crate::clock::Clock;
 use crate::committing::Committing;
 use crate::invariants;
 use crate::kill_point::{self, KillPoint};
 use crate::offset::{Offset, OffsetRange, SourcePartition};
 use crate::output_shape::OutputShape;
 use crate::plan::{Available, BatchId, BatchPlan, Facts, Logs, PlanError, Step, next_step};
-use crate::progress::{DurationMs, Progress, Report};
+use crate::progress::{Progress, Report};
 use crate::query_error::QueryError;
 use crate::retry::Backoff;
 use crate::sink::{Ahead, BatchWriter, Committed, Sink};
 use crate::source::{ReadLimit, Source};
 use crate::stop::{GRACE, LIMIT, StopSignal};
+use crate::stopwatch::Stopwatch;
 use crate::tally::Tally;
 use crate::trigger::{Pace, Trigger};
 
@@ -354,7 +354,7 @@ impl StreamingQuery {
     fn start_trigger(&mut self) -> Stopwatch {
         let now_ms = self.options.clock.now_ms();
         let previous_start_ms = self.trigger_start_ms.replace(now_ms);
-        Stopwatch { start_ms: now_ms, previous_start_ms, lap_start_ms: now_ms, durations: DurationMs::default() }
+        Stopwatch::start(now_ms, previous_start_ms)
     }
 
     /// Everything that is checked and opened before the first row is read.
@@ -780,36 +780,4 @@ fn check_owner(notes: &Notes, source: &dyn Source, sink: &dyn Sink) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Milliseconds of each part of a trigger.
-#[derive(Debug, Clone)]
-struct Stopwatch {
-    start_ms: i64,
-    previous_start_ms: Option<i64>,
-    lap_start_ms: i64,
-    durations: DurationMs,
-}
-
-impl Stopwatch {
-    /// Ends the part of this name; the next one starts.
-    fn lap(&mut self, name: &'static str, clock: &dyn Clock) {
-        self.lap_at(name, clock.now_ms());
-    }
-
-    fn lap_at(&mut self, name: &'static str, now_ms: i64) {
-        *self.durations.0.entry(name).or_default() += (now_ms - self.lap_start_ms).max(0) as u64;
-        self.lap_start_ms = now_ms;
-    }
-
-    /// A part that ran beside others.
-    fn note(&mut self, name: &'static str, took_ms: i64) {
-        *self.durations.0.entry(name).or_default() += took_ms.max(0) as u64;
-    }
-
-    fn into_durations(mut self, end_ms: i64) -> DurationMs {
-        self.durations.0.insert("queryPlanning", 0);
-        self.durations.0.insert("triggerExecution", (end_ms - self.start_ms).max(0) as u64);
-        self.durations
-    }
 }

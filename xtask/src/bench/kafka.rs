@@ -74,10 +74,8 @@ fn measure(n_rounds: usize) -> Result<Vec<Row>, String> {
     let bench = Bench {
         server: broker.address().to_owned(),
         folder: cache::folder("bench/kafka")?,
-        python: spark::environment(SPARK)?,
-        newest_python: spark::environment(NEWEST_SPARK)?,
-        newest_jars: newest_spark_jars()?,
-        jars: spark_jars()?,
+        spark: PySpark { python: spark::environment(SPARK)?, jars: spark_jars()? },
+        newest_spark: PySpark { python: spark::environment(NEWEST_SPARK)?, jars: newest_spark_jars()? },
         programs,
         model,
         csv,
@@ -91,14 +89,18 @@ struct Bench {
     server: String,
     /// Job files and checkpoints.
     folder: PathBuf,
-    python: PathBuf,
-    newest_python: PathBuf,
-    newest_jars: String,
-    /// What PySpark needs for topics.
-    jars: String,
+    spark: PySpark,
+    newest_spark: PySpark,
     programs: PathBuf,
     model: PathBuf,
     csv: PathBuf,
+}
+
+/// One of the PySparks.
+struct PySpark {
+    python: PathBuf,
+    /// What it needs for topics.
+    jars: String,
 }
 
 /// Who takes records from topic to topic.
@@ -253,7 +255,7 @@ impl Bench {
             Who::RawTransactions => self.relay("filled", target, N_RECORDS, "100"),
             Who::SparkRealTime => return Err("only its latency is taken".to_owned()),
             Who::Spark => {
-                let mut command = self.spark(who, "filled", target, "once")?;
+                let mut command = self.spark(&self.spark, "filled", target, "once")?;
                 let told = json::parse(&output(command.arg("warm-up"))?)?;
                 return Ok(Run {
                     wall_seconds: number(&told, "wall_seconds")?,
@@ -261,7 +263,7 @@ impl Bench {
                 });
             }
         };
-        let Taken { wall_seconds, cpu_seconds, .. } = measured(&self.python, &command)?;
+        let Taken { wall_seconds, cpu_seconds, .. } = measured(&self.spark.python, &command)?;
         Ok(Run { wall_seconds, cpu_seconds })
     }
 
@@ -298,17 +300,13 @@ stream:
         Ok(command)
     }
 
-    fn spark(&self, who: Who, from: &str, to: &str, trigger: &str) -> Result<Command, String> {
+    fn spark(&self, spark: &PySpark, from: &str, to: &str, trigger: &str) -> Result<Command, String> {
         // The broker is new, and so are its topics.
         let checkpoints = self.folder.join("checkpoints");
         let _ = std::fs::remove_dir_all(&checkpoints);
-        let (python, jars) = match who {
-            Who::SparkRealTime => (&self.newest_python, &self.newest_jars),
-            _ => (&self.python, &self.jars),
-        };
-        let mut command = script(python, "kafka_spark.py");
+        let mut command = script(&spark.python, "kafka_spark.py");
         command.arg(&self.model).arg(&self.server).args([from, to]).arg(&checkpoints);
-        command.args([&format!("id BIGINT, sent_us BIGINT, {}", loans::DDL), trigger, jars]);
+        command.args([&format!("id BIGINT, sent_us BIGINT, {}", loans::DDL), trigger, &spark.jars]);
         Ok(command)
     }
 
@@ -368,8 +366,8 @@ stream:
             Who::AtLeastOnce | Who::ExactlyOnce => self.ognivo(who, &from, &to, "", "")?,
             Who::Raw => self.relay(&from, &to, 0, "plain"),
             Who::RawTransactions => self.relay(&from, &to, 0, "0"),
-            Who::Spark => self.spark(who, &from, &to, "live")?,
-            Who::SparkRealTime => self.spark(who, &from, &to, "real-time")?,
+            Who::Spark => self.spark(&self.spark, &from, &to, "live")?,
+            Who::SparkRealTime => self.spark(&self.newest_spark, &from, &to, "real-time")?,
         };
         let live = Live::start(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
         let is_spark = matches!(who, Who::Spark | Who::SparkRealTime);
@@ -392,7 +390,7 @@ stream:
             let target = format!("{topic}-out");
             self.topic(&target)?;
             let command = self.ognivo(Who::ExactlyOnce, topic, &target, "", AVAILABLE_NOW)?;
-            peaks.push(measured(&self.python, &command)?.peak_bytes);
+            peaks.push(measured(&self.spark.python, &command)?.peak_bytes);
         }
         let what = format!("peak memory at {N_LAG} records of lag (beside it: at {})", N_LAG / 2);
         Ok(Figures { ours: &[peaks[1]], theirs: &[peaks[0]], shown: megabytes }.row(&what, "ognivo", None))

@@ -126,8 +126,7 @@ impl LaneFiles {
     /// The files as readers will see them, once all of them are on the disks; None when one of them is not.
     pub(crate) fn staged(&self) -> Option<Vec<FinishedFile>> {
         let staged = |(folder, file): (&String, &OpenFile)| {
-            let Staged { size_bytes, modified_ms, .. } = file.staged.as_ref()?;
-            let looks = Some((*size_bytes, *modified_ms));
+            let looks = Some(file.looks()?);
             Some(FinishedFile { path: file.path.clone(), folder: folder.clone(), looks })
         };
         self.open.iter().map(staged).collect()
@@ -166,9 +165,14 @@ impl LaneFiles {
 }
 
 impl OpenFile {
+    /// As [`FinishedFile::looks`], once the file is on the disks.
+    fn looks(&self) -> Option<(u64, i64)> {
+        self.staged.as_ref().map(|staged| (staged.size_bytes, staged.modified_ms))
+    }
+
     /// Makes the file durable and visible.
     async fn publish(mut self, folder: String, target: &LaneTarget, name: &str) -> Result<FinishedFile, FileSinkError> {
-        let looks = self.staged.as_ref().map(|staged| (staged.size_bytes, staged.modified_ms));
+        let looks = self.looks();
         let shown = match self.staged {
             Some(staged) => staged.file.show().await,
             None => tokio::io::AsyncWriteExt::shutdown(&mut self.upload).await.map_err(object_store_error),
