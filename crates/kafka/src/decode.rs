@@ -1,12 +1,10 @@
 //! Records in, rows out: the value by its format, the record's own columns beside it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, ListBuilder, StringBuilder, StructBuilder};
-use arrow_array::{
-    ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow_array::{Array as _, ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter;
 use ognivo_data::codec::avro::AvroDecoder;
@@ -18,9 +16,10 @@ use ognivo_stream::source::{Malformed, Origin, SourceRecord, SourceRows};
 use crate::avro::AvroFormat;
 use crate::error::KafkaError;
 use crate::offsets::TopicPartition;
+use crate::own_columns::OwnColumns;
 use crate::records::{BLOCK_RECORDS, Piece, RecordBlock};
 use crate::registry::Registry;
-use crate::schema::{header_fields, header_item, stream_schema};
+use crate::schema::stream_schema;
 
 /// What a record's value holds.
 #[derive(Debug, Clone)]
@@ -54,6 +53,9 @@ pub(crate) fn binary_schema() -> SchemaRef {
 /// Makes rows of records; one for a source, used for one piece after the other.
 pub(crate) struct Decoder {
     values: Values,
+    own: OwnColumns,
+    /// Where the values of the piece at hand lie.
+    ranges: Vec<Option<Range<usize>>>,
     mode: RowMode,
     schema: SchemaRef,
     n_value_columns: usize,
@@ -101,7 +103,7 @@ impl Decoder {
         };
         let n_value_columns = decoded.fields().len();
         let schema = stream_schema(&decoded, headers);
-        Ok(Decoder { values, mode, schema, n_value_columns })
+        Ok(Decoder { values, own: OwnColumns::default(), ranges: Vec::new(), mode, schema, n_value_columns })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -114,8 +116,8 @@ impl Decoder {
     /// A registry that does not answer, or refuses.
     pub(crate) async fn ask(&mut self, piece: &Piece) -> Result<(), KafkaError> {
         let Values::Registered(decoder, registry) = &mut self.values else { return Ok(()) };
-        let values = &piece.block.values;
-        for id in decoder.unknown_ids(&values.bytes, &values.ranges[piece.idx.clone()]) {
+        find(&mut self.ranges, piece);
+        for id in decoder.unknown_ids(piece.block.values.value_data(), &self.ranges) {
             decoder.learn(id, &registry.schema(id).await?);
         }
         Ok(())
@@ -126,28 +128,27 @@ impl Decoder {
     /// # Errors
     /// The first malformed record in mode FAILFAST; a block of text above 2 GiB.
     pub(crate) fn decode(&mut self, at: &TopicPartition, piece: Piece) -> Result<SourceRows, KafkaError> {
-        let block = &piece.block;
-        let records = &block.values.ranges[piece.idx.clone()];
-        let n_records_read = records.len();
-        let mut malformed = Vec::new();
-        let decoded = match &mut self.values {
+        let Piece { block, idx } = &piece;
+        let n_records_read = idx.len();
+        let decoder: Option<&mut dyn RecordDecoder> = match &mut self.values {
             Values::AsTheyAre => None,
-            Values::Decoded(values) => Some(values.decode_records(&block.values.bytes, records)?),
-            Values::Registered(values, _) => Some(values.decode_records(&block.values.bytes, records)?),
+            Values::Decoded(decoder) => Some(decoder.as_mut()),
+            Values::Registered(decoder, _) => Some(decoder.as_mut()),
         };
-        let mut columns: Vec<ArrayRef> = match decoded {
-            None => vec![binary(block, &piece)],
-            Some(decoded) => {
-                malformed = decoded.malformed;
-                decoded.rows.columns().to_vec()
+        let (mut columns, malformed): (Vec<ArrayRef>, _) = match decoder {
+            None => (vec![Arc::new(block.values.slice(idx.start, idx.len()))], Vec::new()),
+            Some(decoder) => {
+                find(&mut self.ranges, &piece);
+                let decoded = decoder.decode_records(block.values.value_data(), &self.ranges)?;
+                (decoded.rows.columns().to_vec(), decoded.malformed)
             }
         };
         let kept = Kept::new(n_records_read, &malformed);
         let own = self.schema.fields()[self.n_value_columns..].iter();
-        columns.extend(own.map(|field| kept.only(own_column(field.name(), at, block, &piece))));
+        columns.extend(own.map(|field| kept.only(self.own.column(field.name(), at, &piece))));
         let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .expect("every column has a value for each record that is a row");
-        let origin = Arc::new(Records { at: at.clone(), idx: kept.idx(piece.idx.start), block: Arc::clone(block) });
+        let origin = Arc::new(Records { at: at.clone(), places: kept.places(idx), block: Arc::clone(block) });
         let bad = malformed.into_iter().map(|bad| Decoder::malformed(at, &piece, bad));
         let malformed = match self.mode {
             RowMode::FailFast => match bad.into_iter().next() {
@@ -177,26 +178,35 @@ impl Decoder {
     }
 }
 
+/// Puts into `ranges` where each value of a piece lies; None for a tombstone.
+fn find(ranges: &mut Vec<Option<Range<usize>>>, piece: &Piece) {
+    let values = &piece.block.values;
+    let ends = values.value_offsets();
+    let range = |idx: usize| ends[idx] as usize..ends[idx + 1] as usize;
+    ranges.clear();
+    ranges.extend(piece.idx.clone().map(|idx| values.is_valid(idx).then(|| range(idx))));
+}
+
 fn record(at: &TopicPartition, block: &RecordBlock, idx: usize) -> SourceRecord {
     SourceRecord {
         topic: at.topic.clone(),
         partition: at.partition,
-        offset: block.offsets[idx],
-        key: block.keys.get(idx).map(<[u8]>::to_vec),
-        is_tombstone: block.values.get(idx).is_none(),
+        offset: block.offsets.value(idx),
+        key: block.key(idx).map(<[u8]>::to_vec),
+        is_tombstone: block.value(idx).is_none(),
     }
 }
 
 /// Which records of a piece are rows.
 enum Kept {
-    All(usize),
+    All,
     Some(BooleanArray),
 }
 
 impl Kept {
     fn new(n_records: usize, malformed: &[BadRecord]) -> Kept {
         if malformed.is_empty() {
-            return Kept::All(n_records);
+            return Kept::All;
         }
         let mut kept = vec![true; n_records];
         for bad in malformed {
@@ -207,122 +217,80 @@ impl Kept {
 
     fn only(&self, column: ArrayRef) -> ArrayRef {
         match self {
-            Kept::All(_) => column,
+            Kept::All => column,
             Kept::Some(kept) => filter(&column, kept).expect("the mask is as long as the column"),
         }
     }
 
-    /// The place in the block of each row.
-    fn idx(&self, start: usize) -> Vec<u32> {
+    /// Which of these places in the block are rows.
+    fn places(&self, idx: &Range<usize>) -> Places {
         match self {
-            Kept::All(n) => (start..start + n).map(|idx| idx as u32).collect(),
-            Kept::Some(kept) => {
-                let places = kept.values().set_indices();
-                places.map(|idx| (start + idx) as u32).collect()
-            }
+            Kept::All => Places::Run(idx.clone()),
+            Kept::Some(kept) => Places::Each(kept.values().set_indices().map(|at| idx.start + at).collect()),
         }
     }
+}
+
+/// Where in a block rows stand.
+enum Places {
+    Run(Range<usize>),
+    Each(Vec<usize>),
 }
 
 /// Where rows came from.
 struct Records {
     at: TopicPartition,
     block: Arc<RecordBlock>,
-    idx: Vec<u32>,
+    places: Places,
+}
+
+impl Records {
+    fn idx(&self, row_idx: usize) -> usize {
+        match &self.places {
+            Places::Run(run) => run.start + row_idx,
+            Places::Each(places) => places[row_idx],
+        }
+    }
 }
 
 impl Origin for Records {
     fn position(&self, row_idx: usize) -> String {
-        format!("{}:{}", self.at, self.block.offsets[self.idx[row_idx] as usize])
+        format!("{}:{}", self.at, self.block.offsets.value(self.idx(row_idx)))
     }
 
     fn payload(&self, row_idx: usize) -> Cow<'_, [u8]> {
-        Cow::Borrowed(self.block.values.get(self.idx[row_idx] as usize).unwrap_or_default())
+        Cow::Borrowed(self.block.value(self.idx(row_idx)).unwrap_or_default())
     }
 
     fn timestamps_ms(&self) -> Vec<i64> {
-        self.idx.iter().filter_map(|idx| self.block.times_ms[*idx as usize]).collect()
+        let times = &self.block.timestamps;
+        let ms = |idx: usize| times.is_valid(idx).then(|| times.value(idx) / 1000);
+        match &self.places {
+            Places::Run(run) => run.clone().filter_map(ms).collect(),
+            Places::Each(places) => places.iter().copied().filter_map(ms).collect(),
+        }
     }
 
     fn record(&self, row_idx: usize) -> Option<SourceRecord> {
-        Some(record(&self.at, &self.block, self.idx[row_idx] as usize))
+        Some(record(&self.at, &self.block, self.idx(row_idx)))
     }
-}
-
-fn binary(block: &RecordBlock, piece: &Piece) -> ArrayRef {
-    let mut column = BinaryBuilder::with_capacity(piece.n_records(), piece.n_bytes());
-    for idx in piece.idx.clone() {
-        column.append_option(block.values.get(idx));
-    }
-    Arc::new(column.finish())
-}
-
-/// One of the record's own columns, for all records of the piece.
-fn own_column(name: &str, at: &TopicPartition, block: &RecordBlock, piece: &Piece) -> ArrayRef {
-    let idx = piece.idx.clone();
-    match name {
-        "key" => {
-            let mut keys = BinaryBuilder::new();
-            idx.for_each(|idx| keys.append_option(block.keys.get(idx)));
-            Arc::new(keys.finish())
-        }
-        "topic" => Arc::new(StringArray::from_iter_values(idx.map(|_| at.topic.as_str()))),
-        "partition" => Arc::new(Int32Array::from_value(at.partition, idx.len())),
-        "offset" => Arc::new(Int64Array::from_iter_values(block.offsets[idx].iter().copied())),
-        "timestamp" => {
-            let micros = block.times_ms[idx].iter().map(|ms| ms.map(|ms| ms.saturating_mul(1000)));
-            Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-        }
-        "timestampType" => Arc::new(Int32Array::from_iter_values(block.time_types[idx].iter().copied())),
-        "headers" => headers(&block.headers[idx]),
-        other => unreachable!("{other} is no column of records"),
-    }
-}
-
-/// A record without headers has null, as in Spark.
-fn headers(of_records: &[Vec<crate::records::Header>]) -> ArrayRef {
-    let item =
-        StructBuilder::new(header_fields(), vec![Box::new(StringBuilder::new()), Box::new(BinaryBuilder::new())]);
-    let mut column = ListBuilder::new(item).with_field(header_item());
-    for headers in of_records {
-        for (key, value) in headers {
-            let item = column.values();
-            item.field_builder::<StringBuilder>(0).expect("the first field is a string").append_value(key);
-            let values = item.field_builder::<BinaryBuilder>(1).expect("the second field is binary");
-            values.append_option(value.as_deref());
-            item.append(true);
-        }
-        column.append(!headers.is_empty());
-    }
-    Arc::new(column.finish())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::Pieces;
-    use arrow_array::Array as _;
+    use crate::records::{OpenBlock, Record};
     use arrow_array::cast::AsArray as _;
     use arrow_array::types::{Int32Type, Int64Type};
 
     fn piece(values: &[Option<&str>]) -> Piece {
-        let mut pieces = Pieces::default();
-        let mut keys = Pieces::default();
-        for value in values {
-            pieces.ranges.push(value.map(|value| pieces.bytes.len()..pieces.bytes.len() + value.len()));
-            pieces.bytes.extend(value.unwrap_or_default().as_bytes());
-            keys.ranges.push(None);
+        let mut block = OpenBlock::new();
+        for (value, offset) in values.iter().zip(100..) {
+            let value = value.map(str::as_bytes);
+            let record = Record { offset, key: None, value, time_ms: Some(5), time_type: 0, headers: Vec::new() };
+            block.push(record, false);
         }
-        let n = values.len();
-        let block = RecordBlock {
-            values: pieces,
-            keys,
-            offsets: (100..100 + n as i64).collect(),
-            times_ms: vec![Some(5); n],
-            time_types: vec![0; n],
-            headers: Vec::new(),
-        };
-        Piece { block: Arc::new(block), idx: 1..n }
+        Piece { block: Arc::new(block.close()), idx: 1..values.len() }
     }
 
     fn rows(mode: RowMode, values: &[Option<&str>]) -> SourceRows {

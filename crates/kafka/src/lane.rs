@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::offsets::TopicPartition;
-use crate::records::{Piece, Record, RecordBlock};
+use crate::records::{OpenBlock, Piece, Record};
 
 /// The records of one partition that were fetched and not read yet.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Lane {
     pub(crate) is_at_end: bool,
     pub(crate) is_paused: bool,
     pieces: VecDeque<Piece>,
-    open: RecordBlock,
+    open: OpenBlock,
     n_bytes_in_pieces: usize,
 }
 
@@ -31,7 +31,7 @@ impl Lane {
             is_at_end: false,
             is_paused: false,
             pieces: VecDeque::new(),
-            open: RecordBlock::default(),
+            open: OpenBlock::new(),
             n_bytes_in_pieces: 0,
         }
     }
@@ -59,9 +59,8 @@ impl Lane {
     }
 
     fn close_block(&mut self) {
-        let next = self.open.empty_like();
-        let block = std::mem::replace(&mut self.open, next);
-        if block.len() > 0 {
+        if self.open.len() > 0 {
+            let block = self.open.close();
             let idx = 0..block.len();
             self.n_bytes_in_pieces += block.n_bytes();
             self.pieces.push_back(Piece { block: Arc::new(block), idx });
@@ -78,11 +77,8 @@ impl Lane {
 
     /// Behind the last record that was fetched; None when there is none to read.
     pub(crate) fn end_of_records(&self) -> Option<i64> {
-        let last = match self.open.len() {
-            0 => self.pieces.back().and_then(|piece| piece.block.offsets.last()),
-            _ => self.open.offsets.last(),
-        };
-        last.map(|last| last + 1)
+        let in_pieces = || self.pieces.back().and_then(|piece| piece.block.offsets.values().last().copied());
+        self.open.last_offset().or_else(in_pieces).map(|last| last + 1)
     }
 
     /// The next records before offset `end`; None when there are none (now).
@@ -99,7 +95,7 @@ impl Lane {
         if self.pieces.is_empty() {
             self.n_bytes_in_pieces = 0;
         }
-        self.next = taken.block.offsets[taken.idx.end - 1] + 1;
+        self.next = taken.block.offsets.value(taken.idx.end - 1) + 1;
         Some(taken)
     }
 }

@@ -60,6 +60,7 @@ mod group;
 mod lane;
 mod limit;
 mod offsets;
+mod own_columns;
 mod positions_in_order;
 pub mod probe;
 mod producer;

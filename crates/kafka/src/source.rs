@@ -7,7 +7,7 @@ mod newest;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
@@ -54,6 +54,8 @@ pub struct KafkaSource {
     value: ValueFormat,
     value_schema: SchemaRef,
     schema: SchemaRef,
+    /// The decoder of the batch before, for the next: making one costs more than a few records do.
+    spare: Arc<Mutex<Option<Decoder>>>,
     fetcher: Arc<Fetcher>,
     /// Our group; None when we are alone.
     group: Option<GroupHandle>,
@@ -105,6 +107,7 @@ impl KafkaSource {
             value,
             value_schema: schema,
             schema: Arc::clone(decoder.schema()),
+            spare: Arc::new(Mutex::new(Some(decoder))),
             group: group.map(|id| GroupHandle::new(Arc::clone(&fetcher), &id)),
             fetcher,
             initial: None,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use futures::future::{Either, ready};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use ognivo_data::outcome::{Outcome, Rejection};
 use tokio::task::spawn_blocking;
@@ -27,7 +28,7 @@ use crate::plan::BatchPlan;
 use crate::query_error::QueryError;
 use crate::query_options::{Observer, QueryEvent};
 use crate::reasons::Reasons;
-use crate::score::Scorer;
+use crate::score::{ScoreError, Scorer};
 use crate::sink::{BatchWriter, Lane, RefusedRow};
 use crate::source::{Malformed, RowStream, SourceRows};
 use crate::tally::{BadRow, BadRowPolicy, Tally};
@@ -81,18 +82,16 @@ impl Batch<'_> {
         Ok(seen)
     }
 
-    /// Scores blocks on other threads, several at a time, and gives them back in order.
+    /// Scores blocks on other threads, several at a time, and gives them back in order; what is quickly done, at once.
     fn scored(&self, rows: RowStream) -> impl Stream<Item = Result<ScoredBlock, QueryError>> {
         let batch = self.plan.id;
         let start = move |block: Result<SourceRows, _>| {
             let (scorer, clock) = (self.scorer.clone(), self.clock.clone());
-            // Spawned here and not when first polled, so that blocks are scored while others wait for the writer.
+            // Started here and not when first polled, so that blocks are scored while others wait for the writer.
             let task = block.map(|block| {
-                spawn_blocking(move || {
-                    let started = clock.monotonic();
-                    let outcome = scorer.score(block.rows.clone())?;
-                    Ok(ScoredBlock { block, outcome, took: clock.monotonic().saturating_sub(started) })
-                })
+                let is_quick = scorer.is_quick(block.rows.num_rows());
+                let score = move || score(scorer.as_ref(), block, clock.as_ref());
+                if is_quick { Either::Left(ready(Ok(score()))) } else { Either::Right(spawn_blocking(score)) }
             });
             async move {
                 match task?.await {
@@ -190,6 +189,12 @@ impl Batch<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn score(scorer: &dyn Scorer, block: SourceRows, clock: &dyn Clock) -> Result<ScoredBlock, ScoreError> {
+    let started = clock.monotonic();
+    let outcome = scorer.score(block.rows.clone())?;
+    Ok(ScoredBlock { block, outcome, took: clock.monotonic().saturating_sub(started) })
 }
 
 fn of_malformed(bad: &Malformed) -> DeadLetter {

@@ -9,7 +9,8 @@ use crate::plan::ModelId;
 
 /// A bound pipeline, as the stream sees it. Pure: the same rows give the same outcome, in whatever blocks they come.
 ///
-/// The driver calls it from threads that may block, several blocks at a time, and puts the outcomes back in order.
+/// The driver calls it from threads that may block, several blocks at a time, and puts the outcomes back in order; where it
+/// [is quick](Scorer::is_quick), from its own.
 pub trait Scorer: Send + Sync {
     /// Fingerprint of the model; a planned batch is only ever scored with the model that it was planned with.
     fn model_id(&self) -> &ModelId;
@@ -22,6 +23,12 @@ pub trait Scorer: Send + Sync {
     /// # Errors
     /// Only for what is wrong with the pipeline; a bad row is an entry of the outcome.
     fn score(&self, rows: RecordBatch) -> Result<Outcome, ScoreError>;
+
+    /// Whether so few rows are scored in about the time that another thread takes to wake up. Nothing else goes on in the
+    /// stream meanwhile, and a query that is asked to end waits for it.
+    fn is_quick(&self, _n_rows: usize) -> bool {
+        false
+    }
 }
 
 connector_error! {

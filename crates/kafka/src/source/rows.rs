@@ -1,7 +1,7 @@
 //! The rows of a range, partition after partition, each in its order.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -33,6 +33,8 @@ struct Reader {
     fetcher: Arc<Fetcher>,
     decoder: Decoder,
     parts: VecDeque<Part>,
+    /// Where the decoder goes when all has been read.
+    spare: Arc<Mutex<Option<Decoder>>>,
 }
 
 impl KafkaSource {
@@ -51,8 +53,12 @@ impl KafkaSource {
         self.position(&begin).await?;
         let parts = end.0.into_iter().filter(|(at, _)| begin.get(at).is_some());
         let parts = parts.map(|(at, end)| Part { at, end, was_restarted: false }).collect();
-        let decoder = Decoder::new(&self.value, &self.value_schema, self.config.include_headers)?;
-        let reader = Reader { fetcher: Arc::clone(&self.fetcher), decoder, parts };
+        let spare = self.spare.lock().expect("nobody panics while holding this lock").take();
+        let decoder = match spare {
+            Some(decoder) => decoder,
+            None => Decoder::new(&self.value, &self.value_schema, self.config.include_headers)?,
+        };
+        let reader = Reader { fetcher: Arc::clone(&self.fetcher), decoder, parts, spare: Arc::clone(&self.spare) };
         Ok(futures::stream::unfold(Some(reader), Reader::step).boxed())
     }
 }
@@ -60,8 +66,12 @@ impl KafkaSource {
 impl Reader {
     async fn step(reader: Option<Reader>) -> Option<(Result<SourceRows, SourceError>, Option<Reader>)> {
         let mut reader = reader?;
-        match reader.next().await.transpose()? {
-            Ok(rows) => Some((Ok(rows), Some(reader))),
+        match reader.next().await {
+            Ok(Some(rows)) => Some((Ok(rows), Some(reader))),
+            Ok(None) => {
+                *reader.spare.lock().expect("nobody panics while holding this lock") = Some(reader.decoder);
+                None
+            }
             Err(error) => Some((Err(SourceError::new(error)), None)),
         }
     }

@@ -20,6 +20,7 @@ mod scripts {
     mod moving_partitions;
     mod ownership;
     mod policies;
+    mod quick;
     mod telling;
     mod triggers;
 }
