@@ -22,8 +22,10 @@ pub(crate) struct PositionsInOrder {
     group: GroupHandle,
     state: Mutex<State>,
     changed: Notify,
-    /// Held by who stores; when positions were stored last.
-    storing: tokio::sync::Mutex<Option<Instant>>,
+    /// Held by who stores.
+    storing: tokio::sync::Mutex<()>,
+    /// When positions may be stored again.
+    next_store: Mutex<Instant>,
 }
 
 #[derive(Default)]
@@ -82,11 +84,22 @@ impl PositionsInOrder {
             state: Mutex::default(),
             changed: Notify::new(),
             storing: tokio::sync::Mutex::default(),
+            next_store: Mutex::new(Instant::now()),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics while holding this lock")
+    }
+
+    fn next_store(&self) -> MutexGuard<'_, Instant> {
+        self.next_store.lock().expect("nobody panics while holding this lock")
+    }
+
+    /// Waits until positions may be stored again.
+    async fn rest(&self) {
+        let next_store = *self.next_store();
+        sleep_until(next_store).await;
     }
 
     /// The place of a batch that begins now.
@@ -99,20 +112,18 @@ impl PositionsInOrder {
 
     /// Stores what has arrived in a row, unless the positions of the batch of this number have been stored meanwhile.
     async fn store(&self, number: u64) -> Result<(), KafkaError> {
-        let mut stored = self.storing.lock().await;
+        let _alone = self.storing.lock().await;
         if self.state().n_stored > number {
             return Ok(());
         }
-        if let Some(stored) = *stored {
-            sleep_until(stored + STORE_EVERY).await;
-        }
+        self.rest().await;
         let (next, offsets, holding) = self.state().in_a_row();
         // A batch that moved no position has none to store.
         if !offsets.0.is_empty() {
             // Refused when a partition was taken from us: who has it now has moved it.
             self.group.generation_of(&holding)?;
             self.group.commit(offsets).await?;
-            *stored = Some(Instant::now());
+            *self.next_store() = Instant::now() + STORE_EVERY;
         }
         self.state().note_stored(next);
         self.changed.notify_waiters();
@@ -127,6 +138,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Waits until positions may be stored again. Whoever does so before looking whether its records have arrived is woken
+    /// together with the batches around it, and not by the arrival of each.
+    pub(crate) async fn rest(&self) {
+        self.order.rest().await;
+    }
+
     /// The records of the batch have arrived: comes back when its positions are stored.
     ///
     /// # Errors

@@ -443,6 +443,9 @@ impl BatchWriter for KafkaWriter {
     async fn commit(mut self: Box<Self>) -> Result<Written, SinkError> {
         // None has begun where no row is left of the batch.
         self.begin_transaction().await.map_err(SinkError::new)?;
+        if let Store::InOrder { place, .. } = &self.store {
+            place.rest().await;
+        }
         if let Err(error) = self.account.arrived().await {
             return Err(self.give_up(error).await);
         }
