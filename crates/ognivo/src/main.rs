@@ -39,7 +39,6 @@ use cli::{Cli, Verb};
 use failure::Failure;
 
 fn main() -> ExitCode {
-    allocator::share_arenas();
     let cli = Cli::parse();
     run(&cli).unwrap_or_else(|failure| exit::report(failure.cause(), exit::code_of(failure.cause())))
 }

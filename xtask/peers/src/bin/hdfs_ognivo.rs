@@ -1,5 +1,9 @@
 //! Our client of HDFS, which stays: each line of stdin is a command, each answer a line of JSON; as HdfsClient.java.
 
+// As in the program: what is measured is what is shipped.
+#[path = "../../../../crates/ognivo/src/allocator.rs"]
+mod allocator;
+
 use std::io::BufRead;
 use std::path::Path;
 use std::time::Instant;

@@ -6,6 +6,10 @@
 //! ```
 //! Prints one line of JSON.
 
+// As in the program: what is measured is what is shipped.
+#[path = "../../../../crates/ognivo/src/allocator.rs"]
+mod allocator;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
