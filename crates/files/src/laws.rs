@@ -144,11 +144,12 @@ async fn files_are_held_back(bench: &Bench) {
     };
     let (first, second, third) = (stage("one", false).await, stage("two", false).await, stage("three", true).await);
     assert_eq!(bench.names("p=1").await, [""; 0], "a file that is held back is hidden");
-    let modified_ms = first.modified_ms().await.expect("its time is told");
+    let modified_ms = 1_795_353_854_741;
+    first.set_modified_ms(modified_ms).await.expect("its time can be set");
     first.show().await.expect("it can be shown");
     assert_eq!(bench.names("p=1").await, ["f"], "it has its name");
     let shown = bench.0.store().head(&path).await.expect("it is there");
-    assert_eq!(shown.last_modified.timestamp_millis(), modified_ms, "its time is the one that was told before");
+    assert_eq!(shown.last_modified.timestamp_millis(), modified_ms, "its time is the one that was set before");
     let refused = second.show().await;
     assert!(matches!(refused, Err(Error::AlreadyExists { .. })), "what is there is not replaced: {refused:?}");
     assert_eq!(bench.text("p=1/f").await, "one", "a refused file leaves what is there");

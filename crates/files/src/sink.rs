@@ -209,14 +209,24 @@ impl BatchWriter for FileBatch {
 
     async fn stage(&mut self) -> Result<(), SinkError> {
         self.is_staged = true;
-        if let Some(files) = &mut self.dead_letters {
-            files.stage().await?;
-        }
-        self.scored.stage().await?;
-        if let Some(files) = self.scored.staged() {
-            self.entry = self.log.stage(self.batch, &files).await?;
-        }
-        Ok(())
+        let modified_ms = self.clock.now_ms();
+        let named = self.scored.end(modified_ms)?;
+        let dead_letters = async {
+            let Some(files) = &mut self.dead_letters else { return Ok(()) };
+            files.end(modified_ms)?;
+            files.stage().await
+        };
+        let entry = async {
+            match &named {
+                Some(files) => self.log.stage(self.batch, files).await,
+                None => Ok(None),
+            }
+        };
+        // All come to an end, also those beside one that fails.
+        let (dead_letters, scored, entry) = futures::join!(dead_letters, self.scored.stage(), entry);
+        self.entry = entry?;
+        dead_letters?;
+        Ok(scored?)
     }
 
     async fn commit(mut self: Box<Self>) -> Result<Written, SinkError> {

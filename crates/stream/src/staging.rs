@@ -22,11 +22,12 @@ pub trait Staging: fmt::Debug + Send + Sync {
 /// A file without its name. One that is let go of never gets it, and is removed by and by.
 #[async_trait]
 pub trait StagedFile: Send + Sync {
-    /// When the file was last changed, in milliseconds since 1970, as it will be told of the shown file.
+    /// Sets when the file was last changed, in milliseconds since 1970, as it will be told of the shown file: so others can tell of it
+    /// before it is whole.
     ///
     /// # Errors
     /// Those of the store.
-    async fn modified_ms(&self) -> object_store::Result<i64>;
+    async fn set_modified_ms(&self, modified_ms: i64) -> object_store::Result<()>;
 
     /// Gives the file its name, in one step.
     ///

@@ -227,6 +227,9 @@ pub(super) async fn stage(connection: &Arc<Connection>, target: Target, payload:
     Ok(Staged { hidden, target, payload })
 }
 
+/// The time of the last access that leaves it as it is: Hadoop's -1.
+const AS_IT_IS: u64 = u64::MAX;
+
 impl Staged {
     async fn publish(self) -> Result<()> {
         publish(self.hidden, &self.target, Content::Bytes(self.payload)).await
@@ -236,14 +239,14 @@ impl Staged {
 #[async_trait]
 impl StagedFile for Staged {
     /// A rename changes the times of the folders only.
-    async fn modified_ms(&self) -> Result<i64> {
+    async fn set_modified_ms(&self, modified_ms: i64) -> Result<()> {
         let path = self.hidden.path.clone();
-        let look = move |client: Client| {
+        let set = move |client: Client| {
             let path = path.clone();
-            async move { Ok(client.get_file_info(&path).await?) }
+            async move { Ok(client.set_times(&path, modified_ms as u64, AS_IT_IS).await?) }
         };
-        let looked = self.hidden.connection.call(Repeat::Freely, ANSWER_DEADLINE, look).await;
-        looked.map(|status| status.modification_time as i64).map_err(|failed| failed.writing(&self.target.place))
+        let set = self.hidden.connection.call(Repeat::Freely, ANSWER_DEADLINE, set).await;
+        set.map_err(|failed| failed.writing(&self.target.place))
     }
 
     async fn show(self: Box<Self>) -> Result<()> {

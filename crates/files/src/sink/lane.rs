@@ -40,16 +40,13 @@ struct OpenFile {
     upload: BufWriter,
     /// Whether any byte was handed to the upload.
     is_sent: bool,
+    /// What is not handed over yet of a file that gets no more rows.
+    last_bytes: Bytes,
+    /// Its length in bytes, and when it counts as last changed, in milliseconds since 1970, where the store can hold it back.
+    looks: Option<(u64, i64)>,
     /// The whole file, in place of the upload, where the store can hold it back.
-    staged: Option<Staged>,
+    staged: Option<Box<dyn StagedFile>>,
     path: Path,
-}
-
-/// A file that is on the disks and has no name yet.
-struct Staged {
-    file: Box<dyn StagedFile>,
-    size_bytes: u64,
-    modified_ms: i64,
 }
 
 /// A file that became visible.
@@ -109,10 +106,28 @@ impl LaneFiles {
         let store = self.target.location.store().clone();
         let upload = BufWriter::with_capacity(store, path.clone(), UPLOAD_FROM_BYTES);
         let encoded = self.target.encoding.start(self.partitioner.file_schema())?;
-        Ok(OpenFile { encoded, upload, is_sent: false, staged: None, path })
+        let (last_bytes, looks, staged) = (Bytes::new(), None, None);
+        Ok(OpenFile { encoded, upload, is_sent: false, last_bytes, looks, staged, path })
     }
 
-    /// Hands the last bytes of every file to the store; nothing is visible yet.
+    /// Ends every file, as of this time in milliseconds since 1970; no row comes after. Nothing is handed over by it.
+    ///
+    /// The files as readers will see them once they are [staged](LaneFiles::stage) and shown; None when that of one of them is not known
+    /// before.
+    pub(crate) fn end(&mut self, modified_ms: i64) -> Result<Option<Vec<FinishedFile>>, FileSinkError> {
+        let is_held_back = self.target.location.folders().staging().is_some();
+        for file in self.open.values_mut() {
+            file.last_bytes = file.encoded.finish()?.into();
+            file.looks = (is_held_back && !file.is_sent).then_some((file.last_bytes.len() as u64, modified_ms));
+        }
+        let ended = |(folder, file): (&String, &OpenFile)| {
+            let looks = Some(file.looks?);
+            Some(FinishedFile { path: file.path.clone(), folder: folder.clone(), looks })
+        };
+        Ok(self.open.iter().map(ended).collect())
+    }
+
+    /// Hands the last bytes of every ended file to the store; nothing is visible yet.
     pub(crate) async fn stage(&mut self) -> Result<(), FileSinkError> {
         let (target, name) = (&self.target, &self.name);
         let staging = target.location.folders().staging();
@@ -121,15 +136,6 @@ impl LaneFiles {
         // All come to an end, also those beside one that fails.
         let ended: Vec<_> = futures::stream::iter(staging_of_all).buffered(FILES_AT_ONCE).collect().await;
         ended.into_iter().collect()
-    }
-
-    /// The files as readers will see them, once all of them are on the disks; None when one of them is not.
-    pub(crate) fn staged(&self) -> Option<Vec<FinishedFile>> {
-        let staged = |(folder, file): (&String, &OpenFile)| {
-            let looks = Some(file.looks()?);
-            Some(FinishedFile { path: file.path.clone(), folder: folder.clone(), looks })
-        };
-        self.open.iter().map(staged).collect()
     }
 
     /// Makes every staged file durable and visible; a file of the same name from an earlier attempt is replaced.
@@ -157,7 +163,7 @@ impl LaneFiles {
         for (_, mut file) in self.open {
             // What cannot be removed now is hidden, and swept at the next start.
             match file.staged {
-                Some(staged) => staged.file.discard().await,
+                Some(staged) => staged.discard().await,
                 None => drop(file.upload.abort().await),
             }
         }
@@ -165,16 +171,11 @@ impl LaneFiles {
 }
 
 impl OpenFile {
-    /// As [`FinishedFile::looks`], once the file is on the disks.
-    fn looks(&self) -> Option<(u64, i64)> {
-        self.staged.as_ref().map(|staged| (staged.size_bytes, staged.modified_ms))
-    }
-
     /// Makes the file durable and visible.
     async fn publish(mut self, folder: String, target: &LaneTarget, name: &str) -> Result<FinishedFile, FileSinkError> {
-        let looks = self.looks();
+        let looks = self.looks;
         let shown = match self.staged {
-            Some(staged) => staged.file.show().await,
+            Some(staged) => staged.show().await,
             None => tokio::io::AsyncWriteExt::shutdown(&mut self.upload).await.map_err(object_store_error),
         };
         shown.map_err(|source| target.store_error("write", &below(&folder, name), source))?;
@@ -182,7 +183,7 @@ impl OpenFile {
         Ok(FinishedFile { path: self.path, folder, looks })
     }
 
-    /// Ends the file; a store that can hold it back writes it down, unless a part of it is on its way already.
+    /// Hands over the last bytes; a store that can hold the file back writes it down, unless a part of it is on its way already.
     async fn stage(
         &mut self,
         folder: &str,
@@ -190,19 +191,23 @@ impl OpenFile {
         name: &str,
         staging: Option<&dyn Staging>,
     ) -> Result<(), FileSinkError> {
-        let bytes = self.encoded.finish()?;
-        let sent = match staging.filter(|_| !self.is_sent) {
-            Some(staging) => self.hold_back(staging, bytes.into()).await,
-            None => self.upload.put(bytes.into()).await,
+        let bytes = std::mem::take(&mut self.last_bytes);
+        let sent = match staging.zip(self.looks) {
+            Some((staging, (_, modified_ms))) => self.hold_back(staging, bytes, modified_ms).await,
+            None => self.upload.put(bytes).await,
         };
         sent.map_err(|source| target.store_error("write", &below(folder, name), source))
     }
 
-    async fn hold_back(&mut self, staging: &dyn Staging, bytes: Bytes) -> object_store::Result<()> {
-        let size_bytes = bytes.len() as u64;
+    async fn hold_back(
+        &mut self,
+        staging: &dyn Staging,
+        bytes: Bytes,
+        modified_ms: i64,
+    ) -> object_store::Result<()> {
         let file = staging.stage(&self.path, bytes, true).await?;
-        let modified_ms = file.modified_ms().await?;
-        self.staged = Some(Staged { file, size_bytes, modified_ms });
+        file.set_modified_ms(modified_ms).await?;
+        self.staged = Some(file);
         Ok(())
     }
 
