@@ -270,7 +270,7 @@ impl HdfsStore {
         let read = move |client: Client| {
             let (asked, ranges) = (asked.clone(), ranges.clone());
             async move {
-                let reader = client.read(&asked).await?;
+                let reader = open_up_to(&client, &asked, ranges.iter().map(|range| range.end).max()).await?;
                 let mut pieces = Vec::with_capacity(ranges.len());
                 for range in ranges {
                     pieces.push(read_range(&reader, range).await?);
@@ -284,10 +284,10 @@ impl HdfsStore {
 
     /// Bytes of a long file, a bounded number of them ahead of their reader.
     async fn read_on(&self, path: &Path, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let asked = in_hdfs(path);
+        let (asked, end) = (in_hdfs(path), range.end);
         let open = move |client: Client| {
             let asked = asked.clone();
-            async move { Ok(client.read(&asked).await?) }
+            async move { open_up_to(&client, &asked, Some(end)).await }
         };
         let place = self.place(path);
         let opened = self.connection.call(Repeat::Freely, ANSWER_DEADLINE, open).await;
@@ -377,6 +377,10 @@ impl fmt::Debug for Held {
 
 #[async_trait]
 impl OpenedFile for HdfsFile {
+    async fn open(&self) -> Result<()> {
+        self.read(0..0).await.map(drop)
+    }
+
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         let n_bytes = range.end - range.start;
         let (path, held) = (self.path.clone(), Arc::clone(&self.reader));
@@ -384,9 +388,9 @@ impl OpenedFile for HdfsFile {
             let (path, held, range) = (path.clone(), Arc::clone(&held), range.clone());
             async move {
                 let known = held.lock().unwrap_or_else(PoisonError::into_inner).0.take();
-                let reader = match known {
+                let reader = match known.filter(|reader| range.end <= reader.file_length() as u64) {
                     Some(reader) => reader,
-                    None => client.read(&path).await?,
+                    None => open_up_to(&client, &path, Some(range.end)).await?,
                 };
                 let bytes = read_range(&reader, range).await?;
                 held.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(reader);
@@ -424,6 +428,24 @@ async fn handful(stream: &mut BoxStream<'static, hdfs_native::Result<Bytes>>) ->
         }
     }
     handful
+}
+
+/// A reader of a file that reaches to `end`, or to the end of the file.
+///
+/// Of a file that was closed a moment ago the NameNode may not know the last block yet, where it lets files be closed before their blocks
+/// are reported (`dfs.namenode.file.close.num-committed-allowed`): it tells the file's length, and only the blocks before. Hadoop's
+/// client asks a DataNode then; here it is waited for, so that no file is taken to be shorter than it is.
+pub(super) async fn open_up_to(
+    client: &Client,
+    path: &str,
+    end: Option<u64>,
+) -> std::result::Result<FileReader, Failed> {
+    let reader = client.read(path).await?;
+    let length = reader.file_length();
+    if end.is_some_and(|end| end > length as u64) && client.get_file_info(path).await?.length > length {
+        return Err(Failed::Incomplete);
+    }
+    Ok(reader)
 }
 
 async fn read_range(reader: &FileReader, range: Range<u64>) -> std::result::Result<Bytes, Failed> {

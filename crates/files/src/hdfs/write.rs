@@ -31,6 +31,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{ANSWER_DEADLINE, Connection, Repeat, data_deadline, detached};
 use super::failed::{Effect, Failed};
+use super::open_up_to;
 use crate::temporary;
 
 /// What is to become of a file.
@@ -336,7 +337,7 @@ async fn holds(connection: &Arc<Connection>, target: &Target, content: Content) 
     let look = move |client: Client| {
         let (path, expect) = (path.clone(), expect.clone());
         async move {
-            let mut reader = client.read(&path).await?;
+            let mut reader = open_up_to(&client, &path, Some(n_bytes)).await?;
             if reader.file_length() as u64 != n_bytes {
                 return Ok(false);
             }
