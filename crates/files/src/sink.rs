@@ -32,7 +32,7 @@ use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault, Retry};
-use ognivo_stream::checkpoint::{CheckpointError, StagedEntry};
+use ognivo_stream::checkpoint::{BegunEntry, CheckpointError, StagedEntry};
 use ognivo_stream::clock::Clock;
 use ognivo_stream::dead_letter;
 use ognivo_stream::kill_point::{self, KillPoint};
@@ -168,9 +168,12 @@ impl Sink for FileSink {
         let partitioner = self.partitioner.as_ref().expect("`prepare` comes before `begin`");
         let no_folders = Partitioner::new(&dead_letter::schema(), &[]).expect("no partition column is always there");
         let dead_letters = self.config.dead_letters.as_ref();
+        let mut scored = self.lane(plan.id, &self.config.scored, partitioner);
+        scored.begin()?;
         Ok(Box::new(FileBatch {
             batch: plan.id,
-            scored: self.lane(plan.id, &self.config.scored, partitioner),
+            scored,
+            begun: self.log.begin(plan.id).await?,
             dead_letters: dead_letters.map(|target| self.lane(plan.id, target, &no_folders)),
             log: self.log.clone(),
             clock: Arc::clone(&self.clock),
@@ -193,6 +196,8 @@ struct FileBatch {
     log: SinkLog,
     clock: Arc<dyn Clock>,
     is_staged: bool,
+    /// The file of that entry, while the batch's files are not known.
+    begun: Option<BegunEntry>,
     /// The entry of the log, whole before it shows, where the store can hold it back and all files that it names.
     entry: Option<StagedEntry>,
 }
@@ -216,10 +221,14 @@ impl BatchWriter for FileBatch {
             files.end(modified_ms)?;
             files.stage().await
         };
+        let begun = self.begun.take();
         let entry = async {
             match &named {
-                Some(files) => self.log.stage(self.batch, files).await,
-                None => Ok(None),
+                Some(files) => self.log.stage(self.batch, files, begun).await,
+                None => {
+                    begun.into_iter().for_each(BegunEntry::discard);
+                    Ok(None)
+                }
             }
         };
         // All come to an end, also those beside one that fails.

@@ -17,6 +17,23 @@ pub trait Staging: fmt::Debug + Send + Sync {
     /// # Errors
     /// Those of the store.
     async fn stage(&self, path: &Path, content: Bytes, may_replace: bool) -> object_store::Result<Box<dyn StagedFile>>;
+
+    /// Begins such a file of which no more than its first bytes are known, beside other work: servers are asked for room meanwhile.
+    /// What fails of it shows in nothing but the time that [`stage`](BegunFile::stage) takes.
+    fn begin(&self, path: &Path, first: Bytes, may_replace: bool) -> Box<dyn BegunFile>;
+}
+
+/// A file that was begun. One that is let go of is removed by and by.
+#[async_trait]
+pub trait BegunFile: Send + Sync {
+    /// Writes the file as [`Staging::stage`] does; `content` is all of it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn stage(self: Box<Self>, content: Bytes) -> object_store::Result<Box<dyn StagedFile>>;
+
+    /// Says that no file is wanted: it is ended and removed in its own time.
+    fn discard(self: Box<Self>);
 }
 
 /// A file without its name. One that is let go of never gets it, and is removed by and by.

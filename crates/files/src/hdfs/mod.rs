@@ -42,7 +42,7 @@ use object_store::{
     ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
     RenameTargetMode, Result,
 };
-use ognivo_stream::staging::{StagedFile, Staging};
+use ognivo_stream::staging::{BegunFile, StagedFile, Staging};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -587,6 +587,10 @@ impl Staging for HdfsStore {
     async fn stage(&self, path: &Path, content: Bytes, may_replace: bool) -> Result<Box<dyn StagedFile>> {
         let target = self.target(path, may_replace);
         Ok(Box::new(write::stage(&self.connection, target, content.into()).await?))
+    }
+
+    fn begin(&self, path: &Path, first: Bytes, may_replace: bool) -> Box<dyn BegunFile> {
+        Box::new(write::begin_hidden(&self.connection, self.target(path, may_replace), first))
     }
 }
 

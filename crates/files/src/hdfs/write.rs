@@ -25,11 +25,11 @@ use futures::future::{Either, select};
 use hdfs_native::file::FileWriter;
 use hdfs_native::{Client, HdfsError, WriteOptions};
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
-use ognivo_stream::staging::StagedFile;
+use ognivo_stream::staging::{BegunFile, StagedFile};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{ANSWER_DEADLINE, Connection, Repeat, data_deadline, detached};
+use super::connection::{ANSWER_DEADLINE, Connection, Repeat, Running, data_deadline, detached};
 use super::failed::{Effect, Failed};
 use super::open_up_to;
 use crate::temporary;
@@ -228,6 +228,78 @@ pub(super) async fn stage(connection: &Arc<Connection>, target: Target, payload:
     Ok(Staged { hidden, target, payload })
 }
 
+/// A file whose first bytes are on their way.
+pub(super) struct Begun {
+    connection: Arc<Connection>,
+    target: Target,
+    n_begun: usize,
+    /// The file; None when nothing could be begun.
+    file: Option<Running<OpenFile>>,
+}
+
+/// Begins a file: steps 1 and 2 as far as its bytes are known. With the first of them hdfs-native has the NameNode choose the
+/// DataNodes, and connects to them.
+pub(super) fn begin_hidden(connection: &Arc<Connection>, target: Target, first: Bytes) -> Begun {
+    let n_begun = first.len();
+    let write = {
+        let (connection, target) = (Arc::clone(connection), target.clone());
+        move |client: Client| {
+            let (connection, target, first) = (Arc::clone(&connection), target.clone(), first.clone());
+            async move {
+                let mut file = OpenFile::create(client, connection, &target).await?;
+                file.write(first).await?;
+                Ok(file)
+            }
+        }
+    };
+    let file = connection.begin(data_deadline(0), write).ok();
+    Begun { connection: Arc::clone(connection), target, n_begun, file }
+}
+
+#[async_trait]
+impl BegunFile for Begun {
+    async fn stage(self: Box<Self>, content: Bytes) -> Result<Box<dyn StagedFile>> {
+        let Begun { connection, target, n_begun, file } = *self;
+        if let Some(file) = file
+            && let Ok(mut file) = file.answer().await
+        {
+            let (rest, syncing) = (content.slice(n_begun..), syncing(&connection));
+            let finish = async move {
+                file.write(rest).await?;
+                file.finish(syncing).await?;
+                Ok(file.hidden)
+            };
+            if let Ok(hidden) = connection.go_on(data_deadline(content.len() as u64) * 2, finish).await {
+                return Ok(Box::new(Staged { hidden, target, payload: content.into() }));
+            }
+        }
+        // Its bytes are at hand: whatever it was, the file is written anew, with patience.
+        Ok(Box::new(stage(&connection, target, content.into()).await?))
+    }
+
+    /// The file is closed before it is removed: what broke off counts as a whole block of the free space for some minutes.
+    fn discard(self: Box<Self>) {
+        let Begun { connection, file, .. } = *self;
+        let remove = async move {
+            if let Some(file) = file
+                && let Ok(mut file) = file.answer().await
+            {
+                let _ = connection.go_on(data_deadline(0), async move { file.finish(Syncing::WithClose).await }).await;
+            }
+            connection.tidy().await;
+        };
+        // Without threads there was no file either.
+        let _ = detached(remove);
+    }
+}
+
+fn syncing(connection: &Connection) -> Syncing {
+    match connection.syncs_before_close() {
+        true => Syncing::BeforeClose,
+        false => Syncing::WithClose,
+    }
+}
+
 /// The time of the last access that leaves it as it is: Hadoop's -1.
 const AS_IT_IS: u64 = u64::MAX;
 
@@ -267,7 +339,7 @@ async fn write_hidden(
     target: Target,
     payload: PutPayload,
 ) -> std::result::Result<Hidden, Failed> {
-    let syncing = if connection.syncs_before_close() { Syncing::BeforeClose } else { Syncing::WithClose };
+    let syncing = syncing(&connection);
     let mut file = OpenFile::create(client, connection, &target).await?;
     file.write_all(&payload).await?;
     file.finish(syncing).await?;

@@ -11,7 +11,7 @@ use object_store::path::Path;
 
 use ognivo_stream::checkpoint::CheckpointError;
 use ognivo_stream::kill_point::{self, KillPoint};
-use ognivo_stream::staging::{StagedFile, Staging};
+use ognivo_stream::staging::{BegunFile, StagedFile, Staging};
 
 use crate::encode::EncodedFile;
 use crate::open::Location;
@@ -32,12 +32,16 @@ pub(crate) struct LaneFiles {
     partitioner: Partitioner,
     name: String,
     open: BTreeMap<String, OpenFile>,
+    /// The only file of a lane without partition columns, before its first row: there may be none.
+    ahead: Option<OpenFile>,
     n_rows: usize,
 }
 
 struct OpenFile {
     encoded: EncodedFile,
     upload: BufWriter,
+    /// The file on its way, where the store can begin one and nothing of it was sent otherwise.
+    begun: Option<Box<dyn BegunFile>>,
     /// Whether any byte was handed to the upload.
     is_sent: bool,
     /// What is not handed over yet of a file that gets no more rows.
@@ -63,7 +67,19 @@ pub(crate) struct FinishedFile {
 impl LaneFiles {
     /// No file yet; `name` is what every file of the batch is called.
     pub(crate) fn new(target: LaneTarget, partitioner: Partitioner, name: String) -> LaneFiles {
-        LaneFiles { target, partitioner, name, open: BTreeMap::new(), n_rows: 0 }
+        LaneFiles { target, partitioner, name, open: BTreeMap::new(), ahead: None, n_rows: 0 }
+    }
+
+    /// Begins the file that all rows will go to, if there are any; where folders come from the rows, or the store cannot, nothing.
+    pub(crate) fn begin(&mut self) -> Result<(), FileSinkError> {
+        let staging = self.target.location.folders().staging().filter(|_| !self.partitioner.has_folders());
+        if let Some(staging) = staging {
+            let mut file = self.start("")?;
+            let first = Bytes::copy_from_slice(file.encoded.ready());
+            file.begun = Some(staging.begin(&file.path, first, true));
+            self.ahead = Some(file);
+        }
+        Ok(())
     }
 
     /// Rows that were taken.
@@ -79,7 +95,10 @@ impl LaneFiles {
             }
             self.n_rows += rows.num_rows();
             if !self.open.contains_key(&folder) {
-                let file = self.start(&folder)?;
+                let file = match self.ahead.take() {
+                    Some(file) => file,
+                    None => self.start(&folder)?,
+                };
                 self.open.insert(folder.clone(), file);
             }
             let file = self.open.get_mut(&folder).expect("the file was opened above");
@@ -107,7 +126,7 @@ impl LaneFiles {
         let upload = BufWriter::with_capacity(store, path.clone(), UPLOAD_FROM_BYTES);
         let encoded = self.target.encoding.start(self.partitioner.file_schema())?;
         let (last_bytes, looks, staged) = (Bytes::new(), None, None);
-        Ok(OpenFile { encoded, upload, is_sent: false, last_bytes, looks, staged, path })
+        Ok(OpenFile { encoded, upload, begun: None, is_sent: false, last_bytes, looks, staged, path })
     }
 
     /// Ends every file, as of this time in milliseconds since 1970; no row comes after. Nothing is handed over by it.
@@ -116,6 +135,9 @@ impl LaneFiles {
     /// before.
     pub(crate) fn end(&mut self, modified_ms: i64) -> Result<Option<Vec<FinishedFile>>, FileSinkError> {
         let is_held_back = self.target.location.folders().staging().is_some();
+        if let Some(begun) = self.ahead.take().and_then(|file| file.begun) {
+            begun.discard();
+        }
         for file in self.open.values_mut() {
             file.last_bytes = file.encoded.finish()?.into();
             file.looks = (is_held_back && !file.is_sent).then_some((file.last_bytes.len() as u64, modified_ms));
@@ -205,7 +227,10 @@ impl OpenFile {
         bytes: Bytes,
         modified_ms: i64,
     ) -> object_store::Result<()> {
-        let file = staging.stage(&self.path, bytes, true).await?;
+        let file = match self.begun.take() {
+            Some(begun) => begun.stage(bytes).await?,
+            None => staging.stage(&self.path, bytes, true).await?,
+        };
         file.set_modified_ms(modified_ms).await?;
         self.staged = Some(file);
         Ok(())
@@ -217,6 +242,9 @@ impl OpenFile {
             return Ok(());
         }
         self.is_sent = true;
+        if let Some(begun) = self.begun.take() {
+            begun.discard();
+        }
         self.upload.put(self.encoded.take_bytes().into()).await
     }
 }
