@@ -90,11 +90,9 @@ impl Failed {
             Failed::Hdfs(error) => {
                 matches!(class_of(error), Some("java.io.FileNotFoundException" | PARENT_IS_A_FILE))
             }
-            Failed::Late(_)
-            | Failed::Here(_)
-            | Failed::Login(..)
-            | Failed::Unprotected(_)
-            | Failed::Incomplete => false,
+            Failed::Late(_) | Failed::Here(_) | Failed::Login(..) | Failed::Unprotected(_) | Failed::Incomplete => {
+                false
+            }
         }
     }
 

@@ -221,12 +221,7 @@ impl OpenFile {
         sent.map_err(|source| target.store_error("write", &below(folder, name), source))
     }
 
-    async fn hold_back(
-        &mut self,
-        staging: &dyn Staging,
-        bytes: Bytes,
-        modified_ms: i64,
-    ) -> object_store::Result<()> {
+    async fn hold_back(&mut self, staging: &dyn Staging, bytes: Bytes, modified_ms: i64) -> object_store::Result<()> {
         let file = match self.begun.take() {
             Some(begun) => begun.stage(bytes).await?,
             None => staging.stage(&self.path, bytes, true).await?,
