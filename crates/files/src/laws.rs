@@ -169,7 +169,7 @@ async fn files_are_held_back(bench: &Bench) {
         assert_eq!(bench.text("p=1/f").await, content, "a begun file holds its first bytes and the others");
     }
     drop(staging.begin(&path, Bytes::from_static(b"dropped"), true));
-    staging.begin(&path, Bytes::from_static(b"discarded"), true).discard();
+    staging.begin(&path, Bytes::from_static(b"discarded"), true).discard().await;
     let mut entries = Vec::new();
     for _ in 0..MAX_LOOKS {
         // What was begun is removed in its own time, at the latest with the next file that is given up.

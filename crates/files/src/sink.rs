@@ -7,8 +7,9 @@
 //! 3. the log: `_spark_metadata/<batch>`, as Spark's file sink writes it, or (`commitLog: none`) `_SUCCESS`.
 //!
 //! On a store that can hold files back ([`Staging`](ognivo_stream::staging::Staging)) all of them are durable under hidden names
-//! before the first step, beside the plan of the batch, and a step is a rename. An entry tells when its files were last changed, so it
-//! is written once they are closed.
+//! before the first step, beside the plan of the batch, and a step is a rename. An entry tells when its files were last changed: that
+//! is set by us, so that it is written beside them. The entry, and the file of a lane without partition columns, begin before the first
+//! row is there, so that servers make room for them while rows are read and scored.
 //!
 //! ```text
 //! output/_spark_metadata/0 … 8 9.compact 10              which files count; Spark reads the folder through it
@@ -226,7 +227,7 @@ impl BatchWriter for FileBatch {
             match &named {
                 Some(files) => self.log.stage(self.batch, files, begun).await,
                 None => {
-                    begun.into_iter().for_each(BegunEntry::discard);
+                    discard(begun).await;
                     Ok(None)
                 }
             }
@@ -262,10 +263,17 @@ impl BatchWriter for FileBatch {
     async fn abort(mut self: Box<Self>) {
         // First, so that what it leaves behind is removed with the files.
         drop(self.entry.take());
+        discard(self.begun.take()).await;
         if let Some(files) = self.dead_letters.take() {
             files.abort().await;
         }
         self.scored.abort().await;
+    }
+}
+
+async fn discard(begun: Option<BegunEntry>) {
+    if let Some(begun) = begun {
+        begun.discard().await;
     }
 }
 

@@ -32,8 +32,8 @@ pub trait BegunFile: Send + Sync {
     /// Those of the store.
     async fn stage(self: Box<Self>, content: Bytes) -> object_store::Result<Box<dyn StagedFile>>;
 
-    /// Says that no file is wanted: it is ended and removed in its own time.
-    fn discard(self: Box<Self>);
+    /// Ends and removes the file, as far as that can be done now.
+    async fn discard(self: Box<Self>);
 }
 
 /// A file without its name. One that is let go of never gets it, and is removed by and by.

@@ -8,6 +8,8 @@
 //! 3  close       every DataNode syncs the last block before it acknowledges its end; acknowledged by the NameNode
 //! 4  rename      with or without replacing what is at the target: the NameNode arbitrates between writers
 //! ```
+//! A file of which no more than its first bytes are known may be begun with them, which has the DataNodes connected: what fails of that
+//! is written once more as a whole.
 //! Between 3 and 4 a file may wait for as long as its writer likes: it is closed, so nobody holds a lease on it.
 //! When the answer of step 4 is lost, the temporary is removed: then the rename has happened before, or never will, and a look
 //! at the target tells which.
@@ -278,18 +280,14 @@ impl BegunFile for Begun {
     }
 
     /// The file is closed before it is removed: what broke off counts as a whole block of the free space for some minutes.
-    fn discard(self: Box<Self>) {
+    async fn discard(self: Box<Self>) {
         let Begun { connection, file, .. } = *self;
-        let remove = async move {
-            if let Some(file) = file
-                && let Ok(mut file) = file.answer().await
-            {
-                let _ = connection.go_on(data_deadline(0), async move { file.finish(Syncing::WithClose).await }).await;
-            }
-            connection.tidy().await;
-        };
-        // Without threads there was no file either.
-        let _ = detached(remove);
+        if let Some(file) = file
+            && let Ok(mut file) = file.answer().await
+        {
+            let _ = connection.go_on(data_deadline(0), async move { file.finish(Syncing::WithClose).await }).await;
+        }
+        connection.tidy().await;
     }
 }
 

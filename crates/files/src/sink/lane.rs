@@ -135,9 +135,6 @@ impl LaneFiles {
     /// before.
     pub(crate) fn end(&mut self, modified_ms: i64) -> Result<Option<Vec<FinishedFile>>, FileSinkError> {
         let is_held_back = self.target.location.folders().staging().is_some();
-        if let Some(begun) = self.ahead.take().and_then(|file| file.begun) {
-            begun.discard();
-        }
         for file in self.open.values_mut() {
             file.last_bytes = file.encoded.finish()?.into();
             file.looks = (is_held_back && !file.is_sent).then_some((file.last_bytes.len() as u64, modified_ms));
@@ -157,6 +154,9 @@ impl LaneFiles {
         let staging_of_all: Vec<_> = stage.collect();
         // All come to an end, also those beside one that fails.
         let ended: Vec<_> = futures::stream::iter(staging_of_all).buffered(FILES_AT_ONCE).collect().await;
+        if let Some(mut unused) = self.ahead.take() {
+            unused.discard_begun().await;
+        }
         ended.into_iter().collect()
     }
 
@@ -182,7 +182,8 @@ impl LaneFiles {
 
     /// Gives the files up; nothing of them stays.
     pub(crate) async fn abort(self) {
-        for (_, mut file) in self.open {
+        for mut file in self.open.into_values().chain(self.ahead) {
+            file.discard_begun().await;
             // What cannot be removed now is hidden, and swept at the next start.
             match file.staged {
                 Some(staged) => staged.discard().await,
@@ -231,15 +232,19 @@ impl OpenFile {
         Ok(())
     }
 
+    async fn discard_begun(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            begun.discard().await;
+        }
+    }
+
     /// Hands what is ready to the upload, when it is enough to be worth it.
     async fn send_ready_bytes(&mut self) -> object_store::Result<()> {
         if self.encoded.ready_bytes() < UPLOAD_FROM_BYTES {
             return Ok(());
         }
         self.is_sent = true;
-        if let Some(begun) = self.begun.take() {
-            begun.discard();
-        }
+        self.discard_begun().await;
         self.upload.put(self.encoded.take_bytes().into()).await
     }
 }

@@ -40,9 +40,9 @@ pub struct CompactibleLog<E> {
 pub struct BegunEntry(Box<dyn BegunFile>);
 
 impl BegunEntry {
-    /// Says that it is not wanted.
-    pub fn discard(self) {
-        self.0.discard();
+    /// Removes it, as far as that can be done now.
+    pub async fn discard(self) {
+        self.0.discard().await;
     }
 }
 
