@@ -412,25 +412,18 @@ struct Handful {
 async fn handful(stream: &mut BoxStream<'static, hdfs_native::Result<Bytes>>) -> Handful {
     let mut handful = Handful::default();
     let mut n_bytes = 0;
-    let fill = async {
-        while n_bytes < HANDFUL_BYTES {
-            match stream.next().await {
-                Some(Ok(piece)) => {
-                    n_bytes += piece.len();
-                    handful.pieces.push(piece);
-                }
-                Some(Err(error)) => return Err(Some(error.into())),
-                None => return Err(None),
+    while n_bytes < HANDFUL_BYTES {
+        match timeout(data_deadline(0), stream.next()).await {
+            Ok(Some(Ok(piece))) => {
+                n_bytes += piece.len();
+                handful.pieces.push(piece);
             }
+            Ok(None) => return Handful { is_over: true, ..handful },
+            Ok(Some(Err(error))) => return Handful { failed: Some(error.into()), is_over: true, ..handful },
+            Err(_) => return Handful { failed: Some(Failed::Late(data_deadline(0))), is_over: true, ..handful },
         }
-        Ok(())
-    };
-    // One deadline for all of them: a timer for each piece costs as much as its checksums.
-    let deadline = data_deadline(HANDFUL_BYTES as u64);
-    match timeout(deadline, fill).await.unwrap_or(Err(Some(Failed::Late(deadline)))) {
-        Ok(()) => handful,
-        Err(failed) => Handful { failed, is_over: true, ..handful },
     }
+    handful
 }
 
 /// A reader of a file that reaches to `end`, or to the end of the file.
