@@ -31,15 +31,22 @@ enum Inner {
     Opened(Location, Arc<dyn OpenedFile>),
 }
 
+impl Inner {
+    fn of(location: &Location, path: &Path, opened: Option<Arc<dyn OpenedFile>>) -> Inner {
+        let location = location.at(path.clone());
+        match opened {
+            Some(file) => Inner::Opened(location, file),
+            None => Inner::Store(location),
+        }
+    }
+}
+
 impl FileBytes {
     /// Opens the file at `path`, which lies in the same store as `location`, and takes it to be `size_bytes` long.
     pub(crate) fn open(location: &Location, path: &Path, size_bytes: u64) -> Result<FileBytes, FileError> {
         let inner = match open_on_disk(location, path)? {
             Some(file) => Inner::Disk(file),
-            None => match location.folders().opened(path) {
-                Some(file) => Inner::Opened(location.at(path.clone()), file),
-                None => Inner::Store(location.at(path.clone())),
-            },
+            None => Inner::of(location, path, location.folders().opened(path)),
         };
         Ok(FileBytes { inner: Arc::new(inner), size_bytes })
     }
@@ -51,8 +58,15 @@ impl FileBytes {
             let metadata = file.metadata().map_err(|source| FileError::Read { path: name(), source })?;
             return Ok(FileBytes { inner: Arc::new(Inner::Disk(file)), size_bytes: metadata.len() });
         }
-        match location.wait_for(location.store().head(path)) {
-            Ok(file) => FileBytes::open(location, path, file.size),
+        let opened = location.folders().opened(path);
+        let asked = async {
+            match &opened {
+                Some(file) => futures::try_join!(location.store().head(path), file.open()).map(|(looks, ())| looks),
+                None => location.store().head(path).await,
+            }
+        };
+        match location.wait_for(asked) {
+            Ok(looks) => Ok(FileBytes { inner: Arc::new(Inner::of(location, path, opened)), size_bytes: looks.size }),
             Err(object_store::Error::NotFound { .. }) => Err(FileError::Vanished { path: name() }),
             Err(error) => Err(FileError::Read { path: name(), source: io_error(error) }),
         }

@@ -205,6 +205,14 @@ impl EncodedFile {
         }
     }
 
+    /// The bytes that are ready and were not taken before, which stay.
+    pub fn ready(&self) -> &[u8] {
+        match &self.0 {
+            Kind::Parquet(file) => file.ready(),
+            Kind::Csv { bytes, .. } | Kind::Json { bytes, .. } => bytes,
+        }
+    }
+
     /// The bytes that are ready and were not taken before.
     pub fn take_bytes(&mut self) -> Vec<u8> {
         match &mut self.0 {
@@ -234,10 +242,7 @@ impl EncodedFile {
 
     /// Bytes that are ready and were not taken.
     pub fn ready_bytes(&self) -> usize {
-        match &self.0 {
-            Kind::Parquet(file) => file.ready_bytes(),
-            Kind::Csv { bytes, .. } | Kind::Json { bytes, .. } => bytes.len(),
-        }
+        self.ready().len()
     }
 
     /// Ends the file and gives its last bytes; no row can be added after.

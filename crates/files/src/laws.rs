@@ -135,6 +135,10 @@ async fn uploads_appear_whole(bench: &Bench) {
     assert_eq!(bench.text("f").await, "new", "an upload replaces what is there");
 }
 
+/// How often, and how many times, one looks for what goes by itself.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const MAX_LOOKS: usize = 500;
+
 async fn files_are_held_back(bench: &Bench) {
     let Some(staging) = bench.0.folders().staging() else { return };
     let path = bench.path("p=1/f");
@@ -144,11 +148,12 @@ async fn files_are_held_back(bench: &Bench) {
     };
     let (first, second, third) = (stage("one", false).await, stage("two", false).await, stage("three", true).await);
     assert_eq!(bench.names("p=1").await, [""; 0], "a file that is held back is hidden");
-    let modified_ms = first.modified_ms().await.expect("its time is told");
+    let modified_ms = 1_795_353_854_741;
+    first.set_modified_ms(modified_ms).await.expect("its time can be set");
     first.show().await.expect("it can be shown");
     assert_eq!(bench.names("p=1").await, ["f"], "it has its name");
     let shown = bench.0.store().head(&path).await.expect("it is there");
-    assert_eq!(shown.last_modified.timestamp_millis(), modified_ms, "its time is the one that was told before");
+    assert_eq!(shown.last_modified.timestamp_millis(), modified_ms, "its time is the one that was set before");
     let refused = second.show().await;
     assert!(matches!(refused, Err(Error::AlreadyExists { .. })), "what is there is not replaced: {refused:?}");
     assert_eq!(bench.text("p=1/f").await, "one", "a refused file leaves what is there");
@@ -157,8 +162,25 @@ async fn files_are_held_back(bench: &Bench) {
     stage("four", true).await.discard().await;
     drop(stage("five", true).await);
     stage("six", true).await.discard().await;
-    assert_eq!(bench.text("p=1/f").await, "three", "files that are given up leave what is there");
-    let entries = bench.0.folders().entries(&bench.path("p=1")).await.expect("a folder can be listed");
+    for (first, content) in [("beg", "begun"), ("", "whole")] {
+        let begun = staging.begin(&path, Bytes::from_static(first.as_bytes()), true);
+        let staged = begun.stage(Bytes::from_static(content.as_bytes())).await;
+        staged.expect("a begun file can be written").show().await.expect("and be shown");
+        assert_eq!(bench.text("p=1/f").await, content, "a begun file holds its first bytes and the others");
+    }
+    drop(staging.begin(&path, Bytes::from_static(b"dropped"), true));
+    staging.begin(&path, Bytes::from_static(b"discarded"), true).discard().await;
+    let mut entries = Vec::new();
+    for _ in 0..MAX_LOOKS {
+        // What was begun is removed in its own time, at the latest with the next file that is given up.
+        stage("seven", true).await.discard().await;
+        entries = bench.0.folders().entries(&bench.path("p=1")).await.expect("a folder can be listed");
+        if entries.len() == 1 {
+            break;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    assert_eq!(bench.text("p=1/f").await, "whole", "files that are given up leave what is there");
     assert_eq!(entries.len(), 1, "and none of them stays under a hidden name: {entries:?}");
 }
 

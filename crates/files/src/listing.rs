@@ -136,12 +136,16 @@ pub async fn list_files(location: &Location, options: &ListingOptions) -> Result
                 Found::Folder(folder) => listing.walk(folder, &mut files).await?,
             }
         }
-    } else if let Some(file) = head(location, location.path()).await? {
-        listing.take(file, &[], &mut files);
-    } else if folder_exists(location, location.path()).await? {
-        listing.walk(location.path().clone(), &mut files).await?;
     } else {
-        return Err(ListError::NotFound { location: location.to_string() });
+        listing.walk(location.path().clone(), &mut files).await?;
+        // Most often there are some, and nothing needs to be asked.
+        if files.is_empty() {
+            match head(location, location.path()).await? {
+                Some(file) => listing.take(file, &[], &mut files),
+                None if folder_exists(location, location.path()).await? => {}
+                None => return Err(ListError::NotFound { location: location.to_string() }),
+            }
+        }
     }
     files.sort_unstable_by(|a, b| a.path.as_ref().cmp(b.path.as_ref()));
     files.dedup_by(|a, b| a.path == b.path);

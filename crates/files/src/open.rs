@@ -106,6 +106,12 @@ pub trait Folders: Send + Sync + fmt::Debug {
 /// As with an open file on a disk, its bytes may go on to be the old ones when another file has taken its name.
 #[async_trait]
 pub trait OpenedFile: Send + Sync + fmt::Debug {
+    /// Opens it, which the first read would do.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    async fn open(&self) -> object_store::Result<()>;
+
     /// The bytes of a range; fewer where the file ends before.
     ///
     /// # Errors

@@ -7,8 +7,9 @@
 //! 3. the log: `_spark_metadata/<batch>`, as Spark's file sink writes it, or (`commitLog: none`) `_SUCCESS`.
 //!
 //! On a store that can hold files back ([`Staging`](ognivo_stream::staging::Staging)) all of them are durable under hidden names
-//! before the first step, beside the plan of the batch, and a step is a rename. An entry tells when its files were last changed, so it
-//! is written once they are closed.
+//! before the first step, beside the plan of the batch, and a step is a rename. An entry tells when its files were last changed: that
+//! is set by us, so that it is written beside them. The entry, and the file of a lane without partition columns, begin before the first
+//! row is there, so that servers make room for them while rows are read and scored.
 //!
 //! ```text
 //! output/_spark_metadata/0 … 8 9.compact 10              which files count; Spark reads the folder through it
@@ -32,7 +33,7 @@ use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use object_store::path::Path;
 use ognivo_data::fault::{Explain, Fault, Retry};
-use ognivo_stream::checkpoint::{CheckpointError, StagedEntry};
+use ognivo_stream::checkpoint::{BegunEntry, CheckpointError, StagedEntry};
 use ognivo_stream::clock::Clock;
 use ognivo_stream::dead_letter;
 use ognivo_stream::kill_point::{self, KillPoint};
@@ -168,9 +169,12 @@ impl Sink for FileSink {
         let partitioner = self.partitioner.as_ref().expect("`prepare` comes before `begin`");
         let no_folders = Partitioner::new(&dead_letter::schema(), &[]).expect("no partition column is always there");
         let dead_letters = self.config.dead_letters.as_ref();
+        let mut scored = self.lane(plan.id, &self.config.scored, partitioner);
+        scored.begin()?;
         Ok(Box::new(FileBatch {
             batch: plan.id,
-            scored: self.lane(plan.id, &self.config.scored, partitioner),
+            scored,
+            begun: self.log.begin(plan.id).await?,
             dead_letters: dead_letters.map(|target| self.lane(plan.id, target, &no_folders)),
             log: self.log.clone(),
             clock: Arc::clone(&self.clock),
@@ -193,6 +197,8 @@ struct FileBatch {
     log: SinkLog,
     clock: Arc<dyn Clock>,
     is_staged: bool,
+    /// The file of that entry, while the batch's files are not known.
+    begun: Option<BegunEntry>,
     /// The entry of the log, whole before it shows, where the store can hold it back and all files that it names.
     entry: Option<StagedEntry>,
 }
@@ -209,14 +215,28 @@ impl BatchWriter for FileBatch {
 
     async fn stage(&mut self) -> Result<(), SinkError> {
         self.is_staged = true;
-        if let Some(files) = &mut self.dead_letters {
-            files.stage().await?;
-        }
-        self.scored.stage().await?;
-        if let Some(files) = self.scored.staged() {
-            self.entry = self.log.stage(self.batch, &files).await?;
-        }
-        Ok(())
+        let modified_ms = self.clock.now_ms();
+        let named = self.scored.end(modified_ms)?;
+        let dead_letters = async {
+            let Some(files) = &mut self.dead_letters else { return Ok(()) };
+            files.end(modified_ms)?;
+            files.stage().await
+        };
+        let begun = self.begun.take();
+        let entry = async {
+            match &named {
+                Some(files) => self.log.stage(self.batch, files, begun).await,
+                None => {
+                    discard(begun).await;
+                    Ok(None)
+                }
+            }
+        };
+        // All come to an end, also those beside one that fails.
+        let (dead_letters, scored, entry) = futures::join!(dead_letters, self.scored.stage(), entry);
+        self.entry = entry?;
+        dead_letters?;
+        Ok(scored?)
     }
 
     async fn commit(mut self: Box<Self>) -> Result<Written, SinkError> {
@@ -243,10 +263,17 @@ impl BatchWriter for FileBatch {
     async fn abort(mut self: Box<Self>) {
         // First, so that what it leaves behind is removed with the files.
         drop(self.entry.take());
+        discard(self.begun.take()).await;
         if let Some(files) = self.dead_letters.take() {
             files.abort().await;
         }
         self.scored.abort().await;
+    }
+}
+
+async fn discard(begun: Option<BegunEntry>) {
+    if let Some(begun) = begun {
+        begun.discard().await;
     }
 }
 

@@ -177,6 +177,34 @@ impl Connection {
         }
     }
 
+    /// Makes a call once, from now on, beside other work.
+    pub(crate) fn begin<T, F>(
+        self: &Arc<Self>,
+        deadline: Duration,
+        work: impl Fn(Client) -> F + Send + Sync + 'static,
+    ) -> Result<Running<T>, Failed>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failed>> + Send + 'static,
+    {
+        let connection = Arc::clone(self);
+        running(async move { connection.attempt(deadline, &work).await })
+    }
+
+    /// Goes on, once, with what a call began.
+    pub(crate) async fn go_on<T: Send + 'static>(
+        self: &Arc<Self>,
+        deadline: Duration,
+        work: impl Future<Output = Result<T, Failed>> + Send + 'static,
+    ) -> Result<T, Failed> {
+        let connection = Arc::clone(self);
+        spawned(async move {
+            connection.settle_all().await?;
+            connection.within(deadline, work).await
+        })
+        .await
+    }
+
     /// The failure in the words of the settings and of the ticket, where these are why.
     pub(crate) fn explained(&self, failed: Failed) -> Failed {
         let Failed::Hdfs(error) = failed else { return failed };
@@ -373,9 +401,26 @@ fn is_closed_by_peer(error: &HdfsError) -> bool {
 pub(crate) async fn spawned<T: Send + 'static>(
     work: impl Future<Output = Result<T, Failed>> + Send + 'static,
 ) -> Result<T, Failed> {
-    match Task(runtime()?.spawn(work)).await {
-        Ok(answer) => answer,
-        Err(broken) => Err(Failed::Here(io::Error::other(broken))),
+    running(work)?.answer().await
+}
+
+/// Runs `work` on the runtime of this module from now on; it ends when what is returned is let go of.
+pub(crate) fn running<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failed>> + Send + 'static,
+) -> Result<Running<T>, Failed> {
+    Ok(Running(Task(runtime()?.spawn(work))))
+}
+
+/// Work that is being done.
+pub(crate) struct Running<T>(Task<Result<T, Failed>>);
+
+impl<T> Running<T> {
+    /// What comes of it.
+    pub(crate) async fn answer(self) -> Result<T, Failed> {
+        match self.0.await {
+            Ok(answer) => answer,
+            Err(broken) => Err(Failed::Here(io::Error::other(broken))),
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Failed {
     Login(LoginFailure, WasIn),
     /// A DataNode closed the connection, and the settings do not say how data is protected.
     Unprotected(HdfsError),
+    /// A file is longer than its complete blocks: its writer has not closed it, or no DataNode has reported its last block yet.
+    Incomplete,
 }
 
 /// Whether the cluster has let this process in before.
@@ -76,6 +78,7 @@ impl Failed {
             Failed::Hdfs(error) => effect(error),
             // A cache is empty for a moment while it is renewed.
             Failed::Login(failure, was_in) if was_in.0 && failure.is_for_now(*was_in) => Effect::NotServed,
+            Failed::Incomplete => Effect::NotServed,
             Failed::Login(..) | Failed::Unprotected(_) => Effect::Refused,
         }
     }
@@ -87,7 +90,9 @@ impl Failed {
             Failed::Hdfs(error) => {
                 matches!(class_of(error), Some("java.io.FileNotFoundException" | PARENT_IS_A_FILE))
             }
-            Failed::Late(_) | Failed::Here(_) | Failed::Login(..) | Failed::Unprotected(_) => false,
+            Failed::Late(_) | Failed::Here(_) | Failed::Login(..) | Failed::Unprotected(_) | Failed::Incomplete => {
+                false
+            }
         }
     }
 
@@ -109,6 +114,7 @@ impl Failed {
             Failed::Here(error) => error.to_string(),
             Failed::Login(failure, _) => failure.to_string(),
             Failed::Unprotected(error) => format!("{}, and the settings have no {DATA_PROTECTION}", said(error)),
+            Failed::Incomplete => INCOMPLETE.to_owned(),
         }
     }
 
@@ -132,6 +138,7 @@ impl Failed {
                     );
                     return advised(ErrorKind::ConnectionReset, text, hint);
                 }
+                Failed::Incomplete => return generic(ErrorKind::Other, format!("{INCOMPLETE}: {place}")),
             },
         );
         let source = said(&error).into();
@@ -167,6 +174,8 @@ impl Failed {
         }
     }
 }
+
+const INCOMPLETE: &str = "its last block is still being written, or no DataNode has reported it yet";
 
 const PARENT_IS_A_FILE: &str = "org.apache.hadoop.fs.ParentNotDirectoryException";
 

@@ -36,13 +36,13 @@ use futures::{StreamExt, TryStreamExt};
 use hdfs_native::client::FileStatus;
 use hdfs_native::file::FileReader;
 use hdfs_native::{Client, HdfsError};
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{
     Attributes, CopyMode, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
     ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
     RenameTargetMode, Result,
 };
-use ognivo_stream::staging::{StagedFile, Staging};
+use ognivo_stream::staging::{BegunFile, StagedFile, Staging};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -210,16 +210,12 @@ impl HdfsStore {
     /// Everything directly in a folder, temporaries too; nothing when there is no such folder.
     async fn statuses(&self, folder: &Path) -> Result<Vec<FileStatus>> {
         let asked = in_hdfs(folder);
-        let list = {
+        let list = move |client: Client| {
             let asked = asked.clone();
-            move |client: Client| {
-                let asked = asked.clone();
-                async move { Ok(client.list_status(&asked, false).await?) }
-            }
+            async move { statuses_in(&client, &asked).await }
         };
         match self.connection.call(Repeat::Freely, ANSWER_DEADLINE, list).await {
-            // A file lists as itself.
-            Ok(entries) => Ok(entries.into_iter().filter(|entry| entry.path != asked).collect()),
+            Ok(entries) => Ok(entries),
             Err(failed) if failed.is_absent() => Ok(Vec::new()),
             Err(failed) => Err(failed.at(&self.place(folder))),
         }
@@ -232,7 +228,7 @@ impl HdfsStore {
             if is_temporary(name) {
                 continue;
             }
-            match Path::parse(&entry.path) {
+            match PathPart::parse(name).map(|name| folder.clone().join(name)) {
                 Ok(path) if entry.isdir => listed.common_prefixes.push(path),
                 Ok(path) => listed.objects.push(meta(path, &entry)),
                 Err(_) if is_hidden(name) => {}
@@ -270,7 +266,7 @@ impl HdfsStore {
         let read = move |client: Client| {
             let (asked, ranges) = (asked.clone(), ranges.clone());
             async move {
-                let reader = client.read(&asked).await?;
+                let reader = open_up_to(&client, &asked, ranges.iter().map(|range| range.end).max()).await?;
                 let mut pieces = Vec::with_capacity(ranges.len());
                 for range in ranges {
                     pieces.push(read_range(&reader, range).await?);
@@ -284,10 +280,10 @@ impl HdfsStore {
 
     /// Bytes of a long file, a bounded number of them ahead of their reader.
     async fn read_on(&self, path: &Path, range: Range<u64>) -> Result<BoxStream<'static, Result<Bytes>>> {
-        let asked = in_hdfs(path);
+        let (asked, end) = (in_hdfs(path), range.end);
         let open = move |client: Client| {
             let asked = asked.clone();
-            async move { Ok(client.read(&asked).await?) }
+            async move { open_up_to(&client, &asked, Some(end)).await }
         };
         let place = self.place(path);
         let opened = self.connection.call(Repeat::Freely, ANSWER_DEADLINE, open).await;
@@ -377,6 +373,10 @@ impl fmt::Debug for Held {
 
 #[async_trait]
 impl OpenedFile for HdfsFile {
+    async fn open(&self) -> Result<()> {
+        self.read(0..0).await.map(drop)
+    }
+
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
         let n_bytes = range.end - range.start;
         let (path, held) = (self.path.clone(), Arc::clone(&self.reader));
@@ -384,9 +384,9 @@ impl OpenedFile for HdfsFile {
             let (path, held, range) = (path.clone(), Arc::clone(&held), range.clone());
             async move {
                 let known = held.lock().unwrap_or_else(PoisonError::into_inner).0.take();
-                let reader = match known {
+                let reader = match known.filter(|reader| range.end <= reader.file_length() as u64) {
                     Some(reader) => reader,
-                    None => client.read(&path).await?,
+                    None => open_up_to(&client, &path, Some(range.end)).await?,
                 };
                 let bytes = read_range(&reader, range).await?;
                 held.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(reader);
@@ -424,6 +424,38 @@ async fn handful(stream: &mut BoxStream<'static, hdfs_native::Result<Bytes>>) ->
         }
     }
     handful
+}
+
+/// A reader of a file that reaches to `end`, or to the end of the file.
+///
+/// Of a file that was closed a moment ago the NameNode may not know the last block yet, where it lets files be closed before their blocks
+/// are reported (`dfs.namenode.file.close.num-committed-allowed`): it tells the file's length, and only the blocks before. Hadoop's
+/// client asks a DataNode then; here it is waited for, so that no file is taken to be shorter than it is.
+pub(super) async fn open_up_to(
+    client: &Client,
+    path: &str,
+    end: Option<u64>,
+) -> std::result::Result<FileReader, Failed> {
+    let reader = client.read(path).await?;
+    let length = reader.file_length();
+    if end.is_some_and(|end| end > length as u64) && client.get_file_info(path).await?.length > length {
+        return Err(Failed::Incomplete);
+    }
+    Ok(reader)
+}
+
+/// As [`Client::list_status`], which moves each of thousands of entries several times more.
+async fn statuses_in(client: &Client, folder: &str) -> std::result::Result<Vec<FileStatus>, Failed> {
+    let listing = client.list_status_iter(folder, false);
+    let mut found = Vec::new();
+    while let Some(entry) = listing.next().await {
+        let entry = entry?;
+        // A file lists as itself.
+        if entry.path != folder {
+            found.push(entry);
+        }
+    }
+    Ok(found)
 }
 
 async fn read_range(reader: &FileReader, range: Range<u64>) -> std::result::Result<Bytes, Failed> {
@@ -565,6 +597,10 @@ impl Staging for HdfsStore {
     async fn stage(&self, path: &Path, content: Bytes, may_replace: bool) -> Result<Box<dyn StagedFile>> {
         let target = self.target(path, may_replace);
         Ok(Box::new(write::stage(&self.connection, target, content.into()).await?))
+    }
+
+    fn begin(&self, path: &Path, first: Bytes, may_replace: bool) -> Box<dyn BegunFile> {
+        Box::new(write::begin_hidden(&self.connection, self.target(path, may_replace), first))
     }
 }
 

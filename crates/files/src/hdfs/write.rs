@@ -8,6 +8,8 @@
 //! 3  close       every DataNode syncs the last block before it acknowledges its end; acknowledged by the NameNode
 //! 4  rename      with or without replacing what is at the target: the NameNode arbitrates between writers
 //! ```
+//! A file of which no more than its first bytes are known may be begun with them, which has the DataNodes connected: what fails of that
+//! is written once more as a whole.
 //! Between 3 and 4 a file may wait for as long as its writer likes: it is closed, so nobody holds a lease on it.
 //! When the answer of step 4 is lost, the temporary is removed: then the rename has happened before, or never will, and a look
 //! at the target tells which.
@@ -25,12 +27,13 @@ use futures::future::{Either, select};
 use hdfs_native::file::FileWriter;
 use hdfs_native::{Client, HdfsError, WriteOptions};
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
-use ognivo_stream::staging::StagedFile;
+use ognivo_stream::staging::{BegunFile, StagedFile};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{ANSWER_DEADLINE, Connection, Repeat, data_deadline, detached};
+use super::connection::{ANSWER_DEADLINE, Connection, Repeat, Running, data_deadline, detached};
 use super::failed::{Effect, Failed};
+use super::open_up_to;
 use crate::temporary;
 
 /// What is to become of a file.
@@ -227,6 +230,77 @@ pub(super) async fn stage(connection: &Arc<Connection>, target: Target, payload:
     Ok(Staged { hidden, target, payload })
 }
 
+/// A file whose first bytes are on their way.
+pub(super) struct Begun {
+    connection: Arc<Connection>,
+    target: Target,
+    n_begun: usize,
+    /// The file; None when nothing could be begun.
+    file: Option<Running<OpenFile>>,
+}
+
+/// Begins a file: steps 1 and 2 as far as its bytes are known. With the first of them hdfs-native has the NameNode choose the
+/// DataNodes, and connects to them.
+pub(super) fn begin_hidden(connection: &Arc<Connection>, target: Target, first: Bytes) -> Begun {
+    let n_begun = first.len();
+    let write = {
+        let (connection, target) = (Arc::clone(connection), target.clone());
+        move |client: Client| {
+            let (connection, target, first) = (Arc::clone(&connection), target.clone(), first.clone());
+            async move {
+                let mut file = OpenFile::create(client, connection, &target).await?;
+                file.write(first).await?;
+                Ok(file)
+            }
+        }
+    };
+    let file = connection.begin(data_deadline(0), write).ok();
+    Begun { connection: Arc::clone(connection), target, n_begun, file }
+}
+
+#[async_trait]
+impl BegunFile for Begun {
+    async fn stage(self: Box<Self>, content: Bytes) -> Result<Box<dyn StagedFile>> {
+        let Begun { connection, target, n_begun, file } = *self;
+        if let Some(file) = file
+            && let Ok(mut file) = file.answer().await
+        {
+            let (rest, syncing) = (content.slice(n_begun..), syncing(&connection));
+            let finish = async move {
+                file.write(rest).await?;
+                file.finish(syncing).await?;
+                Ok(file.hidden)
+            };
+            if let Ok(hidden) = connection.go_on(data_deadline(content.len() as u64) * 2, finish).await {
+                return Ok(Box::new(Staged { hidden, target, payload: content.into() }));
+            }
+        }
+        // Its bytes are at hand: whatever it was, the file is written anew, with patience.
+        Ok(Box::new(stage(&connection, target, content.into()).await?))
+    }
+
+    /// The file is closed before it is removed: what broke off counts as a whole block of the free space for some minutes.
+    async fn discard(self: Box<Self>) {
+        let Begun { connection, file, .. } = *self;
+        if let Some(file) = file
+            && let Ok(mut file) = file.answer().await
+        {
+            let _ = connection.go_on(data_deadline(0), async move { file.finish(Syncing::WithClose).await }).await;
+        }
+        connection.tidy().await;
+    }
+}
+
+fn syncing(connection: &Connection) -> Syncing {
+    match connection.syncs_before_close() {
+        true => Syncing::BeforeClose,
+        false => Syncing::WithClose,
+    }
+}
+
+/// The time of the last access that leaves it as it is: Hadoop's -1.
+const AS_IT_IS: u64 = u64::MAX;
+
 impl Staged {
     async fn publish(self) -> Result<()> {
         publish(self.hidden, &self.target, Content::Bytes(self.payload)).await
@@ -236,14 +310,14 @@ impl Staged {
 #[async_trait]
 impl StagedFile for Staged {
     /// A rename changes the times of the folders only.
-    async fn modified_ms(&self) -> Result<i64> {
+    async fn set_modified_ms(&self, modified_ms: i64) -> Result<()> {
         let path = self.hidden.path.clone();
-        let look = move |client: Client| {
+        let set = move |client: Client| {
             let path = path.clone();
-            async move { Ok(client.get_file_info(&path).await?) }
+            async move { Ok(client.set_times(&path, modified_ms as u64, AS_IT_IS).await?) }
         };
-        let looked = self.hidden.connection.call(Repeat::Freely, ANSWER_DEADLINE, look).await;
-        looked.map(|status| status.modification_time as i64).map_err(|failed| failed.writing(&self.target.place))
+        let set = self.hidden.connection.call(Repeat::Freely, ANSWER_DEADLINE, set).await;
+        set.map_err(|failed| failed.writing(&self.target.place))
     }
 
     async fn show(self: Box<Self>) -> Result<()> {
@@ -263,7 +337,7 @@ async fn write_hidden(
     target: Target,
     payload: PutPayload,
 ) -> std::result::Result<Hidden, Failed> {
-    let syncing = if connection.syncs_before_close() { Syncing::BeforeClose } else { Syncing::WithClose };
+    let syncing = syncing(&connection);
     let mut file = OpenFile::create(client, connection, &target).await?;
     file.write_all(&payload).await?;
     file.finish(syncing).await?;
@@ -333,7 +407,7 @@ async fn holds(connection: &Arc<Connection>, target: &Target, content: Content) 
     let look = move |client: Client| {
         let (path, expect) = (path.clone(), expect.clone());
         async move {
-            let mut reader = client.read(&path).await?;
+            let mut reader = open_up_to(&client, &path, Some(n_bytes)).await?;
             if reader.file_length() as u64 != n_bytes {
                 return Ok(false);
             }

@@ -82,9 +82,9 @@ impl ParquetFile {
         self.writer.memory_size() + self.writer.inner().len()
     }
 
-    /// Bytes that are ready and were not taken.
-    pub(crate) fn ready_bytes(&self) -> usize {
-        self.writer.inner().len()
+    /// The bytes that are ready and were not taken, which stay.
+    pub(crate) fn ready(&self) -> &[u8] {
+        self.writer.inner()
     }
 
     /// Ends the file and gives its last bytes.

@@ -11,7 +11,7 @@ use object_store::path::Path;
 
 use ognivo_stream::checkpoint::CheckpointError;
 use ognivo_stream::kill_point::{self, KillPoint};
-use ognivo_stream::staging::{StagedFile, Staging};
+use ognivo_stream::staging::{BegunFile, StagedFile, Staging};
 
 use crate::encode::EncodedFile;
 use crate::open::Location;
@@ -32,24 +32,25 @@ pub(crate) struct LaneFiles {
     partitioner: Partitioner,
     name: String,
     open: BTreeMap<String, OpenFile>,
+    /// The only file of a lane without partition columns, before its first row: there may be none.
+    ahead: Option<OpenFile>,
     n_rows: usize,
 }
 
 struct OpenFile {
     encoded: EncodedFile,
     upload: BufWriter,
+    /// The file on its way, where the store can begin one and nothing of it was sent otherwise.
+    begun: Option<Box<dyn BegunFile>>,
     /// Whether any byte was handed to the upload.
     is_sent: bool,
+    /// What is not handed over yet of a file that gets no more rows.
+    last_bytes: Bytes,
+    /// Its length in bytes, and when it counts as last changed, in milliseconds since 1970, where the store can hold it back.
+    looks: Option<(u64, i64)>,
     /// The whole file, in place of the upload, where the store can hold it back.
-    staged: Option<Staged>,
+    staged: Option<Box<dyn StagedFile>>,
     path: Path,
-}
-
-/// A file that is on the disks and has no name yet.
-struct Staged {
-    file: Box<dyn StagedFile>,
-    size_bytes: u64,
-    modified_ms: i64,
 }
 
 /// A file that became visible.
@@ -66,7 +67,19 @@ pub(crate) struct FinishedFile {
 impl LaneFiles {
     /// No file yet; `name` is what every file of the batch is called.
     pub(crate) fn new(target: LaneTarget, partitioner: Partitioner, name: String) -> LaneFiles {
-        LaneFiles { target, partitioner, name, open: BTreeMap::new(), n_rows: 0 }
+        LaneFiles { target, partitioner, name, open: BTreeMap::new(), ahead: None, n_rows: 0 }
+    }
+
+    /// Begins the file that all rows will go to, if there are any; where folders come from the rows, or the store cannot, nothing.
+    pub(crate) fn begin(&mut self) -> Result<(), FileSinkError> {
+        let staging = self.target.location.folders().staging().filter(|_| !self.partitioner.has_folders());
+        if let Some(staging) = staging {
+            let mut file = self.start("")?;
+            let first = Bytes::copy_from_slice(file.encoded.ready());
+            file.begun = Some(staging.begin(&file.path, first, true));
+            self.ahead = Some(file);
+        }
+        Ok(())
     }
 
     /// Rows that were taken.
@@ -82,7 +95,10 @@ impl LaneFiles {
             }
             self.n_rows += rows.num_rows();
             if !self.open.contains_key(&folder) {
-                let file = self.start(&folder)?;
+                let file = match self.ahead.take() {
+                    Some(file) => file,
+                    None => self.start(&folder)?,
+                };
                 self.open.insert(folder.clone(), file);
             }
             let file = self.open.get_mut(&folder).expect("the file was opened above");
@@ -109,10 +125,28 @@ impl LaneFiles {
         let store = self.target.location.store().clone();
         let upload = BufWriter::with_capacity(store, path.clone(), UPLOAD_FROM_BYTES);
         let encoded = self.target.encoding.start(self.partitioner.file_schema())?;
-        Ok(OpenFile { encoded, upload, is_sent: false, staged: None, path })
+        let (last_bytes, looks, staged) = (Bytes::new(), None, None);
+        Ok(OpenFile { encoded, upload, begun: None, is_sent: false, last_bytes, looks, staged, path })
     }
 
-    /// Hands the last bytes of every file to the store; nothing is visible yet.
+    /// Ends every file, as of this time in milliseconds since 1970; no row comes after. Nothing is handed over by it.
+    ///
+    /// The files as readers will see them once they are [staged](LaneFiles::stage) and shown; None when that of one of them is not known
+    /// before.
+    pub(crate) fn end(&mut self, modified_ms: i64) -> Result<Option<Vec<FinishedFile>>, FileSinkError> {
+        let is_held_back = self.target.location.folders().staging().is_some();
+        for file in self.open.values_mut() {
+            file.last_bytes = file.encoded.finish()?.into();
+            file.looks = (is_held_back && !file.is_sent).then_some((file.last_bytes.len() as u64, modified_ms));
+        }
+        let ended = |(folder, file): (&String, &OpenFile)| {
+            let looks = Some(file.looks?);
+            Some(FinishedFile { path: file.path.clone(), folder: folder.clone(), looks })
+        };
+        Ok(self.open.iter().map(ended).collect())
+    }
+
+    /// Hands the last bytes of every ended file to the store; nothing is visible yet.
     pub(crate) async fn stage(&mut self) -> Result<(), FileSinkError> {
         let (target, name) = (&self.target, &self.name);
         let staging = target.location.folders().staging();
@@ -120,16 +154,10 @@ impl LaneFiles {
         let staging_of_all: Vec<_> = stage.collect();
         // All come to an end, also those beside one that fails.
         let ended: Vec<_> = futures::stream::iter(staging_of_all).buffered(FILES_AT_ONCE).collect().await;
+        if let Some(mut unused) = self.ahead.take() {
+            unused.discard_begun().await;
+        }
         ended.into_iter().collect()
-    }
-
-    /// The files as readers will see them, once all of them are on the disks; None when one of them is not.
-    pub(crate) fn staged(&self) -> Option<Vec<FinishedFile>> {
-        let staged = |(folder, file): (&String, &OpenFile)| {
-            let looks = Some(file.looks()?);
-            Some(FinishedFile { path: file.path.clone(), folder: folder.clone(), looks })
-        };
-        self.open.iter().map(staged).collect()
     }
 
     /// Makes every staged file durable and visible; a file of the same name from an earlier attempt is replaced.
@@ -154,10 +182,11 @@ impl LaneFiles {
 
     /// Gives the files up; nothing of them stays.
     pub(crate) async fn abort(self) {
-        for (_, mut file) in self.open {
+        for mut file in self.open.into_values().chain(self.ahead) {
+            file.discard_begun().await;
             // What cannot be removed now is hidden, and swept at the next start.
             match file.staged {
-                Some(staged) => staged.file.discard().await,
+                Some(staged) => staged.discard().await,
                 None => drop(file.upload.abort().await),
             }
         }
@@ -165,16 +194,11 @@ impl LaneFiles {
 }
 
 impl OpenFile {
-    /// As [`FinishedFile::looks`], once the file is on the disks.
-    fn looks(&self) -> Option<(u64, i64)> {
-        self.staged.as_ref().map(|staged| (staged.size_bytes, staged.modified_ms))
-    }
-
     /// Makes the file durable and visible.
     async fn publish(mut self, folder: String, target: &LaneTarget, name: &str) -> Result<FinishedFile, FileSinkError> {
-        let looks = self.looks();
+        let looks = self.looks;
         let shown = match self.staged {
-            Some(staged) => staged.file.show().await,
+            Some(staged) => staged.show().await,
             None => tokio::io::AsyncWriteExt::shutdown(&mut self.upload).await.map_err(object_store_error),
         };
         shown.map_err(|source| target.store_error("write", &below(&folder, name), source))?;
@@ -182,7 +206,7 @@ impl OpenFile {
         Ok(FinishedFile { path: self.path, folder, looks })
     }
 
-    /// Ends the file; a store that can hold it back writes it down, unless a part of it is on its way already.
+    /// Hands over the last bytes; a store that can hold the file back writes it down, unless a part of it is on its way already.
     async fn stage(
         &mut self,
         folder: &str,
@@ -190,20 +214,28 @@ impl OpenFile {
         name: &str,
         staging: Option<&dyn Staging>,
     ) -> Result<(), FileSinkError> {
-        let bytes = self.encoded.finish()?;
-        let sent = match staging.filter(|_| !self.is_sent) {
-            Some(staging) => self.hold_back(staging, bytes.into()).await,
-            None => self.upload.put(bytes.into()).await,
+        let bytes = std::mem::take(&mut self.last_bytes);
+        let sent = match staging.zip(self.looks) {
+            Some((staging, (_, modified_ms))) => self.hold_back(staging, bytes, modified_ms).await,
+            None => self.upload.put(bytes).await,
         };
         sent.map_err(|source| target.store_error("write", &below(folder, name), source))
     }
 
-    async fn hold_back(&mut self, staging: &dyn Staging, bytes: Bytes) -> object_store::Result<()> {
-        let size_bytes = bytes.len() as u64;
-        let file = staging.stage(&self.path, bytes, true).await?;
-        let modified_ms = file.modified_ms().await?;
-        self.staged = Some(Staged { file, size_bytes, modified_ms });
+    async fn hold_back(&mut self, staging: &dyn Staging, bytes: Bytes, modified_ms: i64) -> object_store::Result<()> {
+        let file = match self.begun.take() {
+            Some(begun) => begun.stage(bytes).await?,
+            None => staging.stage(&self.path, bytes, true).await?,
+        };
+        file.set_modified_ms(modified_ms).await?;
+        self.staged = Some(file);
         Ok(())
+    }
+
+    async fn discard_begun(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            begun.discard().await;
+        }
     }
 
     /// Hands what is ready to the upload, when it is enough to be worth it.
@@ -212,6 +244,7 @@ impl OpenFile {
             return Ok(());
         }
         self.is_sent = true;
+        self.discard_begun().await;
         self.upload.put(self.encoded.take_bytes().into()).await
     }
 }

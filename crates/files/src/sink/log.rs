@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, PutPayload};
-use ognivo_stream::checkpoint::{CompactibleLog, CompactibleLogOptions, StagedEntry};
+use ognivo_stream::checkpoint::{BegunEntry, CompactibleLog, CompactibleLogOptions, StagedEntry};
 use ognivo_stream::plan::BatchId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -103,17 +103,26 @@ impl SinkLog {
         Ok(())
     }
 
+    /// Begins the entry of a batch whose files are not known yet, for a log of Spark's whose store can; else nothing.
+    pub(crate) async fn begin(&self, batch: BatchId) -> Result<Option<BegunEntry>, FileSinkError> {
+        match self.kind {
+            CommitLog::Spark => Ok(self.known.lock().await.spark.begin(batch.0).await?),
+            CommitLog::Success => Ok(None),
+        }
+    }
+
     /// Writes the entry of a batch without showing it, for a log of Spark's whose store can; else nothing.
     pub(crate) async fn stage(
         &self,
         batch: BatchId,
         files: &[FinishedFile],
+        begun: Option<BegunEntry>,
     ) -> Result<Option<StagedEntry>, FileSinkError> {
         if self.kind != CommitLog::Spark || self.location.folders().staging().is_none() {
             return Ok(None);
         }
         let entries = self.entries(files).await?;
-        Ok(Some(self.known.lock().await.spark.stage(batch.0, &entries).await?))
+        Ok(Some(self.known.lock().await.spark.stage(batch.0, &entries, begun).await?))
     }
 
     /// Notes that the batch of a staged entry is in the folder.

@@ -78,6 +78,11 @@ impl Partitioner {
         Ok(Partitioner { keys, kept, file_schema })
     }
 
+    /// Whether rows say which folder they go to.
+    pub(crate) fn has_folders(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// The columns of the files.
     pub(crate) fn file_schema(&self) -> &SchemaRef {
         &self.file_schema

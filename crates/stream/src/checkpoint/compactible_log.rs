@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use super::numbered_files::{NumberedFile, NumberedFiles, StagedNumber};
 use super::offset_log::version_and_lines;
 use super::{CheckpointError, MIN_BATCHES_TO_RETAIN, shown};
-use crate::staging::Staging;
+use crate::staging::{BegunFile, Staging};
 
 /// One file per batch, one JSON per line after the version; every `interval`-th file holds all entries so far:
 ///
@@ -34,6 +34,22 @@ pub struct CompactibleLog<E> {
     /// Known after the first look at the folder, to all clones.
     interval: Arc<OnceCell<u64>>,
     entry: PhantomData<fn() -> E>,
+}
+
+/// A file for the entries of a batch, which are not known yet.
+pub struct BegunEntry(Box<dyn BegunFile>);
+
+impl BegunEntry {
+    /// Removes it, as far as that can be done now.
+    pub async fn discard(self) {
+        self.0.discard().await;
+    }
+}
+
+impl fmt::Debug for BegunEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BegunEntry").finish_non_exhaustive()
+    }
 }
 
 /// The entries of a batch that are on their way into the log; let go of, they never get there.
@@ -98,18 +114,32 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
     /// [`CheckpointError::Exists`] when the batch is there with other entries; [`CheckpointError::Missing`] when the log
     /// has a hole.
     pub async fn add(&self, id: u64, entries: &[E], now_ms: i64) -> Result<(), CheckpointError> {
-        let staged = self.stage(id, entries).await?;
+        let staged = self.stage(id, entries, None).await?;
         self.show(staged, now_ms).await
     }
 
-    /// Does what can be done of [`add`](CompactibleLog::add) without showing anything.
+    /// Begins the file of batch `id` before its entries are known; None where that saves nothing.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub async fn begin(&self, id: u64) -> Result<Option<BegunEntry>, CheckpointError> {
+        let compact = is_compaction(id, self.interval().await?);
+        Ok(self.files.begin(id, compact, Bytes::from_static(VERSION)).map(BegunEntry))
+    }
+
+    /// Does what can be done of [`add`](CompactibleLog::add) without showing anything; the file may have begun.
     ///
     /// # Errors
     /// As [`add`](CompactibleLog::add).
-    pub async fn stage(&self, id: u64, entries: &[E]) -> Result<StagedEntry, CheckpointError> {
+    pub async fn stage(
+        &self,
+        id: u64,
+        entries: &[E],
+        begun: Option<BegunEntry>,
+    ) -> Result<StagedEntry, CheckpointError> {
         let interval = self.interval().await?;
         let compact = is_compaction(id, interval);
-        let mut content = b"v1".to_vec();
+        let mut content = VERSION.to_vec();
         if compact {
             for earlier in id.saturating_sub(interval)..id {
                 content.extend_from_slice(&self.body(earlier, interval, id).await?);
@@ -119,7 +149,8 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
             content.push(b'\n');
             serde_json::to_writer(&mut content, entry).expect("a log entry is a plain struct, which is always JSON");
         }
-        Ok(StagedEntry { id, interval, file: self.files.stage(id, compact, content.into()).await? })
+        let file = self.files.stage(id, compact, content.into(), begun.map(|begun| begun.0)).await?;
+        Ok(StagedEntry { id, interval, file })
     }
 
     /// Appends the entries that were staged.
@@ -211,6 +242,9 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
 }
 
 const NEWEST_VERSION: u32 = 1;
+
+/// What every file begins with.
+const VERSION: &[u8] = b"v1";
 
 fn parse<E: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<Vec<E>, CheckpointError> {
     let lines = version_and_lines(path, bytes, NEWEST_VERSION)?;

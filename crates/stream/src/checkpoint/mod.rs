@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use commit_log::CommitLog;
-pub use compactible_log::{CompactibleLog, CompactibleLogOptions, StagedEntry};
+pub use compactible_log::{BegunEntry, CompactibleLog, CompactibleLogOptions, StagedEntry};
 pub use initial_offsets::InitialOffsets;
 pub use offset_log::{Notes, OffsetEntry, OffsetLog};
 

@@ -7,7 +7,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
 
 use super::{CheckpointError, shown};
-use crate::staging::{StagedFile, Staging};
+use crate::staging::{BegunFile, StagedFile, Staging};
 
 /// A folder of numbered files; other names in it are not seen.
 #[derive(Debug, Clone)]
@@ -74,16 +74,26 @@ impl NumberedFiles {
         create(self.store.as_ref(), &self.path(id, compact), content).await
     }
 
-    /// Does what can be done of creating a file without showing it.
-    pub(super) async fn stage(&self, id: u64, compact: bool, content: Bytes) -> Result<StagedNumber, CheckpointError> {
+    /// Begins a file of which only the first bytes are known; None where that saves nothing.
+    pub(super) fn begin(&self, id: u64, compact: bool, first: Bytes) -> Option<Box<dyn BegunFile>> {
+        self.staging.as_ref().map(|staging| staging.begin(&self.path(id, compact), first, false))
+    }
+
+    /// Does what can be done of creating a file without showing it; the file may have begun.
+    pub(super) async fn stage(
+        &self,
+        id: u64,
+        compact: bool,
+        content: Bytes,
+        begun: Option<Box<dyn BegunFile>>,
+    ) -> Result<StagedNumber, CheckpointError> {
         let path = self.path(id, compact);
-        let file = match &self.staging {
-            Some(staging) => {
-                let staged = staging.stage(&path, content.clone(), false).await;
-                Some(staged.map_err(|source| CheckpointError::store(&path, source))?)
-            }
-            None => None,
+        let staged = match (begun, &self.staging) {
+            (Some(begun), _) => begun.stage(content.clone()).await.map(Some),
+            (None, Some(staging)) => staging.stage(&path, content.clone(), false).await.map(Some),
+            (None, None) => Ok(None),
         };
+        let file = staged.map_err(|source| CheckpointError::store(&path, source))?;
         Ok(StagedNumber { path, content, file })
     }
 

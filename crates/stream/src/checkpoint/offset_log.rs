@@ -119,7 +119,7 @@ impl OffsetLog {
     /// # Errors
     /// As [`add`](OffsetLog::add).
     pub(crate) async fn stage(&self, id: BatchId, entry: &OffsetEntry) -> Result<StagedPlan, CheckpointError> {
-        self.files.stage(id.0, false, print(entry).into()).await.map(StagedPlan)
+        self.files.stage(id.0, false, print(entry).into(), None).await.map(StagedPlan)
     }
 
     /// Writes the entry that was staged.
