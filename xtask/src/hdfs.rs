@@ -17,7 +17,7 @@ const FOLDER: &str = "services/hdfs-tests";
 /// Where the servers of a name service keep what they have.
 const NAME_SERVICE_FOLDER: &str = "services/hdfs-name-service-tests";
 
-const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha | spark [FOLDER]]";
+const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha | reports | spark [FOLDER]]";
 
 /// Starts the servers, runs what was asked for, and stops them, whatever came out.
 ///
@@ -36,10 +36,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     match asked {
         Asked::Everything => {
             on_a_cluster(check)?;
+            read_before_reports()?;
             fail_over()
         }
         Asked::Nemesis { n_runs, seed } => on_a_cluster(|cluster| nemesis(cluster, n_runs, seed.as_deref())),
         Asked::FailOver => fail_over(),
+        Asked::Reports => read_before_reports(),
         Asked::Spark | Asked::SparkIn(_) => on_a_cluster(spark::open),
     }
 }
@@ -51,6 +53,7 @@ enum Asked {
         seed: Option<String>,
     },
     FailOver,
+    Reports,
     Spark,
     /// What a job has left on a cluster that runs.
     SparkIn(String),
@@ -68,6 +71,7 @@ impl Asked {
                 Ok(Asked::Nemesis { n_runs: number(runs)?, seed: Some(number(seed)?.to_string()) })
             }
             ["ha"] => Ok(Asked::FailOver),
+            ["reports"] => Ok(Asked::Reports),
             ["spark"] => Ok(Asked::Spark),
             ["spark", folder] => Ok(Asked::SparkIn(folder.to_owned())),
             _ => Err(USAGE.to_owned()),
@@ -135,6 +139,30 @@ fn nemesis(cluster: &Cluster, n_runs: u64, seed: Option<&str>) -> Result<(), Str
     Ok(())
 }
 
+/// Reads files whose blocks no DataNode has told the NameNode of, which takes them to be closed and tells of no block.
+fn read_before_reports() -> Result<(), String> {
+    println!("== files that were closed a moment ago");
+    let cluster = Cluster::start_with_late_reports(FOLDER)?;
+    let done = (1..=N_READ_AT_ONCE).try_for_each(|n| read_at_once(&cluster, &format!("/closed-{n}")));
+    let stopped = Cluster::stop_all_in(FOLDER);
+    done?;
+    println!("{N_READ_AT_ONCE} files are read whole");
+    stopped
+}
+
+const N_READ_AT_ONCE: usize = 3;
+
+fn read_at_once(cluster: &Cluster, path: &str) -> Result<(), String> {
+    let written = std::fs::read(program::root().join("Cargo.lock")).map_err(|e| format!("Cargo.lock: {e}"))?;
+    program::run(our_shell(cluster).args(["put", "Cargo.lock", path]))?;
+    let mut cat = our_shell(cluster);
+    let read = cat.args(["cat", path]).output().map_err(|e| format!("cannot start {cat:?}: {e}"))?;
+    match read.stdout == written {
+        true => Ok(()),
+        false => Err(format!("{path} has {} bytes, and {} were read", written.len(), read.stdout.len())),
+    }
+}
+
 /// Lets one NameNode take over from the other under a stream.
 fn fail_over() -> Result<(), String> {
     println!("== failover between two NameNodes");
@@ -164,12 +192,14 @@ const COMPARED: [&[&str]; 9] = [
     &["mv", "/shell/README.md", "/shell/no/where"],
 ];
 
+fn our_shell(cluster: &Cluster) -> Command {
+    let mut ours = at_root(program::built("debug", "ognivo"));
+    ours.arg("fs").env("HADOOP_CONF_DIR", cluster.conf());
+    ours
+}
+
 fn compare_shells(cluster: &Cluster) -> Result<(), String> {
-    let ours = || {
-        let mut ours = at_root(program::built("debug", "ognivo"));
-        ours.arg("fs").env("HADOOP_CONF_DIR", cluster.conf());
-        ours
-    };
+    let ours = || our_shell(cluster);
     for arguments in PREPARED {
         program::run(ours().args(arguments))?;
     }

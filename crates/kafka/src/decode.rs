@@ -110,6 +110,11 @@ impl Decoder {
         &self.schema
     }
 
+    /// Whether it holds what a registry has said, which may be otherwise later: the next batch asks anew.
+    pub(crate) fn has_asked(&self) -> bool {
+        matches!(self.values, Values::Registered(..))
+    }
+
     /// Asks the registry for the schemas that the records of a piece name and that were not asked for yet.
     ///
     /// # Errors

@@ -42,10 +42,20 @@ pub(crate) struct Cluster {
     folder: PathBuf,
     rpc_port: u16,
     http_port: u16,
-    n_data_nodes: usize,
-    block_bytes: u64,
+    shape: Shape,
     kerberos: Option<Kerberos>,
 }
+
+/// What a cluster is like.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    n_data_nodes: usize,
+    block_bytes: u64,
+    /// How long a DataNode keeps to itself that it has a new block.
+    reports_after: Duration,
+}
+
+const SMALL: Shape = Shape { n_data_nodes: 1, block_bytes: BLOCK_BYTES, reports_after: Duration::ZERO };
 
 /// More than this many DataNodes are not started.
 const MAX_DATA_NODES: usize = 3;
@@ -66,7 +76,16 @@ impl Cluster {
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_empty(folder: &str) -> Result<Cluster, String> {
-        Cluster::start(folder, 1, BLOCK_BYTES, None)
+        Cluster::start(folder, SMALL, None)
+    }
+
+    /// As [`start_empty`](Cluster::start_empty), with two DataNodes that tell of a new block after a while. A file may be closed
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// What could not be started, with the end of its log.
+    pub(crate) fn start_with_late_reports(folder: &str) -> Result<Cluster, String> {
+        Cluster::start(folder, Shape { n_data_nodes: 2, reports_after: Duration::from_secs(3), ..SMALL }, None)
     }
 
     /// As [`start_empty`](Cluster::start_empty), with so many DataNodes, each of which gets every block, and with blocks of the usual
@@ -75,7 +94,7 @@ impl Cluster {
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_replicated(folder: &str, n_data_nodes: usize) -> Result<Cluster, String> {
-        Cluster::start(folder, n_data_nodes, USUAL_BLOCK_BYTES, None)
+        Cluster::start(folder, Shape { n_data_nodes, block_bytes: USUAL_BLOCK_BYTES, ..SMALL }, None)
     }
 
     /// Starts an empty cluster with a KDC; `protection` is `authentication`, `integrity` or `privacy`.
@@ -83,15 +102,11 @@ impl Cluster {
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_with_kerberos(folder: &str, protection: &'static str) -> Result<Cluster, String> {
-        Cluster::start(folder, 1, BLOCK_BYTES, Some(protection))
+        Cluster::start(folder, SMALL, Some(protection))
     }
 
-    fn start(
-        folder: &str,
-        n_data_nodes: usize,
-        block_bytes: u64,
-        protection: Option<&'static str>,
-    ) -> Result<Cluster, String> {
+    fn start(folder: &str, shape: Shape, protection: Option<&'static str>) -> Result<Cluster, String> {
+        let n_data_nodes = shape.n_data_nodes;
         Cluster::stop_all_in(folder)?;
         let folder = cache::folder(folder)?;
         let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", folder.display());
@@ -108,7 +123,7 @@ impl Cluster {
             }
             None => None,
         };
-        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port, n_data_nodes, block_bytes, kerberos };
+        let cluster = Cluster { folder: folder.clone(), rpc_port, http_port, shape, kerberos };
         for (name, text) in cluster.settings(data_ports) {
             fs::write(cluster.conf().join(name), text).map_err(failed)?;
         }
@@ -136,8 +151,7 @@ impl Cluster {
         };
         let ports = port("dfs.namenode.rpc-address").zip(port("dfs.namenode.http-address"));
         let Some((rpc_port, http_port)) = ports else { return Ok(None) };
-        let cluster =
-            Cluster { folder, rpc_port, http_port, n_data_nodes: 1, block_bytes: BLOCK_BYTES, kerberos: None };
+        let cluster = Cluster { folder, rpc_port, http_port, shape: SMALL, kerberos: None };
         Ok(cluster.is_ready().then_some(cluster))
     }
 
@@ -276,7 +290,7 @@ impl Cluster {
     }
 
     fn is_ready(&self) -> bool {
-        serves(self.http_port, self.n_data_nodes)
+        serves(self.http_port, self.shape.n_data_nodes)
     }
 
     fn format(&self) -> Result<(), String> {
@@ -299,9 +313,9 @@ impl Cluster {
         let mut core =
             vec![("fs.defaultFS", self.url()), ("hadoop.tmp.dir", self.folder.join("tmp").display().to_string())];
         let mut hdfs = vec![
-            ("dfs.replication", self.n_data_nodes.to_string()),
+            ("dfs.replication", self.shape.n_data_nodes.to_string()),
             // Lets a file be closed as soon as one DataNode has reported its last block; of use with two of them.
-            ("dfs.namenode.file.close.num-committed-allowed", (self.n_data_nodes - 1).min(1).to_string()),
+            ("dfs.namenode.file.close.num-committed-allowed", (self.shape.n_data_nodes - 1).min(1).to_string()),
             ("dfs.namenode.name.dir", below("name")),
             ("dfs.datanode.data.dir", below("data")),
             ("dfs.namenode.rpc-address", at(self.rpc_port)),
@@ -316,7 +330,8 @@ impl Cluster {
             // A dead DataNode is noticed after 14 s, not after 10 minutes.
             ("dfs.heartbeat.interval", "1".to_owned()),
             ("dfs.namenode.heartbeat.recheck-interval", "2000".to_owned()),
-            ("dfs.blocksize", self.block_bytes.to_string()),
+            ("dfs.blockreport.incremental.intervalMsec", self.shape.reports_after.as_millis().to_string()),
+            ("dfs.blocksize", self.shape.block_bytes.to_string()),
             // Small blocks, so that small files of tests have several.
             ("dfs.namenode.fs-limits.min-block-size", "4096".to_owned()),
         ];

@@ -69,7 +69,9 @@ impl Reader {
         match reader.next().await {
             Ok(Some(rows)) => Some((Ok(rows), Some(reader))),
             Ok(None) => {
-                *reader.spare.lock().expect("nobody panics while holding this lock") = Some(reader.decoder);
+                if !reader.decoder.has_asked() {
+                    *reader.spare.lock().expect("nobody panics while holding this lock") = Some(reader.decoder);
+                }
                 None
             }
             Err(error) => Some((Err(SourceError::new(error)), None)),
