@@ -256,3 +256,28 @@ impl EncodedFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int32Array;
+    use arrow_schema::{DataType, Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn what_is_ready_before_the_first_row_is_how_the_file_begins() {
+        let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, true)]));
+        let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int32Array::from(vec![1, 2]))]).unwrap();
+        let csv = Encoding::Csv(Box::new(CsvOptions { header: true, ..CsvOptions::default() }));
+        let json = Encoding::Json(Box::default());
+        for (encoding, first) in [(Encoding::Parquet(Compression::SNAPPY), "PAR1"), (csv, "a\n"), (json, "")] {
+            let mut file = encoding.start(&schema).unwrap();
+            assert_eq!(file.ready(), first.as_bytes(), "{encoding:?}");
+            file.write(&rows).unwrap();
+            let all = file.finish().unwrap();
+            assert!(all.len() > first.len() && all.starts_with(first.as_bytes()), "{encoding:?}: {all:?}");
+        }
+    }
+}

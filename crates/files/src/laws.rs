@@ -135,7 +135,7 @@ async fn uploads_appear_whole(bench: &Bench) {
     assert_eq!(bench.text("f").await, "new", "an upload replaces what is there");
 }
 
-/// How often, and how many times, one looks for what goes by itself.
+/// What goes by itself is looked for so often.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const MAX_LOOKS: usize = 500;
 

@@ -7,8 +7,8 @@
 //! 3. the log: `_spark_metadata/<batch>`, as Spark's file sink writes it, or (`commitLog: none`) `_SUCCESS`.
 //!
 //! On a store that can hold files back ([`Staging`](ognivo_stream::staging::Staging)) all of them are durable under hidden names
-//! before the first step, beside the plan of the batch, and a step is a rename. An entry tells when its files were last changed: that
-//! is set by us, so that it is written beside them. The entry, and the file of a lane without partition columns, begin before the first
+//! before the first step, beside the plan of the batch, and a step is a rename. An entry tells when its files were last changed: we set
+//! that time ourselves, so that the entry can be written beside the files. The entry, and the file of a lane without partition columns, begin before the first
 //! row is there, so that servers make room for them while rows are read and scored.
 //!
 //! ```text
@@ -169,12 +169,13 @@ impl Sink for FileSink {
         let partitioner = self.partitioner.as_ref().expect("`prepare` comes before `begin`");
         let no_folders = Partitioner::new(&dead_letter::schema(), &[]).expect("no partition column is always there");
         let dead_letters = self.config.dead_letters.as_ref();
+        let begun = self.log.begin(plan.id).await?;
         let mut scored = self.lane(plan.id, &self.config.scored, partitioner);
         scored.begin()?;
         Ok(Box::new(FileBatch {
             batch: plan.id,
             scored,
-            begun: self.log.begin(plan.id).await?,
+            begun,
             dead_letters: dead_letters.map(|target| self.lane(plan.id, target, &no_folders)),
             log: self.log.clone(),
             clock: Arc::clone(&self.clock),
@@ -197,9 +198,9 @@ struct FileBatch {
     log: SinkLog,
     clock: Arc<dyn Clock>,
     is_staged: bool,
-    /// The file of that entry, while the batch's files are not known.
+    /// The file of the log's entry, while the batch's files are not known.
     begun: Option<BegunEntry>,
-    /// The entry of the log, whole before it shows, where the store can hold it back and all files that it names.
+    /// The entry itself, whole before it shows, where the store can hold it back and all files that it names.
     entry: Option<StagedEntry>,
 }
 
@@ -263,11 +264,12 @@ impl BatchWriter for FileBatch {
     async fn abort(mut self: Box<Self>) {
         // First, so that what it leaves behind is removed with the files.
         drop(self.entry.take());
-        discard(self.begun.take()).await;
-        if let Some(files) = self.dead_letters.take() {
-            files.abort().await;
-        }
-        self.scored.abort().await;
+        let dead_letters = async {
+            if let Some(files) = self.dead_letters.take() {
+                files.abort().await;
+            }
+        };
+        futures::join!(discard(self.begun.take()), dead_letters, self.scored.abort());
     }
 }
 

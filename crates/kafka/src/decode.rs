@@ -111,7 +111,7 @@ impl Decoder {
     }
 
     /// Whether it holds what a registry has said, which may be otherwise later: the next batch asks anew.
-    pub(crate) fn has_asked(&self) -> bool {
+    pub(crate) fn asks_a_registry(&self) -> bool {
         matches!(self.values, Values::Registered(..))
     }
 

@@ -117,6 +117,8 @@ impl PositionsInOrder {
             return Ok(());
         }
         self.rest().await;
+        // Batches that have rested until now too say first what has arrived: one call stores all of it.
+        tokio::task::yield_now().await;
         let (next, offsets, holding) = self.state().in_a_row();
         // A batch that moved no position has none to store.
         if !offsets.0.is_empty() {

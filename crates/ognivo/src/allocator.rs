@@ -8,9 +8,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Settings, ended by a zero; the allocator reads them when the program starts.
 ///
-/// Threads for input and output come and go with the batches of a stream. With arenas of their own, as many as there are
-/// processors, a stream would grow with its batches; two are enough where each thread keeps some memory at hand. What is free
-/// for a second goes back to the system.
+/// Threads for input and output come and go with the batches of a stream. With four arenas for each processor, as the allocator
+/// has them by itself, a stream grows with its batches; two are enough where each thread keeps some memory at hand. What has been
+/// free for a second goes back to the system when something else is allocated.
 #[allow(unsafe_code, reason = "the allocator looks for its settings by this name, which nothing else has")]
 #[unsafe(export_name = "malloc_conf")]
 static SETTINGS: &[u8; 47] = b"narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0\0";

@@ -82,7 +82,7 @@ impl Batch<'_> {
         Ok(seen)
     }
 
-    /// Scores blocks on other threads, several at a time, and gives them back in order; what is quickly done, at once.
+    /// Scores blocks on other threads, several at a time, and gives them back in order; what is quickly done, here.
     fn scored(&self, rows: RowStream) -> impl Stream<Item = Result<ScoredBlock, QueryError>> {
         let batch = self.plan.id;
         let start = move |block: Result<SourceRows, _>| {
@@ -90,8 +90,8 @@ impl Batch<'_> {
             // Started here and not when first polled, so that blocks are scored while others wait for the writer.
             let task = block.map(|block| {
                 let is_quick = scorer.is_quick(block.rows.num_rows());
-                let score = move || score(scorer.as_ref(), block, clock.as_ref());
-                if is_quick { Either::Left(ready(Ok(score()))) } else { Either::Right(spawn_blocking(score)) }
+                let work = move || score(scorer.as_ref(), block, clock.as_ref());
+                if is_quick { Either::Left(ready(Ok(work()))) } else { Either::Right(spawn_blocking(work)) }
             });
             async move {
                 match task?.await {

@@ -24,8 +24,8 @@ pub trait Scorer: Send + Sync {
     /// Only for what is wrong with the pipeline; a bad row is an entry of the outcome.
     fn score(&self, rows: RecordBatch) -> Result<Outcome, ScoreError>;
 
-    /// Whether so few rows are scored in about the time that another thread takes to wake up. Nothing else goes on in the
-    /// stream meanwhile, and a query that is asked to end waits for it.
+    /// Whether so few rows are scored so soon, within a few milliseconds at most, that waking another thread is not worth it.
+    /// Nothing else goes on in the stream meanwhile, and a query that is asked to end waits for it.
     fn is_quick(&self, _n_rows: usize) -> bool {
         false
     }

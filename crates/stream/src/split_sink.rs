@@ -95,7 +95,13 @@ impl Sink for SplitSink {
         let scored = self.scored.begin(plan).await?;
         let dead_letters = match self.holds_dead_letters_of(plan) {
             true => None,
-            false => Some(self.dead_letters.begin(plan).await?),
+            false => match self.dead_letters.begin(plan).await {
+                Ok(writer) => Some(writer),
+                Err(error) => {
+                    scored.abort().await;
+                    return Err(error);
+                }
+            },
         };
         Ok(Box::new(SplitWriter { scored, dead_letters, n_held: 0, n_columns: self.letters.fields().len() }))
     }

@@ -138,7 +138,10 @@ impl Failed {
                     );
                     return advised(ErrorKind::ConnectionReset, text, hint);
                 }
-                Failed::Incomplete => return generic(ErrorKind::Other, format!("{INCOMPLETE}: {place}")),
+                Failed::Incomplete => {
+                    let hint = "when nobody writes it any more, `hdfs debug recoverLease -path` closes it".to_owned();
+                    return advised(ErrorKind::Other, format!("{INCOMPLETE}: {place}"), hint);
+                }
             },
         );
         let source = said(&error).into();

@@ -234,15 +234,15 @@ pub(super) async fn stage(connection: &Arc<Connection>, target: Target, payload:
 pub(super) struct Begun {
     connection: Arc<Connection>,
     target: Target,
-    n_begun: usize,
+    n_begun_bytes: usize,
     /// The file; None when nothing could be begun.
     file: Option<Running<OpenFile>>,
 }
 
 /// Begins a file: steps 1 and 2 as far as its bytes are known. With the first of them hdfs-native has the NameNode choose the
-/// DataNodes, and connects to them.
+/// DataNodes, and connects to them; where none is known, the file is created and no more.
 pub(super) fn begin_hidden(connection: &Arc<Connection>, target: Target, first: Bytes) -> Begun {
-    let n_begun = first.len();
+    let n_begun_bytes = first.len();
     let write = {
         let (connection, target) = (Arc::clone(connection), target.clone());
         move |client: Client| {
@@ -255,17 +255,17 @@ pub(super) fn begin_hidden(connection: &Arc<Connection>, target: Target, first: 
         }
     };
     let file = connection.begin(data_deadline(0), write).ok();
-    Begun { connection: Arc::clone(connection), target, n_begun, file }
+    Begun { connection: Arc::clone(connection), target, n_begun_bytes, file }
 }
 
 #[async_trait]
 impl BegunFile for Begun {
     async fn stage(self: Box<Self>, content: Bytes) -> Result<Box<dyn StagedFile>> {
-        let Begun { connection, target, n_begun, file } = *self;
+        let Begun { connection, target, n_begun_bytes, file } = *self;
         if let Some(file) = file
             && let Ok(mut file) = file.answer().await
         {
-            let (rest, syncing) = (content.slice(n_begun..), syncing(&connection));
+            let (rest, syncing) = (content.slice(n_begun_bytes..), syncing(&connection));
             let finish = async move {
                 file.write(rest).await?;
                 file.finish(syncing).await?;
@@ -282,11 +282,15 @@ impl BegunFile for Begun {
     /// The file is closed before it is removed: what broke off counts as a whole block of the free space for some minutes.
     async fn discard(self: Box<Self>) {
         let Begun { connection, file, .. } = *self;
-        if let Some(file) = file
-            && let Ok(mut file) = file.answer().await
-        {
-            let _ = connection.go_on(data_deadline(0), async move { file.finish(Syncing::WithClose).await }).await;
-        }
+        let ending = async {
+            if let Some(file) = file
+                && let Ok(mut file) = file.answer().await
+            {
+                let _ = connection.go_on(data_deadline(0), async move { file.finish(Syncing::WithClose).await }).await;
+            }
+        };
+        // A file that nobody wants is not worth more patience; one that is let go of is removed all the same.
+        let _ = timeout(ANSWER_DEADLINE, ending).await;
         connection.tidy().await;
     }
 }
@@ -309,7 +313,7 @@ impl Staged {
 
 #[async_trait]
 impl StagedFile for Staged {
-    /// A rename changes the times of the folders only.
+    /// It stays: a rename changes the times of the folders only.
     async fn set_modified_ms(&self, modified_ms: i64) -> Result<()> {
         let path = self.hidden.path.clone();
         let set = move |client: Client| {

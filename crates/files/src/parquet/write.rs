@@ -53,7 +53,9 @@ impl ParquetFile {
         let bare: Vec<_> =
             schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(Default::default())).collect();
         let schema = Arc::new(Schema::new(bare));
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)?;
+        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)?;
+        // So that the first bytes of the file are ready.
+        writer.sync()?;
         Ok(ParquetFile { writer, schema })
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct LaneFiles {
 struct OpenFile {
     encoded: EncodedFile,
     upload: BufWriter,
-    /// The file on its way, where the store can begin one and nothing of it was sent otherwise.
+    /// The file on its way, where the store can begin one; of no use once anything was sent otherwise.
     begun: Option<Box<dyn BegunFile>>,
     /// Whether any byte was handed to the upload.
     is_sent: bool,
@@ -131,8 +131,8 @@ impl LaneFiles {
 
     /// Ends every file, as of this time in milliseconds since 1970; no row comes after. Nothing is handed over by it.
     ///
-    /// The files as readers will see them once they are [staged](LaneFiles::stage) and shown; None when that of one of them is not known
-    /// before.
+    /// The files as readers will see them once they are [staged](LaneFiles::stage) and shown; None when the length of one of them is
+    /// known only then.
     pub(crate) fn end(&mut self, modified_ms: i64) -> Result<Option<Vec<FinishedFile>>, FileSinkError> {
         let is_held_back = self.target.location.folders().staging().is_some();
         for file in self.open.values_mut() {
@@ -155,7 +155,7 @@ impl LaneFiles {
         // All come to an end, also those beside one that fails.
         let ended: Vec<_> = futures::stream::iter(staging_of_all).buffered(FILES_AT_ONCE).collect().await;
         if let Some(mut unused) = self.ahead.take() {
-            unused.discard_begun().await;
+            discard(unused.begun.take()).await;
         }
         ended.into_iter().collect()
     }
@@ -183,7 +183,7 @@ impl LaneFiles {
     /// Gives the files up; nothing of them stays.
     pub(crate) async fn abort(self) {
         for mut file in self.open.into_values().chain(self.ahead) {
-            file.discard_begun().await;
+            discard(file.begun.take()).await;
             // What cannot be removed now is hidden, and swept at the next start.
             match file.staged {
                 Some(staged) => staged.discard().await,
@@ -217,7 +217,7 @@ impl OpenFile {
         let bytes = std::mem::take(&mut self.last_bytes);
         let sent = match staging.zip(self.looks) {
             Some((staging, (_, modified_ms))) => self.hold_back(staging, bytes, modified_ms).await,
-            None => self.upload.put(bytes).await,
+            None => futures::join!(self.upload.put(bytes), discard(self.begun.take())).0,
         };
         sent.map_err(|source| target.store_error("write", &below(folder, name), source))
     }
@@ -232,19 +232,12 @@ impl OpenFile {
         Ok(())
     }
 
-    async fn discard_begun(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            begun.discard().await;
-        }
-    }
-
     /// Hands what is ready to the upload, when it is enough to be worth it.
     async fn send_ready_bytes(&mut self) -> object_store::Result<()> {
         if self.encoded.ready_bytes() < UPLOAD_FROM_BYTES {
             return Ok(());
         }
         self.is_sent = true;
-        self.discard_begun().await;
         self.upload.put(self.encoded.take_bytes().into()).await
     }
 }
@@ -266,5 +259,11 @@ async fn remove_if_there(location: &Location, path: &Path) -> object_store::Resu
     match location.store().delete(path).await {
         Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+async fn discard(begun: Option<Box<dyn BegunFile>>) {
+    if let Some(begun) = begun {
+        begun.discard().await;
     }
 }

@@ -69,7 +69,7 @@ impl Reader {
         match reader.next().await {
             Ok(Some(rows)) => Some((Ok(rows), Some(reader))),
             Ok(None) => {
-                if !reader.decoder.has_asked() {
+                if !reader.decoder.asks_a_registry() {
                     *reader.spare.lock().expect("nobody panics while holding this lock") = Some(reader.decoder);
                 }
                 None

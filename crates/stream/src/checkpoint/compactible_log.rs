@@ -243,7 +243,7 @@ impl<E: Serialize + DeserializeOwned> CompactibleLog<E> {
 
 const NEWEST_VERSION: u32 = 1;
 
-/// What every file begins with.
+/// What every file that we write begins with: that version.
 const VERSION: &[u8] = b"v1";
 
 fn parse<E: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<Vec<E>, CheckpointError> {
