@@ -98,6 +98,17 @@ impl OpenFile {
         Ok(OpenFile { client, hidden, writer, n_bytes: 0 })
     }
 
+    async fn create_with(
+        client: Client,
+        connection: Arc<Connection>,
+        target: &Target,
+        payload: &PutPayload,
+    ) -> std::result::Result<OpenFile, Failed> {
+        let mut file = OpenFile::create(client, connection, target).await?;
+        file.write_all(payload).await?;
+        Ok(file)
+    }
+
     async fn write(&mut self, piece: Bytes) -> std::result::Result<(), Failed> {
         let n_bytes = piece.len() as u64;
         in_time(data_deadline(n_bytes), async { Ok(self.writer.write_bytes(piece).await?) }).await?;
@@ -242,16 +253,12 @@ pub(super) struct Begun {
 /// Begins a file: steps 1 and 2 as far as its bytes are known. With the first of them hdfs-native has the NameNode choose the
 /// DataNodes, and connects to them; where none is known, the file is created and no more.
 pub(super) fn begin_hidden(connection: &Arc<Connection>, target: Target, first: Bytes) -> Begun {
-    let n_begun_bytes = first.len();
+    let (n_begun_bytes, first) = (first.len(), PutPayload::from(first));
     let write = {
         let (connection, target) = (Arc::clone(connection), target.clone());
         move |client: Client| {
             let (connection, target, first) = (Arc::clone(&connection), target.clone(), first.clone());
-            async move {
-                let mut file = OpenFile::create(client, connection, &target).await?;
-                file.write(first).await?;
-                Ok(file)
-            }
+            async move { OpenFile::create_with(client, connection, &target, &first).await }
         }
     };
     let file = connection.begin(data_deadline(0), write).ok();
@@ -342,8 +349,7 @@ async fn write_hidden(
     payload: PutPayload,
 ) -> std::result::Result<Hidden, Failed> {
     let syncing = syncing(&connection);
-    let mut file = OpenFile::create(client, connection, &target).await?;
-    file.write_all(&payload).await?;
+    let mut file = OpenFile::create_with(client, connection, &target, &payload).await?;
     file.finish(syncing).await?;
     Ok(file.hidden)
 }
@@ -538,11 +544,7 @@ async fn begin(
         let (connection, target) = (Arc::clone(connection), target.clone());
         move |client: Client| {
             let (connection, target, payload) = (Arc::clone(&connection), target.clone(), payload.clone());
-            async move {
-                let mut file = OpenFile::create(client, connection, &target).await?;
-                file.write_all(&payload).await?;
-                Ok(file)
-            }
+            async move { OpenFile::create_with(client, connection, &target, &payload).await }
         }
     };
     for _ in 1..MAX_BEGINNINGS {
