@@ -341,13 +341,17 @@ fn fill(server: &str, topic: &str, csv: &str, n: usize, n_partitions: i32) {
     clock.tell(n);
 }
 
+/// Its multiples fall everywhere between two whole numbers, evenly.
+const GOLDEN_RATIO: f64 = 1.618_033_988_75;
+
 fn load(server: &str, topic: &str, csv: &str, rate: usize, seconds: usize) {
     let clock = Clock::start();
     let writer = Writer::new(server, topic, &[]);
     let all: Vec<String> = json_records(csv).take(1000).collect();
     let begin = Instant::now();
     for id in 0..rate * seconds {
-        let due = Duration::from_secs_f64(id as f64 / rate as f64);
+        // Not always at the same part of a millisecond: the broker's time is cut to whole ones.
+        let due = Duration::from_secs_f64((id as f64 + (id as f64 * GOLDEN_RATIO).fract()) / rate as f64);
         std::thread::sleep(due.saturating_sub(begin.elapsed()));
         let record = record(id, &all[id % all.len()]);
         writer.send(id as i32 % N_PARTITIONS, record.as_ptr(), record.len());
@@ -392,6 +396,7 @@ fn latency(server: &str, topic: &str, n: usize, skip: usize) {
     });
     latencies.sort_by(f64::total_cmp);
     let n = latencies.len();
+    eprintln!("p75 {} p90 {} p95 {} p97 {} p98 {} p99.5 {} p99.9 {}", latencies[n*3/4], latencies[n*90/100], latencies[n*95/100], latencies[n*97/100], latencies[n*98/100], latencies[n*995/1000], latencies[n*999/1000]);
     println!(r#"{{"n": {n}, "p50_seconds": {}, "p99_seconds": {}}}"#, latencies[n / 2], latencies[n * 99 / 100]);
 }
 
