@@ -8,13 +8,14 @@
 //!   queue of each partition ─▶ our queue ─▶ take            records, the end of a partition, what is wrong with one
 //!   queue of the consumer   ─▶ BaseConsumer::poll           rebalances, errors of the group, statistics
 //! ```
+//! A bell is rung when something comes into the empty queue.
+//!
 //! This is the only file that calls librdkafka past its Rust client, which has no call for many records.
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr::{NonNull, null, null_mut};
 use std::slice;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rdkafka::bindings as c;
 use rdkafka::consumer::Consumer as _;
@@ -25,21 +26,50 @@ use crate::fetcher::Consumer;
 use crate::offsets::TopicPartition;
 use crate::records::{Header, Record};
 
+/// What is called when something comes into the empty queue, on a thread of the client: it must be quick, and call nothing of the
+/// client.
+pub(crate) type Bell = Box<dyn Fn() + Send + Sync>;
+
 /// The queue.
 pub(crate) struct BatchQueue {
     queue: NonNull<c::rd_kafka_queue_t>,
+    /// The consumer's own; None where the client has none.
+    of_consumer: Option<NonNull<c::rd_kafka_queue_t>>,
     led: Vec<(TopicPartition, NonNull<c::rd_kafka_queue_t>)>,
+    /// Behind an address that stays, which the client knows.
+    _bell: Box<Bell>,
     /// Lives longer than the queues.
     consumer: Arc<Consumer>,
 }
 
+#[allow(unsafe_code, reason = "a handle of librdkafka may be used and given back by any thread")]
+// SAFETY: all functions of librdkafka may be called from all threads, and so may the bell.
+unsafe impl Send for BatchQueue {}
+
 #[allow(unsafe_code, reason = "the Rust client has no call for many records; what each call needs stands beside it")]
 impl BatchQueue {
-    pub(crate) fn new(consumer: Arc<Consumer>) -> BatchQueue {
+    pub(crate) fn new(consumer: Arc<Consumer>, bell: Bell) -> BatchQueue {
+        let (client, bell) = (consumer.client().native_ptr(), Box::new(bell));
         // SAFETY: the client lives as long as `consumer`.
-        let queue = unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        let (queue, of_consumer) = unsafe { (c::rd_kafka_queue_new(client), c::rd_kafka_queue_get_consumer(client)) };
         let queue = NonNull::new(queue).expect("librdkafka ends the process where it has no memory");
-        BatchQueue { queue, led: Vec::new(), consumer }
+        let opaque = (&raw const *bell).cast_mut().cast::<c_void>();
+        // SAFETY: the bell stays where it is until the client is told to forget it.
+        unsafe { c::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(ring), opaque) };
+        BatchQueue { queue, of_consumer: NonNull::new(of_consumer), led: Vec::new(), _bell: bell, consumer }
+    }
+
+    /// How much can be taken.
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: the handle is ours.
+        unsafe { c::rd_kafka_queue_length(self.queue.as_ptr()) }
+    }
+
+    /// Whether the client has something to say that must be polled. What it read before it was told that records come here is there
+    /// before anything that it read after is here: asked in this order, nothing that was taken from here comes before it.
+    pub(crate) fn consumer_has_news(&self) -> bool {
+        // SAFETY: the handle is ours.
+        self.of_consumer.is_none_or(|queue| unsafe { c::rd_kafka_queue_length(queue.as_ptr()) } > 0)
     }
 
     /// Lets the records of these partitions come here. To be called before the client is told to read them: what it has
@@ -79,22 +109,30 @@ impl BatchQueue {
         }
     }
 
-    /// Shows all that is there, after waiting for a first message for at most `patience`.
+    /// Shows all that is there.
     ///
     /// Not by the client's call for an array of messages: that takes the end of a partition for one more record, and after a
     /// pause the client would leave out the next.
-    pub(crate) fn take<F: FnMut(&Message<'_>)>(&mut self, patience: Duration, mut each: F) {
-        let patience_ms = patience.as_millis() as c_int;
+    pub(crate) fn take<F: FnMut(&Message<'_>)>(&self, mut each: F) {
+        const NO_PATIENCE_MS: c_int = 0;
         // SAFETY: the handle is ours, and `hand` is called within the call only, with `each`, which it is made for.
         unsafe {
             c::rd_kafka_consume_callback_queue(
                 self.queue.as_ptr(),
-                patience_ms,
+                NO_PATIENCE_MS,
                 Some(hand::<F>),
                 (&raw mut each).cast::<c_void>(),
             )
         };
     }
+}
+
+/// # Safety
+/// `bell` is one that lives.
+#[allow(unsafe_code, reason = "what librdkafka calls is given pointers")]
+unsafe extern "C" fn ring(_client: *mut c::rd_kafka_t, bell: *mut c_void) {
+    // SAFETY: what the caller has promised.
+    unsafe { (*bell.cast::<Bell>())() }
 }
 
 /// # Safety
@@ -110,8 +148,12 @@ impl Drop for BatchQueue {
     fn drop(&mut self) {
         let all: Vec<TopicPartition> = self.led.iter().map(|(at, _)| at.clone()).collect();
         self.let_go(&all);
-        // SAFETY: our own handle, used no more; the client is still there.
-        unsafe { c::rd_kafka_queue_destroy(self.queue.as_ptr()) };
+        // SAFETY: our own handles, used no more; the client is still there, and forgets the bell before it goes.
+        unsafe {
+            c::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, null_mut());
+            c::rd_kafka_queue_destroy(self.queue.as_ptr());
+            self.of_consumer.into_iter().for_each(|queue| c::rd_kafka_queue_destroy(queue.as_ptr()));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   broker ─▶ batch queue ─▶ lane of each partition ─▶ take        paused while a lane is full, polled all the same
+//!         │                  by a reader that waits, where little has come: that saves a wake-up; else by the thread
 //!         └─▶ poll
 //!                └─▶ rebalance: gained partitions wait until somebody says where they start,
 //!                               lost ones until the open batch is done or is known to be lost
@@ -15,7 +16,7 @@ mod poller;
 mod rebalance;
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,8 +24,10 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::sync::oneshot;
 
+use crate::batch_queue::BatchQueue;
 use crate::error::KafkaError;
 use crate::offsets::Offsets;
+use intake::Intake;
 use poller::Poller;
 use rebalance::Context;
 use state::Shared;
@@ -35,15 +38,20 @@ pub(crate) use state::State;
 /// The consumer with our context.
 pub(crate) type Consumer = BaseConsumer<Context>;
 
-/// A consumer, its thread, and what the thread has gathered.
+/// No more messages are put into their lanes by a reader that waits: more take their time, which the thread has.
+const FEW: usize = 64;
+
+/// A consumer, its thread, and what was gathered.
 pub(crate) struct Fetcher {
     pub(crate) consumer: Arc<Consumer>,
+    queue: Arc<Mutex<BatchQueue>>,
     shared: Arc<Shared>,
-    commands: mpsc::Sender<Command>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 enum Command {
+    /// Records have come.
+    Look,
     /// Read these partitions from here.
     Start(Offsets, oneshot::Sender<Result<(), KafkaError>>),
     /// No batch is open: let go what was taken from us.
@@ -60,7 +68,8 @@ impl Fetcher {
         topics: Option<&[&str]>,
         with_headers: bool,
     ) -> Result<Fetcher, KafkaError> {
-        let shared = Arc::new(Shared::new(with_headers, topics.is_some()));
+        let (commands, received) = mpsc::channel();
+        let shared = Arc::new(Shared::new(with_headers, topics.is_some(), commands));
         let made = client.create_with_context(Context(Arc::clone(&shared)));
         let consumer: Consumer = made.map_err(|cause| KafkaError::client("cannot make a consumer", &cause))?;
         if let Some(topics) = topics {
@@ -68,12 +77,14 @@ impl Fetcher {
             consumer.subscribe(topics).map_err(|cause| KafkaError::client(doing(), &cause))?;
         }
         let consumer = Arc::new(consumer);
-        let (commands, received) = mpsc::channel();
-        let (polled, told) = (Arc::clone(&consumer), Arc::clone(&shared));
-        let run = move || Poller::new(polled, told, received).run();
+        let rung = Arc::clone(&shared);
+        let queue = BatchQueue::new(Arc::clone(&consumer), Box::new(move || rung.ring()));
+        let queue = Arc::new(Mutex::new(queue));
+        let poller = Poller::new(Arc::clone(&consumer), Arc::clone(&queue), Arc::clone(&shared), received);
+        let run = move || poller.run();
         let thread = std::thread::Builder::new().name("kafka-fetcher".to_owned()).spawn(run);
         let thread = thread.map_err(|_| KafkaError::FetcherEnded)?;
-        Ok(Fetcher { consumer, shared, commands, thread: Mutex::new(Some(thread)) })
+        Ok(Fetcher { consumer, queue, shared, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -83,9 +94,11 @@ impl Fetcher {
     /// Waits until `look` finds something; None when it has not within `patience`.
     pub(crate) async fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
         let waiting = async {
+            let _waiting = self.shared.waiting();
             loop {
                 let mut changed = std::pin::pin!(self.shared.changed.notified());
                 changed.as_mut().enable();
+                self.take_few();
                 if let Some(found) = look(&mut self.shared.state()) {
                     return found;
                 }
@@ -93,6 +106,25 @@ impl Fetcher {
             }
         };
         tokio::time::timeout(patience, waiting).await.ok()
+    }
+
+    /// Puts what has come into the lanes, where it is little and the thread is not about to.
+    fn take_few(&self) {
+        let queue = match self.queue.try_lock() {
+            Ok(queue) => queue,
+            // It may have looked already.
+            Err(TryLockError::WouldBlock) => return self.shared.wake_thread(),
+            Err(TryLockError::Poisoned(_)) => return,
+        };
+        match queue.len() {
+            0 => {}
+            1..=FEW if !queue.consumer_has_news() => {
+                let mut intake = Intake::new(&self.shared);
+                queue.take(|message| intake.take(message));
+                intake.end();
+            }
+            _ => self.shared.wake_thread(),
+        }
     }
 
     /// Reads these partitions from these offsets; the others as before.
@@ -113,13 +145,14 @@ impl Fetcher {
         command: impl FnOnce(oneshot::Sender<Result<(), KafkaError>>) -> Command,
     ) -> Result<(), KafkaError> {
         let (answer, answered) = oneshot::channel();
-        self.commands.send(command(answer)).map_err(|_| KafkaError::FetcherEnded)?;
+        self.shared.commands.send(command(answer)).map_err(|_| KafkaError::FetcherEnded)?;
         answered.await.map_err(|_| KafkaError::FetcherEnded)?
     }
 
     /// Leaves the group and ends the thread.
     pub(crate) fn close(&self) {
         self.state().is_closing = true;
+        self.shared.wake_thread();
         let thread = self.thread.lock().expect("nobody panics while holding this lock").take();
         if let Some(thread) = thread {
             let _ = thread.join();

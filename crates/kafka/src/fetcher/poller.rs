@@ -1,6 +1,6 @@
 //! The thread that polls the consumer, and does what readers ask for in between.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
@@ -17,7 +17,7 @@ use crate::error::KafkaError;
 use crate::lane::Lane;
 use crate::offsets::{Offsets, TopicPartition, list_of};
 
-/// How long the thread waits for a record before it looks at what it was asked to do.
+/// How long the thread waits to be asked for something before it polls the client.
 const POLL: Duration = Duration::from_millis(5);
 
 /// Bytes of all lanes together.
@@ -41,22 +41,30 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 const CANNOT_START: &str = "cannot start reading";
 
 pub(super) struct Poller {
-    queue: BatchQueue,
+    queue: Arc<Mutex<BatchQueue>>,
     consumer: Arc<Consumer>,
     shared: Arc<Shared>,
     commands: mpsc::Receiver<Command>,
 }
 
 impl Poller {
-    pub(super) fn new(consumer: Arc<Consumer>, shared: Arc<Shared>, commands: mpsc::Receiver<Command>) -> Poller {
-        Poller { queue: BatchQueue::new(Arc::clone(&consumer)), consumer, shared, commands }
+    pub(super) fn new(
+        consumer: Arc<Consumer>,
+        queue: Arc<Mutex<BatchQueue>>,
+        shared: Arc<Shared>,
+        commands: mpsc::Receiver<Command>,
+    ) -> Poller {
+        Poller { queue, consumer, shared, commands }
     }
 
-    pub(super) fn run(mut self) {
+    pub(super) fn run(self) {
         let mut led = Instant::now();
         loop {
-            while let Ok(command) = self.commands.try_recv() {
-                self.obey(command);
+            let asked = self.commands.recv_timeout(POLL).ok();
+            // Held until the queue was looked at: nobody else takes from it between what follows and the poll behind it.
+            let mut queue = self.queue.lock().expect("nobody panics while holding this lock");
+            for command in asked.into_iter().chain(self.commands.try_iter()) {
+                self.obey(command, &mut queue);
             }
             if self.shared.state().is_closing {
                 return self.leave();
@@ -66,19 +74,19 @@ impl Poller {
             // In this order: what the client read before it was told where records go comes by the poll, and before all that
             // comes by the queue, else the lane would take it for records that it has.
             if led.elapsed() >= POLL {
-                self.queue.lead_on();
+                queue.lead_on();
                 led = Instant::now();
             }
-            self.poll();
+            self.poll(&mut queue);
             let mut intake = Intake::new(&self.shared);
-            self.queue.take(POLL, |message| intake.take(message));
+            queue.take(|message| intake.take(message));
             intake.end();
         }
     }
 
     /// Lets the client say what it has to say, and answers; records come past it, but for those that it read before it was
     /// told where they go.
-    fn poll(&mut self) {
+    fn poll(&self, queue: &mut BatchQueue) {
         while let Some(said) = self.consumer.poll(Duration::ZERO) {
             match said {
                 // Ended at once: the client's next word may be a rebalance, which needs the state.
@@ -94,12 +102,12 @@ impl Poller {
                 Err(_) => {}
             }
         }
-        self.forget_lost();
+        self.forget_lost(queue);
     }
 
-    fn forget_lost(&mut self) {
+    fn forget_lost(&self, queue: &mut BatchQueue) {
         let lost = std::mem::take(&mut self.shared.state().unread);
-        self.queue.let_go(&lost);
+        queue.let_go(&lost);
     }
 
     /// Pauses lanes that are full, and resumes those that have room again.
@@ -141,10 +149,11 @@ impl Poller {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn obey(&self, command: Command, queue: &mut BatchQueue) {
         match command {
+            Command::Look => {}
             Command::Start(offsets, answer) => {
-                let _ = answer.send(self.start(&offsets));
+                let _ = answer.send(self.start(&offsets, queue));
             }
             Command::Release(answer) => {
                 let _ = answer.send(release(&self.consumer, &self.shared));
@@ -152,10 +161,10 @@ impl Poller {
         }
     }
 
-    fn start(&mut self, offsets: &Offsets) -> Result<(), KafkaError> {
+    fn start(&self, offsets: &Offsets, queue: &mut BatchQueue) -> Result<(), KafkaError> {
         // What was lost before and came back is not lost any more.
-        self.forget_lost();
-        self.queue.lead(offsets.0.keys());
+        self.forget_lost(queue);
+        queue.lead(offsets.0.keys());
         let restarted = if self.shared.is_member { self.start_shared(offsets)? } else { self.start_alone(offsets)? };
         // A lane that was full is not any more.
         let _ = self.consumer.resume(&restarted.to_list());

@@ -1,12 +1,14 @@
 //! What readers and the thread know together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, mpsc};
 use std::time::Instant;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::Notify;
 
+use super::Command;
 use super::failure::{Failure, passes_by_itself};
 use crate::lane::Lane;
 use crate::offsets::TopicPartition;
@@ -15,6 +17,10 @@ use crate::offsets::TopicPartition;
 pub(super) struct Shared {
     state: Mutex<State>,
     pub(super) changed: Notify,
+    /// What the thread is asked.
+    pub(super) commands: mpsc::Sender<Command>,
+    /// How many readers wait for a change.
+    n_waiting: AtomicUsize,
     /// Whether the headers of records are wanted.
     pub(super) with_headers: bool,
     /// Whether partitions are shared out by a group.
@@ -22,12 +28,41 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(with_headers: bool, is_member: bool) -> Shared {
-        Shared { state: Mutex::default(), changed: Notify::new(), with_headers, is_member }
+    pub(super) fn new(with_headers: bool, is_member: bool, commands: mpsc::Sender<Command>) -> Shared {
+        let (changed, n_waiting) = (Notify::new(), AtomicUsize::new(0));
+        Shared { state: Mutex::default(), changed, commands, n_waiting, with_headers, is_member }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics while holding this lock")
+    }
+
+    /// Counts a reader as waiting until what comes back is dropped.
+    pub(super) fn waiting(&self) -> Waiting<'_> {
+        self.n_waiting.fetch_add(1, Ordering::SeqCst);
+        Waiting(self)
+    }
+
+    /// Records have come: whoever waits for them looks, else the thread.
+    pub(super) fn ring(&self) {
+        match self.n_waiting.load(Ordering::SeqCst) {
+            0 => self.wake_thread(),
+            _ => self.changed.notify_waiters(),
+        }
+    }
+
+    /// Has the thread look what there is, where it has not ended.
+    pub(super) fn wake_thread(&self) {
+        let _ = self.commands.send(Command::Look);
+    }
+}
+
+/// A reader that waits.
+pub(super) struct Waiting<'s>(&'s Shared);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.n_waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

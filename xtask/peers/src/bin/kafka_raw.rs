@@ -396,7 +396,6 @@ fn latency(server: &str, topic: &str, n: usize, skip: usize) {
     });
     latencies.sort_by(f64::total_cmp);
     let n = latencies.len();
-    eprintln!("p75 {} p90 {} p95 {} p97 {} p98 {} p99.5 {} p99.9 {}", latencies[n*3/4], latencies[n*90/100], latencies[n*95/100], latencies[n*97/100], latencies[n*98/100], latencies[n*995/1000], latencies[n*999/1000]);
     println!(r#"{{"n": {n}, "p50_seconds": {}, "p99_seconds": {}}}"#, latencies[n / 2], latencies[n * 99 / 100]);
 }
 
