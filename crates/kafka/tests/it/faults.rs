@@ -12,7 +12,7 @@ use ognivo_stream::offset::SourcePartition;
 use ognivo_stream::plan::BatchPlan;
 use ognivo_stream::query::{RunSummary, StreamingQuery};
 use ognivo_stream::query_error::QueryError;
-use ognivo_stream::sink::{BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
+use ognivo_stream::sink::{Ahead, BatchWriter, Committed, Delivery, Lane, Sink, SinkError, Written};
 use ognivo_stream::stop::{StopHandle, stop_pair};
 use ognivo_stream::trigger::Trigger;
 use tokio::task::JoinHandle;
@@ -165,6 +165,10 @@ impl Sink for StruckSink {
         self.sink.delivery()
     }
 
+    fn ahead(&self) -> Ahead {
+        self.sink.ahead()
+    }
+
     async fn prepare(&mut self, scored: &SchemaRef) -> Result<(), SinkError> {
         self.sink.prepare(scored).await
     }
@@ -208,27 +212,44 @@ impl BatchWriter for StruckWriter {
 /// How often this is tried outside of a campaign.
 const N_RUNS: u64 = 1;
 
+/// Rows that wait, and how many make a batch.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    n_rows: i64,
+    limit: &'static str,
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_dies_in_any_phase_of_a_batch_loses_and_repeats_nothing() {
+    strike_in_phases(Load { n_rows: 200, limit: "20" }).await;
+}
+
+/// So many rows wait that each batch is scored while the one before is committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_dies_beside_the_commit_of_the_batch_before_loses_and_repeats_nothing() {
+    strike_in_phases(Load { n_rows: 20_000, limit: "1000" }).await;
+}
+
+async fn strike_in_phases(load: Load) {
     let mut dice = Dice::new();
     let n_runs = asked("OGNIVO_KAFKA_BROKER_RUNS").unwrap_or(N_RUNS);
     let first = dice.below(PHASES.len() as u64);
     let n_broken = judged(n_runs, async |run| {
         let phase = PHASES[((first + run) % PHASES.len() as u64) as usize];
         let delay = Duration::from_micros(if phase == Phase::DuringCommit { dice.below(6_000) } else { 0 });
-        strike(phase, 1 + dice.below(8), delay).await
+        strike(load, phase, 1 + dice.below(8), delay).await
     })
     .await;
     println!("{n_runs} runs, in each the broker was killed once; {n_broken} more could not be judged");
 }
 
 /// A stream of ten batches or more, in one of which the broker dies.
-async fn strike(phase: Phase, nth: u64, delay: Duration) -> bool {
+async fn strike(load: Load, phase: Phase, nth: u64, delay: Duration) -> bool {
     let strike = Arc::new(Strike { phase, n_left: AtomicU64::new(nth), delay, server: Server::of_broker() });
     let mut trial = Trial::new("struck", 2).await;
-    trial.add(200);
+    trial.add(load.n_rows);
     let behind = |sink| -> Box<dyn Sink> { Box::new(StruckSink { sink, strike: Arc::clone(&strike) }) };
-    let limit = [("maxOffsetsPerTrigger", "20")];
+    let limit = [("maxOffsetsPerTrigger", load.limit)];
     let query = trial.start_with(&limit, Trigger::AsRowsArrive, Promise::ExactlyOnce, behind);
     let running = Running::start(query);
     let begin = Instant::now();
@@ -237,6 +258,6 @@ async fn strike(phase: Phase, nth: u64, delay: Duration) -> bool {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     trial.add(50);
-    let what = format!("{phase:?}, pass {nth}, {} us later, 250 rows", delay.as_micros());
+    let what = format!("{phase:?}, pass {nth}, {} us later, {} rows", delay.as_micros(), load.n_rows + 50);
     running.come_to(&trial, &strike.server, &what).await
 }

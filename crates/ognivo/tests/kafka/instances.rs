@@ -87,28 +87,41 @@ pub(crate) fn sleep_through(rig: &Rig, run: &str, moment_ms: u64) {
 
 #[test]
 fn three_instances_that_are_killed_at_random_lose_and_repeat_nothing() {
-    let mut dice = Dice::new();
     let rig = Rig::new(50, 40);
     let stream = rig.stream("three", 6, ", maxOffsetsPerTrigger: 20", SHORT_TRANSACTIONS, "");
-    let mut instances: Vec<Instance> = (0..3).map(|_| Instance::start(&stream)).collect();
     let seconds = asked("OGNIVO_KAFKA_SECONDS").unwrap_or(SECONDS);
-    let n_parts = (seconds * 4) as usize;
-    let mut parts = rig.records.chunks(rig.records.len() / n_parts + 1);
+    kill_at_random(&stream, Duration::from_secs(seconds), rig.records.len() / (seconds * 4) as usize + 1);
+}
+
+/// So many wait for each of three instances that batches are scored beside the commit of the one before.
+#[test]
+fn three_instances_with_much_to_do_that_are_killed_at_random_lose_and_repeat_nothing() {
+    let rig = Rig::new(60, 1000);
+    let stream = rig.stream("behind", 6, ", maxOffsetsPerTrigger: 300", SHORT_TRANSACTIONS, "");
+    kill_at_random(&stream, Duration::from_secs(10), rig.records.len());
+}
+
+/// Records come so many at a time, and now and then one of three instances is killed and replaced, for a while; then all must be there.
+fn kill_at_random(stream: &Stream<'_>, during: Duration, n_at_a_time: usize) {
+    let mut dice = Dice::new();
+    let records = &stream.rig.records;
+    let mut instances: Vec<Instance> = (0..3).map(|_| Instance::start(stream)).collect();
+    let mut parts = records.chunks(n_at_a_time);
     let (begin, mut n_kills) = (Instant::now(), 0);
-    while begin.elapsed() < Duration::from_secs(seconds) {
+    while begin.elapsed() < during {
         parts.next().into_iter().for_each(|part| stream.add(part));
         if dice.below(6) == 0 {
             let idx = dice.below(3) as usize;
             // The old one is killed when the new one takes its place.
-            instances[idx] = Instance::start(&stream);
+            instances[idx] = Instance::start(stream);
             n_kills += 1;
         }
         std::thread::sleep(Duration::from_millis(50 + dice.below(300)));
     }
     parts.for_each(|part| stream.add(part));
-    stream.wait_for(rig.records.len(), Duration::from_secs(120));
-    println!("{n_kills} kills in {seconds} s");
+    stream.wait_for(records.len(), Duration::from_secs(120));
+    println!("{n_kills} kills in {} s", during.as_secs());
     instances.into_iter().for_each(Instance::end);
-    stream.check(rig.records.len());
+    stream.check(records.len());
     assert!(n_kills > 0);
 }
