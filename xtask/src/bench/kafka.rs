@@ -28,7 +28,7 @@ const N_COMMITS: usize = 200;
 
 /// Load of the latency rows, and how long it lasts; what comes in the first seconds is left out.
 const RATE: usize = 1_000;
-const SECONDS: usize = 12;
+const SECONDS: usize = 32;
 const WARM_UP_SECONDS: usize = 2;
 const SPARK_SECONDS: usize = 30;
 const SPARK_WARM_UP_SECONDS: usize = 20;
