@@ -26,8 +26,8 @@ use crate::fetcher::Consumer;
 use crate::offsets::TopicPartition;
 use crate::records::{Header, Record};
 
-/// What is called when something comes into the empty queue, on a thread of the client: it must be quick, and call nothing of the
-/// client.
+/// What is called when something comes into the empty queue, by a thread of the client or by whoever leads records here. Locks of the
+/// client are held meanwhile: it must be quick, call nothing of the client, and take no lock under which anybody calls the client.
 pub(crate) type Bell = Box<dyn Fn() + Send + Sync>;
 
 /// The queue.
@@ -36,8 +36,8 @@ pub(crate) struct BatchQueue {
     /// The consumer's own; None where the client has none.
     of_consumer: Option<NonNull<c::rd_kafka_queue_t>>,
     led: Vec<(TopicPartition, NonNull<c::rd_kafka_queue_t>)>,
-    /// Behind an address that stays, which the client knows.
-    _bell: Box<Bell>,
+    /// The client knows its address.
+    _bell: Arc<Bell>,
     /// Lives longer than the queues.
     consumer: Arc<Consumer>,
 }
@@ -49,24 +49,24 @@ unsafe impl Send for BatchQueue {}
 #[allow(unsafe_code, reason = "the Rust client has no call for many records; what each call needs stands beside it")]
 impl BatchQueue {
     pub(crate) fn new(consumer: Arc<Consumer>, bell: Bell) -> BatchQueue {
-        let (client, bell) = (consumer.client().native_ptr(), Box::new(bell));
+        let (client, bell) = (consumer.client().native_ptr(), Arc::new(bell));
         // SAFETY: the client lives as long as `consumer`.
         let (queue, of_consumer) = unsafe { (c::rd_kafka_queue_new(client), c::rd_kafka_queue_get_consumer(client)) };
         let queue = NonNull::new(queue).expect("librdkafka ends the process where it has no memory");
-        let opaque = (&raw const *bell).cast_mut().cast::<c_void>();
-        // SAFETY: the bell stays where it is until the client is told to forget it.
+        let opaque = Arc::as_ptr(&bell).cast_mut().cast::<c_void>();
+        // SAFETY: the bell is kept until the client is told to forget it.
         unsafe { c::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(ring), opaque) };
         BatchQueue { queue, of_consumer: NonNull::new(of_consumer), led: Vec::new(), _bell: bell, consumer }
     }
 
-    /// How much can be taken.
+    /// How much is there now: a guess at what will be taken, since more may come before, and not all of it is messages.
     pub(crate) fn len(&self) -> usize {
         // SAFETY: the handle is ours.
         unsafe { c::rd_kafka_queue_length(self.queue.as_ptr()) }
     }
 
-    /// Whether the client has something to say that must be polled. What it read before it was told that records come here is there
-    /// before anything that it read after is here: asked in this order, nothing that was taken from here comes before it.
+    /// Whether the client has something to say that must be polled. If it has not, and nobody has led records here since the question,
+    /// no record that is older than those of its partition here is still to be polled.
     pub(crate) fn consumer_has_news(&self) -> bool {
         // SAFETY: the handle is ours.
         self.of_consumer.is_none_or(|queue| unsafe { c::rd_kafka_queue_length(queue.as_ptr()) } > 0)

@@ -38,7 +38,7 @@ pub(crate) use state::State;
 /// The consumer with our context.
 pub(crate) type Consumer = BaseConsumer<Context>;
 
-/// No more messages are put into their lanes by a reader that waits: more take their time, which the thread has.
+/// Where more is there, a reader that waits leaves it to the thread: it takes its time.
 const FEW: usize = 64;
 
 /// A consumer, its thread, and what was gathered.
@@ -50,7 +50,7 @@ pub(crate) struct Fetcher {
 }
 
 enum Command {
-    /// Records have come.
+    /// Look what there is, at once.
     Look,
     /// Read these partitions from here.
     Start(Offsets, oneshot::Sender<Result<(), KafkaError>>),
@@ -98,8 +98,12 @@ impl Fetcher {
             loop {
                 let mut changed = std::pin::pin!(self.shared.changed.notified());
                 changed.as_mut().enable();
-                self.take_few();
                 if let Some(found) = look(&mut self.shared.state()) {
+                    return found;
+                }
+                if self.take_few()
+                    && let Some(found) = look(&mut self.shared.state())
+                {
                     return found;
                 }
                 changed.await;
@@ -108,22 +112,29 @@ impl Fetcher {
         tokio::time::timeout(patience, waiting).await.ok()
     }
 
-    /// Puts what has come into the lanes, where it is little and the thread is not about to.
-    fn take_few(&self) {
+    /// Puts what has come into the lanes, where it is little and the thread is not about to; whether there was any.
+    fn take_few(&self) -> bool {
         let queue = match self.queue.try_lock() {
             Ok(queue) => queue,
-            // It may have looked already.
-            Err(TryLockError::WouldBlock) => return self.shared.wake_thread(),
-            Err(TryLockError::Poisoned(_)) => return,
+            // The thread is at it, and may have looked already.
+            Err(TryLockError::WouldBlock) => {
+                self.shared.wake_thread();
+                return false;
+            }
+            Err(TryLockError::Poisoned(_)) => return false,
         };
         match queue.len() {
-            0 => {}
+            0 => false,
             1..=FEW if !queue.consumer_has_news() => {
                 let mut intake = Intake::new(&self.shared);
                 queue.take(|message| intake.take(message));
                 intake.end();
+                true
             }
-            _ => self.shared.wake_thread(),
+            _ => {
+                self.shared.wake_thread();
+                false
+            }
         }
     }
 

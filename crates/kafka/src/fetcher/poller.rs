@@ -17,8 +17,12 @@ use crate::error::KafkaError;
 use crate::lane::Lane;
 use crate::offsets::{Offsets, TopicPartition, list_of};
 
-/// How long the thread waits to be asked for something before it polls the client.
+/// How long the thread waits to be asked for something before it polls the client. So long at most a record stays in the queue when
+/// the reader that was told of it has just left off waiting.
 const POLL: Duration = Duration::from_millis(5);
+
+/// No more of what the client has to say is heard in one turn, so that nothing keeps the thread from the rest of it.
+const MOST_NEWS: usize = 10_000;
 
 /// Bytes of all lanes together.
 const BUFFER_BYTES: usize = 64 << 20;
@@ -61,7 +65,7 @@ impl Poller {
         let mut led = Instant::now();
         loop {
             let asked = self.commands.recv_timeout(POLL).ok();
-            // Held until the queue was looked at: nobody else takes from it between what follows and the poll behind it.
+            // Held for the whole turn: nobody takes from it between the leading and the poll.
             let mut queue = self.queue.lock().expect("nobody panics while holding this lock");
             for command in asked.into_iter().chain(self.commands.try_iter()) {
                 self.obey(command, &mut queue);
@@ -87,19 +91,22 @@ impl Poller {
     /// Lets the client say what it has to say, and answers; records come past it, but for those that it read before it was
     /// told where they go.
     fn poll(&self, queue: &mut BatchQueue) {
-        while let Some(said) = self.consumer.poll(Duration::ZERO) {
-            match said {
+        for _ in 0..MOST_NEWS {
+            match self.consumer.poll(Duration::ZERO) {
+                // A rebalance was answered, or so: there may be more behind it.
+                None if queue.consumer_has_news() => {}
+                None => break,
                 // Ended at once: the client's next word may be a rebalance, which needs the state.
-                Ok(message) => {
+                Some(Ok(message)) => {
                     let mut intake = Intake::new(&self.shared);
                     intake.take(&Message::of(&message));
                     intake.end();
                 }
-                Err(ClientError::MessageConsumption(code) | ClientError::MessageConsumptionFatal(code)) => {
+                Some(Err(ClientError::MessageConsumption(code) | ClientError::MessageConsumptionFatal(code))) => {
                     self.shared.state().note_failure(code, self.shared.is_member);
                     self.shared.changed.notify_waiters();
                 }
-                Err(_) => {}
+                Some(Err(_)) => {}
             }
         }
         self.forget_lost(queue);

@@ -43,7 +43,7 @@ impl Shared {
         Waiting(self)
     }
 
-    /// Records have come: whoever waits for them looks, else the thread.
+    /// Records have come: whoever waits for a change looks, else the thread. Called under locks of the client.
     pub(super) fn ring(&self) {
         match self.n_waiting.load(Ordering::SeqCst) {
             0 => self.wake_thread(),

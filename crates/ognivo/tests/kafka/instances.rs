@@ -108,7 +108,7 @@ fn kill_at_random(stream: &Stream<'_>, during: Duration, n_at_a_time: usize) {
     let mut instances: Vec<Instance> = (0..3).map(|_| Instance::start(stream)).collect();
     let mut parts = records.chunks(n_at_a_time);
     let (begin, mut n_kills) = (Instant::now(), 0);
-    while begin.elapsed() < during {
+    while begin.elapsed() < during || n_kills == 0 {
         parts.next().into_iter().for_each(|part| stream.add(part));
         if dice.below(6) == 0 {
             let idx = dice.below(3) as usize;
@@ -123,5 +123,4 @@ fn kill_at_random(stream: &Stream<'_>, during: Duration, n_at_a_time: usize) {
     println!("{n_kills} kills in {} s", during.as_secs());
     instances.into_iter().for_each(Instance::end);
     stream.check(records.len());
-    assert!(n_kills > 0);
 }
