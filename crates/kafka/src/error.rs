@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | the client is finished | fenced, fatal | the client is made anew, what was committed is read back |
 //! | the transaction is finished | abortable, generation of the group is over | the batch is aborted, then as above |
-//! | not now | broker down, leader moves, timed out | the same, after a pause |
+//! | not now | broker down, leader moves, timed out; a partition ends before what we know of | the same, after a pause |
 //! | not with these rights | authorization, authentication | the job ends: nothing passes by waiting |
 //! | not this record | larger than the topic takes | the job ends and names the limit |
 //! | records are gone | offset out of range, topic deleted | the job ends, unless `failOnDataLoss: false` |
@@ -74,6 +74,16 @@ pub enum KafkaError {
     PartitionLost {
         /// The partition.
         partition: String,
+    },
+    /// The brokers say that a partition ends before what we know of.
+    #[error("{partition} is said to end at offset {end}, and we know of {known}")]
+    EndsTooEarly {
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset that we know of.
+        known: i64,
+        /// Where it is said to end.
+        end: i64,
     },
     /// A batch before this one was not written: rows behind it come again after it.
     #[error("a batch before this one was not written")]
@@ -222,7 +232,9 @@ impl Explain for KafkaError {
         match self {
             KafkaError::Client { reaction: Reaction::Recreate | Reaction::Wait, .. } => Fault::Remote,
             KafkaError::Client { .. } => Fault::Job,
-            KafkaError::PartitionLost { .. } | KafkaError::BatchBefore => Fault::Remote,
+            KafkaError::PartitionLost { .. } | KafkaError::BatchBefore | KafkaError::EndsTooEarly { .. } => {
+                Fault::Remote
+            }
             KafkaError::NoTopic { .. } | KafkaError::Column { .. } | KafkaError::NoSuchTime { .. } => Fault::Job,
             KafkaError::DataLoss { .. } | KafkaError::PartitionGone { .. } => Fault::Data,
             KafkaError::NullTopic | KafkaError::Malformed { .. } => Fault::Data,
@@ -239,7 +251,9 @@ impl Explain for KafkaError {
         match self {
             KafkaError::Client { reaction: Reaction::Recreate, .. } => Retry::AfterRecreate,
             KafkaError::Client { reaction: Reaction::Wait, .. } => Retry::Backoff,
-            KafkaError::PartitionLost { .. } | KafkaError::BatchBefore => Retry::Backoff,
+            KafkaError::PartitionLost { .. } | KafkaError::BatchBefore | KafkaError::EndsTooEarly { .. } => {
+                Retry::Backoff
+            }
             KafkaError::InitialOffsets(cause) => cause.retry(),
             KafkaError::Registry(cause) => cause.retry(),
             _ => Retry::Never,
@@ -256,6 +270,10 @@ impl Explain for KafkaError {
             }
             KafkaError::DataLoss { .. } | KafkaError::PartitionGone { .. } => {
                 "with `failOnDataLoss: false` the stream goes on at the first record that is there"
+            }
+            KafkaError::EndsTooEarly { .. } => {
+                "a broker says so for a moment after its start; if it stays so, records were lost: with `failOnDataLoss: false` the \
+                 stream ends where the partition does"
             }
             KafkaError::AssignInGroup => "name the topics with `subscribe`",
             KafkaError::NoTopic { .. } => "make the topic first; the job makes none",

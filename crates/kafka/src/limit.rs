@@ -34,6 +34,15 @@ pub(crate) fn batch_end(begin: &Offsets, newest: &Offsets, limits: Limits, waite
     Some(Offsets(end.collect()))
 }
 
+/// A partition that ends before where we are, or before where it was fixed to end, the offset that we know of, and its end.
+pub(crate) fn ends_too_early(begin: &Offsets, fixed: &Offsets, newest: &Offsets) -> Option<(TopicPartition, i64, i64)> {
+    begin.0.iter().find_map(|(at, from)| {
+        let known = fixed.get(at).map_or(*from, |fixed| fixed.max(*from));
+        let end = newest.get(at).filter(|end| *end < known)?;
+        Some((at.clone(), known, end))
+    })
+}
+
 /// How many offsets are between the two.
 pub(crate) fn backlog(begin: &Offsets, newest: &Offsets) -> u64 {
     begin.0.iter().map(|(at, from)| backlog_of(newest, at, *from) as u64).sum()
@@ -55,6 +64,16 @@ mod tests {
 
     fn offsets(each: &[i64]) -> Offsets {
         Offsets(each.iter().enumerate().map(|(i, at)| (TopicPartition::new("t", i as i32), *at)).collect())
+    }
+
+    #[test]
+    fn an_end_before_what_is_known_is_found() {
+        let (begin, fixed) = (offsets(&[6, 3]), offsets(&[10, 3]));
+        assert_eq!(ends_too_early(&begin, &fixed, &offsets(&[10, 3])), None);
+        assert_eq!(ends_too_early(&begin, &fixed, &offsets(&[12, 9])), None);
+        assert_eq!(ends_too_early(&begin, &fixed, &offsets(&[0, 3])), Some((TopicPartition::new("t", 0), 10, 0)));
+        assert_eq!(ends_too_early(&begin, &offsets(&[]), &offsets(&[6, 2])), Some((TopicPartition::new("t", 1), 3, 2)));
+        assert_eq!(ends_too_early(&begin, &fixed, &offsets(&[10])), None, "nothing was said about the other");
     }
 
     #[track_caller]

@@ -24,7 +24,7 @@ use crate::decode::{Decoder, ValueFormat};
 use crate::error::KafkaError;
 use crate::fetcher::{Failure, Fetcher, State};
 use crate::group::GroupHandle;
-use crate::limit::{Limits, backlog, batch_end};
+use crate::limit::{Limits, backlog, batch_end, ends_too_early};
 use crate::offsets::{Offsets, TopicPartition};
 use crate::starting::{self, ask};
 use newest::{Newest, lag_of};
@@ -323,6 +323,9 @@ impl KafkaSource {
             Some(newest) => newest,
             None => self.ask_newest(begin).await?,
         };
+        if limit == ReadLimit::Everything || self.fixed_end.is_some() {
+            self.check_end(begin, &newest)?;
+        }
         if let Some(fixed) = &self.fixed_end {
             for (at, end) in &mut newest.0 {
                 *end = fixed.get(at).unwrap_or(0).min(*end);
@@ -334,6 +337,18 @@ impl KafkaSource {
             self.fetcher.wait(FIRST_RECORD_WAIT, |state| (has_news(state) || has_records(state)).then_some(())).await;
         }
         Ok(end)
+    }
+
+    /// A broker that has just come back may say less than it has, and a stream that is to end would end there, as if all had been read.
+    fn check_end(&self, begin: &Offsets, newest: &Offsets) -> Result<(), KafkaError> {
+        let nothing = Offsets::default();
+        match ends_too_early(begin, self.fixed_end.as_ref().unwrap_or(&nothing), newest) {
+            Some((partition, known, end)) if self.config.fail_on_data_loss => {
+                self.newest.forget();
+                Err(KafkaError::EndsTooEarly { partition, known, end })
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn ask_newest(&self, begin: &Offsets) -> Result<Offsets, KafkaError> {
