@@ -69,8 +69,8 @@ pub enum KafkaError {
         /// Milliseconds since 1970.
         time_ms: i64,
     },
-    /// A partition went to another instance while a batch of it was open; the batch was aborted.
-    #[error("partition went to another instance while its batch was open: {partition}")]
+    /// A partition was taken from this instance while a batch of it was open; the batch was aborted.
+    #[error("partition was taken from this instance while its batch was open: {partition}")]
     PartitionLost {
         /// The partition.
         partition: String,
@@ -85,6 +85,9 @@ pub enum KafkaError {
         /// Where it is said to end.
         end: i64,
     },
+    /// The group took all partitions back, and has not told us yet which are ours.
+    #[error("the group has not said yet which partitions are ours")]
+    BetweenAssignments,
     /// A batch before this one was not written: rows behind it come again after it.
     #[error("a batch before this one was not written")]
     BatchBefore,
@@ -232,9 +235,10 @@ impl Explain for KafkaError {
         match self {
             KafkaError::Client { reaction: Reaction::Recreate | Reaction::Wait, .. } => Fault::Remote,
             KafkaError::Client { .. } => Fault::Job,
-            KafkaError::PartitionLost { .. } | KafkaError::BatchBefore | KafkaError::EndsTooEarly { .. } => {
-                Fault::Remote
-            }
+            KafkaError::PartitionLost { .. }
+            | KafkaError::BatchBefore
+            | KafkaError::EndsTooEarly { .. }
+            | KafkaError::BetweenAssignments => Fault::Remote,
             KafkaError::NoTopic { .. } | KafkaError::Column { .. } | KafkaError::NoSuchTime { .. } => Fault::Job,
             KafkaError::DataLoss { .. } | KafkaError::PartitionGone { .. } => Fault::Data,
             KafkaError::NullTopic | KafkaError::Malformed { .. } => Fault::Data,
@@ -251,9 +255,10 @@ impl Explain for KafkaError {
         match self {
             KafkaError::Client { reaction: Reaction::Recreate, .. } => Retry::AfterRecreate,
             KafkaError::Client { reaction: Reaction::Wait, .. } => Retry::Backoff,
-            KafkaError::PartitionLost { .. } | KafkaError::BatchBefore | KafkaError::EndsTooEarly { .. } => {
-                Retry::Backoff
-            }
+            KafkaError::PartitionLost { .. }
+            | KafkaError::BatchBefore
+            | KafkaError::EndsTooEarly { .. }
+            | KafkaError::BetweenAssignments => Retry::Backoff,
             KafkaError::InitialOffsets(cause) => cause.retry(),
             KafkaError::Registry(cause) => cause.retry(),
             _ => Retry::Never,

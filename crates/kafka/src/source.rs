@@ -386,6 +386,9 @@ impl KafkaSource {
     async fn latest_end(&mut self, start: Option<&Offset>, limit: ReadLimit) -> Result<Option<Offsets>, KafkaError> {
         let begin = self.begin(start).await?;
         if begin.0.is_empty() {
+            if self.group.is_some() && !self.fetcher.state().has_joined {
+                return Err(KafkaError::BetweenAssignments);
+            }
             self.fetcher.wait(FIRST_RECORD_WAIT, |state| has_news(state).then_some(())).await;
             return Ok(None);
         }

@@ -51,6 +51,11 @@ fn gain(consumer: &Consumer, shared: &Shared, list: &TopicPartitionList, partiti
 
 fn lose(consumer: &Consumer, shared: &Shared, partitions: Vec<TopicPartition>) {
     let mut state = shared.state();
+    // All of them, and the group says anew what is ours. Taken for its last word, this would end a stream that is to end with what
+    // there is. Where partitions go one by one, the others stay ours meanwhile.
+    if consumer.assignment_lost() || !matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative) {
+        state.has_joined = false;
+    }
     if state.batch_is_open && !state.is_closing && !consumer.assignment_lost() {
         state.awaiting_release = Some((partitions, Instant::now()));
         return;

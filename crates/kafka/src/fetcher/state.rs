@@ -76,7 +76,7 @@ pub(crate) struct State {
     /// News for the driver.
     pub(crate) gained: BTreeSet<TopicPartition>,
     pub(crate) lost: BTreeSet<TopicPartition>,
-    /// Whether the group has told us what is ours, be it nothing.
+    /// Whether the group has told us what is ours, be it nothing, and has not taken all of it back to tell us anew.
     pub(crate) has_joined: bool,
     /// Whether rows of a batch are on their way.
     pub(crate) batch_is_open: bool,

@@ -261,3 +261,25 @@ async fn strike(load: Load, phase: Phase, nth: u64, delay: Duration) -> bool {
     let what = format!("{phase:?}, pass {nth}, {} us later, {} rows", delay.as_micros(), load.n_rows + 50);
     running.come_to(&trial, &strike.server, &what).await
 }
+
+/// The group takes all partitions back meanwhile, and for a moment none is ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_to_end_does_not_end_before_its_end_when_a_broker_dies_under_it() {
+    judged(1, async |_| {
+        let (phase, delay, server) = (Phase::BeforeFirstSend, Duration::ZERO, Server::of_broker());
+        let strike = Arc::new(Strike { phase, n_left: AtomicU64::new(3), delay, server });
+        let mut trial = Trial::new("struck-at-its-end", 2).await;
+        trial.add(200);
+        let behind = |sink| -> Box<dyn Sink> { Box::new(StruckSink { sink, strike: Arc::clone(&strike) }) };
+        let limit = [("maxOffsetsPerTrigger", "20")];
+        let query = trial.start_with(&limit, Trigger::AvailableNow, Promise::ExactlyOnce, behind);
+        Running::start(query).ended.await.unwrap().unwrap();
+        assert!(strike.is_over());
+        if strike.server.left_out_markers_of(&trial.job) {
+            return false;
+        }
+        trial.check();
+        true
+    })
+    .await;
+}
