@@ -33,8 +33,8 @@ pub(crate) type Bell = Box<dyn Fn() + Send + Sync>;
 /// The queue.
 pub(crate) struct BatchQueue {
     queue: NonNull<c::rd_kafka_queue_t>,
-    /// The consumer's own; None where the client has none.
-    of_consumer: Option<NonNull<c::rd_kafka_queue_t>>,
+    /// The consumer's own.
+    of_consumer: NonNull<c::rd_kafka_queue_t>,
     led: Vec<(TopicPartition, NonNull<c::rd_kafka_queue_t>)>,
     /// The client knows its address.
     _bell: Arc<Bell>,
@@ -53,10 +53,12 @@ impl BatchQueue {
         // SAFETY: the client lives as long as `consumer`.
         let (queue, of_consumer) = unsafe { (c::rd_kafka_queue_new(client), c::rd_kafka_queue_get_consumer(client)) };
         let queue = NonNull::new(queue).expect("librdkafka ends the process where it has no memory");
+        let of_consumer = NonNull::new(of_consumer)
+            .expect("the client of a source names a group, and without its queue none is made");
         let opaque = Arc::as_ptr(&bell).cast_mut().cast::<c_void>();
         // SAFETY: the bell is kept until the client is told to forget it.
         unsafe { c::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(ring), opaque) };
-        BatchQueue { queue, of_consumer: NonNull::new(of_consumer), led: Vec::new(), _bell: bell, consumer }
+        BatchQueue { queue, of_consumer, led: Vec::new(), _bell: bell, consumer }
     }
 
     /// How much is there now: a guess at what will be taken, since more may come before, and not all of it is messages.
@@ -69,7 +71,7 @@ impl BatchQueue {
     /// no record that is older than those of its partition here is still to be polled.
     pub(crate) fn consumer_has_news(&self) -> bool {
         // SAFETY: the handle is ours.
-        self.of_consumer.is_none_or(|queue| unsafe { c::rd_kafka_queue_length(queue.as_ptr()) } > 0)
+        unsafe { c::rd_kafka_queue_length(self.of_consumer.as_ptr()) > 0 }
     }
 
     /// Lets the records of these partitions come here. To be called before the client is told to read them: what it has
@@ -152,7 +154,7 @@ impl Drop for BatchQueue {
         unsafe {
             c::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, null_mut());
             c::rd_kafka_queue_destroy(self.queue.as_ptr());
-            self.of_consumer.into_iter().for_each(|queue| c::rd_kafka_queue_destroy(queue.as_ptr()));
+            c::rd_kafka_queue_destroy(self.of_consumer.as_ptr());
         }
     }
 }

@@ -30,6 +30,13 @@ struct Running {
 }
 
 impl Running {
+    /// A query of an exactly-once sink behind which the broker is struck.
+    fn start_struck(trial: &Trial, strike: &Arc<Strike>, limit: &str, trigger: Trigger) -> Running {
+        let behind = |sink| -> Box<dyn Sink> { Box::new(StruckSink { sink, strike: Arc::clone(strike) }) };
+        let limit = [("maxOffsetsPerTrigger", limit)];
+        Running::start(trial.start_with(&limit, trigger, Promise::ExactlyOnce, behind))
+    }
+
     fn start(mut query: StreamingQuery) -> Running {
         let (handle, stop) = stop_pair();
         let runtime = tokio::runtime::Handle::current();
@@ -248,10 +255,7 @@ async fn strike(load: Load, phase: Phase, nth: u64, delay: Duration) -> bool {
     let strike = Arc::new(Strike { phase, n_left: AtomicU64::new(nth), delay, server: Server::of_broker() });
     let mut trial = Trial::new("struck", 2).await;
     trial.add(load.n_rows);
-    let behind = |sink| -> Box<dyn Sink> { Box::new(StruckSink { sink, strike: Arc::clone(&strike) }) };
-    let limit = [("maxOffsetsPerTrigger", load.limit)];
-    let query = trial.start_with(&limit, Trigger::AsRowsArrive, Promise::ExactlyOnce, behind);
-    let running = Running::start(query);
+    let running = Running::start_struck(&trial, &strike, load.limit, Trigger::AsRowsArrive);
     let begin = Instant::now();
     while !strike.is_over() {
         assert!(begin.elapsed() < Duration::from_secs(60), "{phase:?} was not passed {nth} times");
@@ -270,16 +274,10 @@ async fn a_stream_that_is_to_end_does_not_end_before_its_end_when_a_broker_dies_
         let strike = Arc::new(Strike { phase, n_left: AtomicU64::new(3), delay, server });
         let mut trial = Trial::new("struck-at-its-end", 2).await;
         trial.add(200);
-        let behind = |sink| -> Box<dyn Sink> { Box::new(StruckSink { sink, strike: Arc::clone(&strike) }) };
-        let limit = [("maxOffsetsPerTrigger", "20")];
-        let query = trial.start_with(&limit, Trigger::AvailableNow, Promise::ExactlyOnce, behind);
-        Running::start(query).ended.await.unwrap().unwrap();
+        let running = Running::start_struck(&trial, &strike, "20", Trigger::AvailableNow);
+        let is_judged = running.come_to(&trial, &strike.server, "struck once before its end").await;
         assert!(strike.is_over());
-        if strike.server.left_out_markers_of(&trial.job) {
-            return false;
-        }
-        trial.check();
-        true
+        is_judged
     })
     .await;
 }

@@ -123,4 +123,5 @@ fn kill_at_random(stream: &Stream<'_>, during: Duration, n_at_a_time: usize) {
     println!("{n_kills} kills in {} s", during.as_secs());
     instances.into_iter().for_each(Instance::end);
     stream.check(records.len());
+    assert!(n_kills > 0);
 }
