@@ -99,11 +99,11 @@ impl fmt::Display for Topics {
 pub(crate) enum Starting {
     Earliest,
     Latest,
-    /// −2 is the earliest, −1 the latest; partitions that are not named begin at the latest, as in Spark.
+    /// −2 is the earliest, −1 the latest; all partitions must be named, as in Spark.
     Offsets(Offsets),
     /// At the first record that is not older.
     Timestamp(i64),
-    /// The same for each partition; those that are not named begin at the latest.
+    /// The same for each partition; all must be named.
     Timestamps(Offsets),
 }
 

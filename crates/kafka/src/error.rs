@@ -55,6 +55,24 @@ pub enum KafkaError {
         /// The partition.
         partition: TopicPartition,
     },
+    /// The positions of the group are those of another stream.
+    #[error("the positions of group {group} belong to a stream into {theirs}, and this one writes to {ours}")]
+    OtherTarget {
+        /// The group.
+        group: String,
+        /// The target that the positions are those of.
+        theirs: String,
+        /// Ours.
+        ours: String,
+    },
+    /// Offsets or timestamps of single partitions name some of the partitions only.
+    #[error("option `{option}` names some partitions and leaves this one out: {partition}")]
+    StartMissing {
+        /// The option.
+        option: &'static str,
+        /// The partition.
+        partition: TopicPartition,
+    },
     /// No such topic.
     #[error("topic is not there: {topic}")]
     NoTopic {
@@ -139,9 +157,6 @@ pub enum KafkaError {
     /// Where the stream began cannot be noted.
     #[error(transparent)]
     InitialOffsets(Box<ognivo_stream::checkpoint::CheckpointError>),
-    /// A group shares its partitions out by itself.
-    #[error("option `assign` cannot be used where instances share the partitions of a group")]
-    AssignInGroup,
     /// A thread of ours ended.
     #[error("the thread that reads from the brokers has ended")]
     FetcherEnded,
@@ -240,9 +255,10 @@ impl Explain for KafkaError {
             | KafkaError::EndsTooEarly { .. }
             | KafkaError::BetweenAssignments => Fault::Remote,
             KafkaError::NoTopic { .. } | KafkaError::Column { .. } | KafkaError::NoSuchTime { .. } => Fault::Job,
+            KafkaError::OtherTarget { .. } | KafkaError::StartMissing { .. } => Fault::Job,
             KafkaError::DataLoss { .. } | KafkaError::PartitionGone { .. } => Fault::Data,
             KafkaError::NullTopic | KafkaError::Malformed { .. } => Fault::Data,
-            KafkaError::NotAnOffset { .. } | KafkaError::NoTarget(_) | KafkaError::AssignInGroup => Fault::Job,
+            KafkaError::NotAnOffset { .. } | KafkaError::NoTarget(_) => Fault::Job,
             KafkaError::HeldAlready { .. } | KafkaError::FetcherEnded => Fault::Bug,
             KafkaError::Decode(cause) => cause.fault(),
             KafkaError::Encode(cause) => cause.fault(),
@@ -280,7 +296,12 @@ impl Explain for KafkaError {
                 "a broker says so for a moment after its start; if it stays so, records were lost: with `failOnDataLoss: false` the \
                  stream ends where the partition does"
             }
-            KafkaError::AssignInGroup => "name the topics with `subscribe`",
+            KafkaError::OtherTarget { .. } => {
+                "give this job a name of its own: two jobs of one name share their group and their transactional ids; to go on into \
+                 another topic on purpose, stop the job and store the positions anew with `kafka-consumer-groups.sh --reset-offsets \
+                 --to-current --execute`"
+            }
+            KafkaError::StartMissing { .. } => "name each partition; -2 is the earliest record, -1 the latest",
             KafkaError::NoTopic { .. } => "make the topic first; the job makes none",
             KafkaError::NoSuchTime { .. } => {
                 "with `startingOffsetsByTimestampStrategy: latest` such a partition begins at its end"

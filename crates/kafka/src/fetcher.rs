@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 
 use crate::batch_queue::BatchQueue;
 use crate::error::KafkaError;
-use crate::offsets::Offsets;
+use crate::offsets::{Offsets, TopicPartition};
 use intake::Intake;
 use poller::Poller;
 use rebalance::Context;
@@ -40,6 +40,16 @@ pub(crate) type Consumer = BaseConsumer<Context>;
 
 /// Where more is there, a reader that waits leaves it to the thread: it takes its time.
 const FEW: usize = 64;
+
+/// How partitions become ours.
+pub(crate) enum Given {
+    /// Whoever starts to read one has it.
+    WhenTheyStart,
+    /// These, as soon as there is a consumer; no other instance has them.
+    AtOnce(Vec<TopicPartition>),
+    /// As a member of a group that shares these topics out, or those that match a pattern.
+    ByTheGroup(Vec<String>),
+}
 
 /// A consumer, its thread, and what was gathered.
 pub(crate) struct Fetcher {
@@ -59,22 +69,24 @@ enum Command {
 }
 
 impl Fetcher {
-    /// Starts a consumer and its thread; with `topics`, as a member of its group.
+    /// Starts a consumer and its thread.
     ///
     /// # Errors
     /// A setting that the client refuses.
-    pub(crate) fn start(
-        client: &ClientConfig,
-        topics: Option<&[&str]>,
-        with_headers: bool,
-    ) -> Result<Fetcher, KafkaError> {
+    pub(crate) fn start(client: &ClientConfig, given: Given, with_headers: bool) -> Result<Fetcher, KafkaError> {
         let (commands, received) = mpsc::channel();
-        let shared = Arc::new(Shared::new(with_headers, topics.is_some(), commands));
+        let uses_group = !matches!(given, Given::WhenTheyStart);
+        let shared = Arc::new(Shared::new(with_headers, uses_group, commands));
         let made = client.create_with_context(Context(Arc::clone(&shared)));
         let consumer: Consumer = made.map_err(|cause| KafkaError::client("cannot make a consumer", &cause))?;
-        if let Some(topics) = topics {
-            let doing = || format!("cannot subscribe to {}", topics.join(", "));
-            consumer.subscribe(topics).map_err(|cause| KafkaError::client(doing(), &cause))?;
+        match given {
+            Given::WhenTheyStart => {}
+            Given::AtOnce(partitions) => shared.state().gain(partitions),
+            Given::ByTheGroup(topics) => {
+                let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+                let doing = || format!("cannot subscribe to {}", names.join(", "));
+                consumer.subscribe(&names).map_err(|cause| KafkaError::client(doing(), &cause))?;
+            }
         }
         let consumer = Arc::new(consumer);
         let rung = Arc::clone(&shared);

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use rdkafka::Offset;
 use rdkafka::consumer::{CommitMode, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::task::spawn_blocking;
 
 use crate::error::KafkaError;
 use crate::fetcher::Fetcher;
+use crate::mark::{Began, Mark};
 use crate::offsets::{Offsets, TopicPartition, list_of};
 
 /// How long the group's coordinator may take to answer. Longer than the transaction of a dead instance stays open.
@@ -21,6 +23,8 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 pub struct GroupHandle {
     fetcher: Arc<Fetcher>,
     group: Arc<str>,
+    /// What our positions carry.
+    mark: Arc<Mutex<Mark>>,
 }
 
 impl fmt::Debug for GroupHandle {
@@ -34,7 +38,38 @@ pub(crate) type Holding = BTreeMap<TopicPartition, u64>;
 
 impl GroupHandle {
     pub(crate) fn new(fetcher: Arc<Fetcher>, group: &str) -> GroupHandle {
-        GroupHandle { fetcher, group: Arc::from(group) }
+        GroupHandle { fetcher, group: Arc::from(group), mark: Arc::default() }
+    }
+
+    fn mark(&self) -> MutexGuard<'_, Mark> {
+        self.mark.lock().expect("nobody panics while holding this lock")
+    }
+
+    /// Says where the rows go whose positions we store: those of another target are not ours to move.
+    pub(crate) fn store_for(&self, target: &str) {
+        self.mark().target = Some(target.to_owned());
+    }
+
+    /// The form of positions that the client takes, with our mark beside each.
+    pub(crate) fn marked(&self, offsets: &Offsets) -> TopicPartitionList {
+        let (list, text) = (offsets.to_list(), self.mark().to_text());
+        list.elements().iter_mut().for_each(|element| element.set_metadata(&text));
+        list
+    }
+
+    /// What the job began with, where these are the partitions that there are: it begins now if none has a position.
+    pub(crate) async fn began(&self, all: Vec<TopicPartition>) -> Result<Began, KafkaError> {
+        if let Some(began) = &self.mark().began {
+            return Ok(began.clone());
+        }
+        let positions = self.committed(all.clone()).await?;
+        let mut mark = self.mark();
+        let began = mark.began.get_or_insert_with(|| match positions.0.is_empty() {
+            true => Began::with(&all),
+            // By a program that notes none.
+            false => Began::with(positions.0.keys()),
+        });
+        Ok(began.clone())
     }
 
     /// The group's id.
@@ -67,6 +102,9 @@ impl GroupHandle {
 
     /// What the group has for these partitions; those without a position are left out. Transactions that are still open
     /// are waited for.
+    ///
+    /// # Errors
+    /// When positions belong to a stream into another target than ours, or the coordinator does not answer.
     pub(crate) async fn committed(&self, partitions: Vec<TopicPartition>) -> Result<Offsets, KafkaError> {
         if partitions.is_empty() {
             return Ok(Offsets::default());
@@ -75,24 +113,40 @@ impl GroupHandle {
         let asked = spawn_blocking(move || {
             let failed = |cause| KafkaError::client(format!("cannot ask for the positions of group {group}"), &cause);
             let list = fetcher.consumer.committed_offsets(list_of(&partitions), ANSWER_DEADLINE).map_err(failed)?;
-            let mut offsets = Offsets::default();
+            let (mut offsets, mut marks) = (Offsets::default(), Vec::new());
             for element in list.elements() {
                 element.error().map_err(failed)?;
                 if let Offset::Offset(at) = element.offset() {
                     offsets.0.insert(TopicPartition::new(element.topic(), element.partition()), at);
+                    marks.extend(Mark::of_text(element.metadata()));
                 }
             }
-            Ok(offsets)
+            Ok::<_, KafkaError>((offsets, marks))
         });
-        asked.await.map_err(|_| KafkaError::FetcherEnded)?
+        let (offsets, marks) = asked.await.map_err(|_| KafkaError::FetcherEnded)??;
+        marks.into_iter().try_for_each(|found| self.meet(found))?;
+        Ok(offsets)
+    }
+
+    /// Takes over what a position of this job says of its beginning.
+    fn meet(&self, found: Mark) -> Result<(), KafkaError> {
+        let mut mark = self.mark();
+        if let (Some(theirs), Some(ours)) = (&found.target, &mark.target)
+            && theirs != ours
+        {
+            let (theirs, ours) = (theirs.clone(), ours.clone());
+            return Err(KafkaError::OtherTarget { group: self.group.to_string(), theirs, ours });
+        }
+        mark.began = mark.began.take().or(found.began);
+        Ok(())
     }
 
     /// Stores positions outside of any transaction; refused when our generation is over.
     pub(crate) async fn commit(&self, offsets: Offsets) -> Result<(), KafkaError> {
-        let (fetcher, group) = (Arc::clone(&self.fetcher), Arc::clone(&self.group));
+        let (fetcher, group, list) = (Arc::clone(&self.fetcher), Arc::clone(&self.group), self.marked(&offsets));
         let asked = spawn_blocking(move || {
             let failed = |cause| KafkaError::client(format!("cannot store the positions of group {group}"), &cause);
-            fetcher.consumer.commit(&offsets.to_list(), CommitMode::Sync).map_err(failed)
+            fetcher.consumer.commit(&list, CommitMode::Sync).map_err(failed)
         });
         asked.await.map_err(|_| KafkaError::FetcherEnded)?
     }

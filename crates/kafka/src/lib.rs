@@ -59,6 +59,7 @@ mod fetcher;
 mod group;
 mod lane;
 mod limit;
+mod mark;
 mod offsets;
 mod own_columns;
 mod positions_in_order;

@@ -10,13 +10,13 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer as _, ThreadedProducer};
+use rdkafka::topic_partition_list::TopicPartitionList;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::batch_send::{Plain, Sent, Target};
 use crate::deliveries::{Account, Deliveries};
 use crate::error::KafkaError;
-use crate::offsets::Offsets;
 
 /// How long one call about a transaction may go on being repeated.
 const CALL_DEADLINE: Duration = Duration::from_secs(60);
@@ -168,10 +168,9 @@ impl Producer {
     /// Puts positions of a group into the open transaction.
     pub(crate) async fn send_offsets(
         &self,
-        offsets: &Offsets,
+        list: TopicPartitionList,
         generation: ConsumerGroupMetadata,
     ) -> Result<(), KafkaError> {
-        let list = offsets.to_list();
         let doing = "cannot put the progress into the transaction".to_owned();
         let call = move |client: &Client| client.send_offsets_to_transaction(&list, &generation, ATTEMPT);
         self.call_within(OFFSETS_STUCK_AFTER, doing, call).await

@@ -268,6 +268,7 @@ impl KafkaSink {
                     self.idle_producer(self.id.clone()).await?;
                 }
                 let holding = group.holding(&ours);
+                group.store_for(&self.description());
                 let offsets = group.committed(ours).await?;
                 let positions = offsets.to_positions();
                 *self.held() = Held { offsets, batch: None, holding };

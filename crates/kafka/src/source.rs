@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::config::{SourceConfig, Starting, Topics};
 use crate::decode::{Decoder, ValueFormat};
 use crate::error::KafkaError;
-use crate::fetcher::{Failure, Fetcher, State};
+use crate::fetcher::{Failure, Fetcher, Given, State};
 use crate::group::GroupHandle;
 use crate::limit::{Limits, backlog, batch_end, ends_too_early};
 use crate::offsets::{Offsets, TopicPartition};
@@ -43,8 +43,8 @@ const JOIN_DEADLINE: Duration = Duration::from_secs(120);
 pub enum Membership {
     /// All partitions are ours, and positions are kept by somebody else: for sinks behind a plan that is written ahead.
     Alone,
-    /// Partitions are shared with the other members of the group of this id, which keeps the positions.
-    /// `kafka.group.id` of the job goes before it.
+    /// The group of this id keeps the positions, and shares the partitions out among its members; those that the job has assigned are
+    /// all ours. `kafka.group.id` of the job goes before it.
     Group(String),
 }
 
@@ -62,6 +62,8 @@ pub struct KafkaSource {
     initial: Option<InitialOffsets>,
     /// The partitions of the group that the driver knows of, each with the number of our holding it.
     told: BTreeMap<TopicPartition, u64>,
+    /// The partitions that the group has had a position of since we began.
+    positioned: BTreeSet<TopicPartition>,
     /// Where partitions begin that no batch has taken from yet, or again after records were gone.
     begun: Offsets,
     /// Whether `begun` holds what the job began with; partitions that come later begin at their first record.
@@ -82,8 +84,7 @@ impl KafkaSource {
     /// [`assignment`](Source::assignment).
     ///
     /// # Errors
-    /// A column of a type that the format cannot be read as, a setting that the client refuses, or partitions that are
-    /// assigned although a group shares them out.
+    /// A column of a type that the format cannot be read as, or a setting that the client refuses.
     pub fn new(
         config: SourceConfig,
         value: ValueFormat,
@@ -93,16 +94,15 @@ impl KafkaSource {
         let decoder = Decoder::new(&value, &schema, config.include_headers)?;
         let group = match membership {
             Membership::Alone => None,
-            Membership::Group(_) if matches!(config.topics, Topics::Assign(_)) => {
-                return Err(KafkaError::AssignInGroup);
-            }
             Membership::Group(id) => Some(config.group_id(&id).to_owned()),
         };
         let client = client_of(&config, group.as_deref());
-        let subscribed = config.topics.to_subscribe();
-        let topics: Vec<&str> = subscribed.iter().map(String::as_str).collect();
-        let fetcher = Fetcher::start(&client, group.as_ref().map(|_| &topics[..]), config.include_headers)?;
-        let fetcher = Arc::new(fetcher);
+        let given = match &config.topics {
+            _ if group.is_none() => Given::WhenTheyStart,
+            Topics::Assign(partitions) => Given::AtOnce(partitions.clone()),
+            topics => Given::ByTheGroup(topics.to_subscribe()),
+        };
+        let fetcher = Arc::new(Fetcher::start(&client, given, config.include_headers)?);
         Ok(KafkaSource {
             value,
             value_schema: schema,
@@ -112,6 +112,7 @@ impl KafkaSource {
             fetcher,
             initial: None,
             told: BTreeMap::new(),
+            positioned: BTreeSet::new(),
             begun: Offsets::default(),
             has_begun: false,
             partitions: None,
@@ -142,8 +143,8 @@ impl KafkaSource {
         self.group.clone()
     }
 
-    /// The partitions to read now.
-    async fn our_partitions(&mut self) -> Result<Vec<TopicPartition>, KafkaError> {
+    /// The partitions to read now; a topic of which some were read before may have gone.
+    async fn our_partitions(&mut self, has_read: bool) -> Result<Vec<TopicPartition>, KafkaError> {
         if self.group.is_some() {
             // What came since the driver was told has no position yet, and what came back has another.
             let held = &self.fetcher.state().held;
@@ -156,15 +157,20 @@ impl KafkaSource {
             return Ok(partitions.clone());
         }
         let topics = self.config.topics.clone();
-        let partitions = ask(&self.fetcher, move |consumer| starting::partitions(consumer, &topics)).await?;
+        let there_are = if has_read { starting::remaining_partitions } else { starting::partitions };
+        let partitions = ask(&self.fetcher, move |consumer| there_are(consumer, &topics)).await?;
         self.partitions = Some((partitions.clone(), Instant::now()));
         Ok(partitions)
     }
 
     /// Where each of our partitions goes on.
     async fn begin(&mut self, start: Option<&Offset>) -> Result<Offsets, KafkaError> {
-        let partitions = self.our_partitions().await?;
+        let partitions = self.our_partitions(start.is_some()).await?;
         let start = start.map(parse).transpose()?.unwrap_or_default();
+        if self.group.is_some() {
+            let known = partitions.iter().filter(|at| start.get(at).is_some() && !self.positioned.contains(*at));
+            self.positioned.extend(known.cloned().collect::<Vec<_>>());
+        }
         let unknown: Vec<TopicPartition> =
             partitions.iter().filter(|at| self.from(&start, at).is_none()).cloned().collect();
         if !unknown.is_empty() {
@@ -185,16 +191,38 @@ impl KafkaSource {
 
     /// Decides where partitions begin that nobody has read, so that it stays decided.
     async fn begin_new(&mut self, start: &Offsets, new: Vec<TopicPartition>) -> Result<(), KafkaError> {
-        let config = self.config.clone();
-        let Some(group) = self.group.clone() else {
-            return self.begin_new_alone(start, new).await;
-        };
-        let resolved = ask(&self.fetcher, move |consumer| starting::resolve(consumer, &config, &new)).await?;
-        if self.config.starting != Starting::Earliest {
-            // Else the next process would find another end, and what came in between would be nobody's.
-            group.commit(resolved.clone()).await?;
+        match self.group.clone() {
+            None => self.begin_new_alone(start, new).await,
+            Some(group) => self.begin_new_shared(&group, new).await,
         }
-        self.begun.0.extend(resolved.0);
+    }
+
+    async fn begin_new_shared(&mut self, group: &GroupHandle, new: Vec<TopicPartition>) -> Result<(), KafkaError> {
+        // The broker forgets the positions of a topic that is deleted, and this is another of its name.
+        if let Some(at) = new.iter().find(|at| self.positioned.contains(*at)) {
+            self.meet_gone(at.clone())?;
+        }
+        let begins_at_earliest = self.config.starting == Starting::Earliest;
+        let (first, added): (Vec<_>, Vec<_>) = if begins_at_earliest {
+            (Vec::new(), new)
+        } else {
+            let topics = self.config.topics.clone();
+            let all = ask(&self.fetcher, move |consumer| starting::remaining_partitions(consumer, &topics)).await?;
+            let began = group.began(all).await?;
+            new.into_iter().partition(|at| began.had(at) && !self.positioned.contains(at))
+        };
+        let config = self.config.clone();
+        let question = move |consumer: &crate::fetcher::Consumer| {
+            let mut begun = starting::resolve(consumer, &config, &first)?;
+            begun.0.extend(starting::earliest(consumer, &added)?.0);
+            Ok(begun)
+        };
+        let begun = ask(&self.fetcher, question).await?;
+        if !begins_at_earliest {
+            // Else the next process would find another end, and what came in between would be nobody's.
+            group.commit(begun.clone()).await?;
+        }
+        self.begun.0.extend(begun.0);
         Ok(())
     }
 
@@ -231,14 +259,28 @@ impl KafkaSource {
             return Ok(());
         }
         let gone: BTreeSet<_> = start.0.keys().filter(|at| !partitions.contains(at)).cloned().collect();
-        match gone.into_iter().next() {
-            Some(partition) if self.config.fail_on_data_loss => Err(KafkaError::PartitionGone { partition }),
-            Some(partition) => {
-                self.warn(format!("a partition that was read is gone: {partition}"));
-                Ok(())
-            }
-            None => Ok(()),
+        gone.into_iter().try_for_each(|at| self.meet_gone(at))
+    }
+
+    /// Ends the stream, unless the job goes on without what is gone.
+    fn meet_gone(&mut self, partition: TopicPartition) -> Result<(), KafkaError> {
+        if self.config.fail_on_data_loss {
+            return Err(KafkaError::PartitionGone { partition });
         }
+        self.warn(format!("a partition that was read is gone: {partition}"));
+        Ok(())
+    }
+
+    /// The group says of a partition whose topic was deleted only that it is not ours any more.
+    async fn check_still_there(&mut self, lost: &BTreeSet<TopicPartition>) -> Result<(), KafkaError> {
+        let names: BTreeSet<String> = lost.iter().map(|at| at.topic.clone()).collect();
+        let topics = Topics::Subscribe(names.into_iter().collect());
+        let there = match lost.is_empty() {
+            true => Vec::new(),
+            false => ask(&self.fetcher, move |consumer| starting::remaining_partitions(consumer, &topics)).await?,
+        };
+        let gone: Vec<TopicPartition> = lost.iter().filter(|at| !there.contains(at)).cloned().collect();
+        gone.into_iter().try_for_each(|at| self.meet_gone(at))
     }
 
     fn warn(&mut self, warning: String) {
@@ -513,6 +555,9 @@ impl Source for KafkaSource {
         }
         self.fetcher.state().batch_is_open = false;
         self.fetcher.release().await.map_err(SourceError::new)?;
+        // Not after the group's next word: without any topic that is there, none comes.
+        let lost = self.fetcher.state().lost.clone();
+        self.check_still_there(&lost).await.map_err(SourceError::new)?;
         let joined = self.fetcher.wait(JOIN_DEADLINE, |state| {
             if let Some(error) = state.failure.as_ref().and_then(Failure::to_error) {
                 return Some(Err(error));

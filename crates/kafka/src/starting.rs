@@ -37,6 +37,22 @@ pub(crate) async fn ask<T: Send + 'static>(
 /// # Errors
 /// When a topic that is named is not there; of a pattern, one that matches nothing is fine.
 pub(crate) fn partitions(consumer: &Consumer, topics: &Topics) -> Result<Vec<TopicPartition>, KafkaError> {
+    all_partitions(consumer, topics, partitions_of)
+}
+
+/// The same, where a topic that is named and not there has none.
+pub(crate) fn remaining_partitions(consumer: &Consumer, topics: &Topics) -> Result<Vec<TopicPartition>, KafkaError> {
+    all_partitions(consumer, topics, |consumer, name| match partitions_of(consumer, name) {
+        Err(KafkaError::NoTopic { .. }) => Ok(Vec::new()),
+        found => found,
+    })
+}
+
+fn all_partitions(
+    consumer: &Consumer,
+    topics: &Topics,
+    partitions_of: impl Fn(&Consumer, &str) -> Result<Vec<TopicPartition>, KafkaError>,
+) -> Result<Vec<TopicPartition>, KafkaError> {
     match topics {
         Topics::Assign(partitions) => Ok(partitions.clone()),
         Topics::Subscribe(names) => {
@@ -141,30 +157,42 @@ fn at_times(
 /// Where partitions begin that nobody has read.
 ///
 /// # Errors
-/// [`KafkaError::NoSuchTime`] where no record is as young as the timestamp and the strategy is `error`.
+/// [`KafkaError::NoSuchTime`] where no record is as young as the timestamp and the strategy is `error`;
+/// [`KafkaError::StartMissing`] where some partitions are named and one of these is not.
 pub(crate) fn resolve(
     consumer: &Consumer,
     config: &SourceConfig,
     partitions: &[TopicPartition],
 ) -> Result<Offsets, KafkaError> {
-    let given = |offsets: &Offsets, at: &TopicPartition| offsets.get(at).unwrap_or(LATEST);
     match &config.starting {
         Starting::Earliest => earliest(consumer, partitions),
         Starting::Latest => latest(consumer, partitions),
         Starting::Offsets(offsets) => {
+            check_all_named("startingOffsets", offsets, partitions)?;
             let (earliest, latest) = (earliest(consumer, partitions)?, latest(consumer, partitions)?);
             let each = partitions.iter().map(|at| {
-                let from = match given(offsets, at) {
-                    EARLIEST => earliest.get(at),
-                    LATEST => latest.get(at),
-                    from => Some(from),
+                let from = match offsets.get(at) {
+                    Some(EARLIEST) => earliest.get(at),
+                    Some(LATEST) => latest.get(at),
+                    from => from,
                 };
                 (at.clone(), from.unwrap_or_default())
             });
             Ok(Offsets(each.collect()))
         }
         Starting::Timestamp(time_ms) => by_time(consumer, config, partitions, |_| *time_ms),
-        Starting::Timestamps(times) => by_time(consumer, config, partitions, |at| given(times, at)),
+        Starting::Timestamps(times) => {
+            check_all_named("startingOffsetsByTimestamp", times, partitions)?;
+            by_time(consumer, config, partitions, |at| times.get(at).unwrap_or_default())
+        }
+    }
+}
+
+/// As Spark, which would else have to guess for the others.
+fn check_all_named(option: &'static str, named: &Offsets, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+    match partitions.iter().find(|at| named.get(at).is_none()) {
+        None => Ok(()),
+        Some(at) => Err(KafkaError::StartMissing { option, partition: at.clone() }),
     }
 }
 
@@ -185,7 +213,7 @@ fn by_time(
         let time_ms = time_ms(&at);
         let from = match found {
             Offset::Offset(from) => from,
-            _ if config.latest_when_no_timestamp || time_ms == LATEST => ends.get(&at).unwrap_or_default(),
+            _ if config.latest_when_no_timestamp => ends.get(&at).unwrap_or_default(),
             _ => return Err(KafkaError::NoSuchTime { partition: at, time_ms }),
         };
         offsets.0.insert(at, from);

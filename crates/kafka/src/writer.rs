@@ -393,12 +393,12 @@ impl KafkaWriter {
             Store::Nowhere => Ok(()),
             Store::Group { group, offsets, holding } => {
                 let generation = group.generation_of(holding)?;
-                self.producer.send_offsets(offsets, generation).await
+                self.producer.send_offsets(group.marked(offsets), generation).await
             }
             Store::InOrder { place, offsets, holding } => place.store(offsets.clone(), holding.clone()).await,
             Store::Batch { progress, id } => {
                 let (offsets, group) = progress.of_batch(*id)?;
-                self.producer.send_offsets(&offsets, group).await
+                self.producer.send_offsets(offsets.to_list(), group).await
             }
         }
     }

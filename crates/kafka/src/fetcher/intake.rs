@@ -53,7 +53,7 @@ impl<'s> Intake<'s> {
             self.end();
         }
         self.n_taken += 1;
-        let Shared { with_headers, is_member, .. } = *self.shared;
+        let Shared { with_headers, uses_group, .. } = *self.shared;
         let open = self.open.get_or_insert_with(|| OpenLane::new(self.shared.state(), message));
         if open.origin != message.origin() {
             open.find(message);
@@ -62,7 +62,7 @@ impl<'s> Intake<'s> {
             (None, Some(lane)) => lane.push(message.record(with_headers), with_headers),
             (Some(Code::PartitionEOF), Some(lane)) => lane.note_end(message.offset()),
             (None | Some(Code::PartitionEOF), None) => {}
-            (Some(code), _) => open.state.note_failure(code, is_member),
+            (Some(code), _) => open.state.note_failure(code, uses_group),
         }
     }
 

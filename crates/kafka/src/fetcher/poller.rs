@@ -103,7 +103,7 @@ impl Poller {
                     intake.end();
                 }
                 Some(Err(ClientError::MessageConsumption(code) | ClientError::MessageConsumptionFatal(code))) => {
-                    self.shared.state().note_failure(code, self.shared.is_member);
+                    self.shared.state().note_failure(code, self.shared.uses_group);
                     self.shared.changed.notify_waiters();
                 }
                 Some(Err(_)) => {}
@@ -172,7 +172,7 @@ impl Poller {
         // What was lost before and came back is not lost any more.
         self.forget_lost(queue);
         queue.lead(offsets.0.keys());
-        let restarted = if self.shared.is_member { self.start_shared(offsets)? } else { self.start_alone(offsets)? };
+        let restarted = if self.shared.uses_group { self.start_shared(offsets)? } else { self.start_alone(offsets)? };
         // A lane that was full is not any more.
         let _ = self.consumer.resume(&restarted.to_list());
         // Nothing that the client read before comes any more: it numbers what it reads of a partition by the calls above, and both
@@ -264,7 +264,7 @@ impl Poller {
             let _ = assign_more(&self.consumer, &at(&partitions, Offset::End));
         }
         let _ = release(&self.consumer, &self.shared);
-        if self.shared.is_member && self.consumer.close_queue().is_ok() {
+        if self.shared.uses_group && self.consumer.close_queue().is_ok() {
             let begin = Instant::now();
             while !self.consumer.closed() && begin.elapsed() < CLOSE_DEADLINE {
                 let _ = self.consumer.poll(Duration::from_millis(10));

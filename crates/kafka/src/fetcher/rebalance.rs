@@ -34,19 +34,16 @@ impl ConsumerContext for Context {
 
 fn gain(consumer: &Consumer, shared: &Shared, list: &TopicPartitionList, partitions: Vec<TopicPartition>) {
     let mut state = shared.state();
-    state.has_joined = true;
-    for at in &partitions {
-        state.n_gained += 1;
-        let number = state.n_gained;
-        state.held.insert(at.clone(), number);
-        state.gained.insert(at.clone());
+    let (is_none, is_closing) = (partitions.is_empty(), state.is_closing);
+    state.gain(partitions);
+    if is_closing {
+        // Nobody comes to start them.
+        state.awaiting_start = None;
     }
-    if partitions.is_empty() || state.is_closing {
+    if is_none || is_closing {
         drop(state);
         let _ = assign_more(consumer, list);
-        return;
     }
-    state.awaiting_start = Some((partitions, Instant::now()));
 }
 
 fn lose(consumer: &Consumer, shared: &Shared, partitions: Vec<TopicPartition>) {

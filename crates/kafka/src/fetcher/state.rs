@@ -23,14 +23,14 @@ pub(super) struct Shared {
     n_waiting: AtomicUsize,
     /// Whether the headers of records are wanted.
     pub(super) with_headers: bool,
-    /// Whether partitions are shared out by a group.
-    pub(super) is_member: bool,
+    /// Whether a group keeps our positions, which alone gives and takes partitions then; else whoever starts to read one has it.
+    pub(super) uses_group: bool,
 }
 
 impl Shared {
-    pub(super) fn new(with_headers: bool, is_member: bool, commands: mpsc::Sender<Command>) -> Shared {
+    pub(super) fn new(with_headers: bool, uses_group: bool, commands: mpsc::Sender<Command>) -> Shared {
         let (changed, n_waiting) = (Notify::new(), AtomicUsize::new(0));
-        Shared { state: Mutex::default(), changed, commands, n_waiting, with_headers, is_member }
+        Shared { state: Mutex::default(), changed, commands, n_waiting, with_headers, uses_group }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -81,7 +81,7 @@ pub(crate) struct State {
     /// Whether rows of a batch are on their way.
     pub(crate) batch_is_open: bool,
     pub(crate) failure: Option<Failure>,
-    pub(super) n_gained: u64,
+    n_gained: u64,
     /// Given to us, and the client does not read them yet.
     pub(super) awaiting_start: Option<(Vec<TopicPartition>, Instant)>,
     /// Taken from us, and not let go yet.
@@ -97,11 +97,24 @@ impl State {
         !self.gained.is_empty() || !self.lost.is_empty() || self.awaiting_release.is_some()
     }
 
-    pub(super) fn note_failure(&mut self, code: Code, is_member: bool) {
+    /// These are ours from now on, and wait until somebody says where they start.
+    pub(super) fn gain(&mut self, partitions: Vec<TopicPartition>) {
+        self.has_joined = true;
+        for at in &partitions {
+            self.n_gained += 1;
+            self.held.insert(at.clone(), self.n_gained);
+            self.gained.insert(at.clone());
+        }
+        if !partitions.is_empty() {
+            self.awaiting_start = Some((partitions, Instant::now()));
+        }
+    }
+
+    pub(super) fn note_failure(&mut self, code: Code, uses_group: bool) {
         match code {
             Code::AutoOffsetReset => self.failure = Some(Failure::OutOfRange),
             // Who only names a group needs no right to it.
-            Code::GroupAuthorizationFailed if !is_member => {}
+            Code::GroupAuthorizationFailed if !uses_group => {}
             code if passes_by_itself(code) => {}
             code => self.failure = Some(Failure::Client(code)),
         }

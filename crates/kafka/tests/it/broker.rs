@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
@@ -190,6 +190,45 @@ impl Topic {
         let more = NewPartitions::new(&self.name, n_partitions);
         let made = admin().create_partitions([&more], &AdminOptions::new()).await.unwrap();
         assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// Deletes the topic; returns when the brokers do not know it any more.
+    pub(crate) async fn delete(&self) {
+        let deleted = admin().delete_topics(&[&self.name], &AdminOptions::new()).await.unwrap();
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        let (asking, begin): (BaseConsumer, _) = (client().create().unwrap(), Instant::now());
+        while asking.fetch_metadata(Some(&self.name), DEADLINE).unwrap().topics()[0].error().is_none() {
+            assert!(begin.elapsed() < DEADLINE, "the brokers still know {}", self.name);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Makes another topic of the same name.
+    pub(crate) async fn make_again(&self, n_partitions: i32) {
+        let new = NewTopic::new(&self.name, n_partitions, TopicReplication::Fixed(replication()));
+        let made = admin().create_topics([&new], &AdminOptions::new()).await.unwrap();
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
+        self.wait_until_seen(n_partitions as usize);
+    }
+
+    /// Whether a group has a position in each partition.
+    pub(crate) fn is_positioned(&self, group: &str, n_partitions: i32) -> bool {
+        let asking: BaseConsumer = client().set("group.id", group).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&self.name, 0, n_partitions - 1);
+        let positions = asking.committed_offsets(list, DEADLINE).unwrap();
+        positions.elements().iter().all(|element| matches!(element.offset(), Offset::Offset(_)))
+    }
+
+    /// Leaves a group that rests the position of one partition only, and what stands beside it.
+    pub(crate) async fn keep_position(&self, group: &str, partition: i32) {
+        let asking: BaseConsumer = client().set("group.id", group).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.name, partition);
+        let kept = asking.committed_offsets(list, DEADLINE).unwrap();
+        let deleted = admin().delete_groups(&[group], &AdminOptions::new()).await.unwrap();
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        asking.commit(&kept, CommitMode::Sync).unwrap();
     }
 
     /// Removes the records of a partition before an offset, as retention does.

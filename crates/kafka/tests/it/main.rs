@@ -7,6 +7,7 @@
 //! - `exactly_once`: from topic to topic, killed at every point of a batch;
 //! - `instances`: several instances in one group, come and gone, and zombies;
 //! - `routes`: the other ways through: a plan written ahead, a batch number in the transaction, at least once;
+//! - `beginnings`: where partitions begin that nobody has read, and what happens when topics go;
 //! - `options`: each option of the source;
 //! - `records`: keys, headers, tombstones, malformed records, partitions;
 //! - `rights`: logins, rights, and what `ognivo doctor` is told;
@@ -15,6 +16,7 @@
 
 #![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
+mod beginnings;
 mod broker;
 mod exactly_once;
 mod faults;

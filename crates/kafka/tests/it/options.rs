@@ -54,6 +54,14 @@ async fn a_stream_begins_where_starting_offsets_say() {
     assert_eq!(ids, [6, 8, 1, 3, 5, 7, 9]);
     assert_eq!(end.to_string(), format!(r#"{{"{name}":{{"0":5,"1":5}}}}"#));
 
+    for (option, value) in [("startingOffsets", "-2"), ("startingOffsetsByTimestamp", "0")] {
+        let half = format!(r#"{{"{name}":{{"1":{value}}}}}"#);
+        let mut source = source(&topic, &[(option, &half)], Membership::Alone);
+        let error = source.latest(None, ReadLimit::Configured).await.unwrap_err();
+        let expect = format!("option `{option}` names some partitions and leaves this one out: {name}-0");
+        assert_eq!((error.to_string(), error.retry()), (expect, Retry::Never), "as Spark, which wants all of them");
+    }
+
     let mut latest = source(&topic, &[], Membership::Alone);
     assert_eq!(latest.latest(None, ReadLimit::Configured).await.unwrap(), None);
     add(&topic, 2, 10..11);

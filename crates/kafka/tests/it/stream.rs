@@ -34,8 +34,15 @@ pub(crate) fn json() -> ValueFormat {
     ValueFormat::Json(JsonOptions { mode: RowMode::Reject, ..JsonOptions::default() })
 }
 
+/// What holds unless an option of this name is among those that are given.
+fn unless_given<'a>(name: &str, otherwise: Options<'a>, options: Options<'a>) -> Vec<(&'a str, &'a str)> {
+    let is_given = options.iter().any(|(given, _)| *given == name);
+    [if is_given { &[] } else { otherwise }, options].concat()
+}
+
 pub(crate) fn source(topic: &Topic, options: Options<'_>, membership: Membership) -> KafkaSource {
-    let options = [&[("subscribe", topic.name.as_str())], options].concat();
+    let subscribe = [("subscribe", topic.name.as_str())];
+    let options = unless_given("assign", &subscribe, options);
     let config = SourceConfig::parse(&given(&options)).unwrap();
     KafkaSource::new(config, json(), id_schema(), membership).unwrap()
 }
@@ -64,7 +71,7 @@ pub(crate) struct Trial {
     pub(crate) input: Topic,
     pub(crate) output: Topic,
     pub(crate) letters: Topic,
-    n_partitions: i32,
+    pub(crate) n_partitions: i32,
     n_added: i64,
     expected: Vec<String>,
     expected_letters: Vec<String>,
@@ -120,7 +127,7 @@ impl Trial {
         delivery: Delivery,
         before: impl FnOnce(KafkaSink) -> Box<dyn Sink>,
     ) -> StreamingQuery {
-        let options = [&[("startingOffsets", "earliest")], options].concat();
+        let options = unless_given("startingOffsets", &[("startingOffsets", "earliest")], options);
         let source = source(&self.input, &options, Membership::Group(self.job.clone()));
         let progress = Progress::Group(source.group().unwrap());
         let sink = KafkaSink::new(sink_parts(&self.output, &self.letters, progress, delivery, &self.job));
