@@ -137,7 +137,7 @@ async fn a_stream_that_may_lose_data_goes_on_with_another_topic_of_the_same_name
     tokio::time::sleep(Duration::from_secs(3)).await;
     trial.input.make_again(2).await;
     let before = trial.output.committed().len();
-    trial.input.add(0, [r#"{"id":2000000}"#, r#"{"id":2000004}"#]);
+    trial.input.add(0, [r#"{"id":2000000}"#, r#"{"id":2000001}"#]);
     let begin = Instant::now();
     while trial.output.committed().len() < before + 2 {
         assert!(begin.elapsed() < PATIENCE, "its records do not come");
