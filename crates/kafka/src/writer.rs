@@ -12,6 +12,7 @@ use ognivo_data::codec::avro::{AvroEncoder, frame};
 use ognivo_data::codec::csv::CsvEncoder;
 use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
 use ognivo_data::schema::type_name;
+use ognivo_stream::dead_letter::without_payloads;
 use ognivo_stream::kill_point::{self, KillPoint};
 use ognivo_stream::plan::BatchId;
 use ognivo_stream::sink::{BatchWriter, Lane, RefusedRow, SinkError, Written};
@@ -41,7 +42,12 @@ pub(crate) struct Shape {
     value_idx: Vec<usize>,
     value: Value,
     dead_letter: JsonEncoder,
+    /// No record with more bytes of key and value is sent.
+    most_bytes: usize,
 }
+
+/// The client's own limit.
+const MOST_BYTES: usize = 1_000_000;
 
 enum Value {
     Json(JsonEncoder),
@@ -107,7 +113,19 @@ impl Shape {
             value_idx,
             value,
             dead_letter: JsonEncoder::new(&JsonOptions::default()),
+            most_bytes: config.client.get("message.max.bytes").and_then(|n| n.parse().ok()).unwrap_or(MOST_BYTES),
         })
+    }
+
+    /// The value of each dead letter.
+    fn letters(&self, letters: &RecordBatch) -> Result<Vec<Vec<u8>>, KafkaError> {
+        let objects = self.dead_letter.rows(letters)?;
+        let of_row = |row_idx| {
+            let mut value = Vec::new();
+            objects.write(row_idx, &mut value);
+            value
+        };
+        Ok((0..letters.num_rows()).map(of_row).collect())
     }
 
     /// Has the registry name the number of the rows' schema, where there is a registry.
@@ -199,7 +217,7 @@ struct Encoded {
     bytes: Vec<u8>,
     /// Where each ends; None for a null, and for a row that is refused.
     ends: Vec<Option<usize>>,
-    /// Rows that the schema of the topic has no place for, in their order.
+    /// Rows that the topic has no place for, in their order.
     refused: Vec<RefusedRow>,
 }
 
@@ -213,7 +231,25 @@ impl Encoded {
             (row_idx, value)
         });
         let is_refused = |row_idx| self.refused.binary_search_by_key(&row_idx, |refused| refused.row_idx).is_ok();
-        each.filter(move |(row_idx, value)| value.is_some() || !is_refused(*row_idx))
+        each.filter(move |(row_idx, _)| !is_refused(*row_idx))
+    }
+
+    /// Refuses what is larger than the client sends, key included.
+    fn refuse_large<'k>(&mut self, most_bytes: usize, key: impl Fn(usize) -> Option<&'k [u8]>) {
+        let n_bytes = |(row_idx, value): (usize, Option<&[u8]>)| {
+            (row_idx, value.map_or(0, <[u8]>::len) + key(row_idx).map_or(0, <[u8]>::len))
+        };
+        let large = self.values().map(n_bytes).filter(|(_, n_bytes)| *n_bytes > most_bytes);
+        let refusal = |(row_idx, n_bytes)| RefusedRow {
+            row_idx,
+            column: None,
+            message: format!("the record would have {n_bytes} bytes, and `kafka.message.max.bytes` is {most_bytes}"),
+        };
+        let refused: Vec<RefusedRow> = large.map(refusal).collect();
+        if !refused.is_empty() {
+            self.refused.extend(refused);
+            self.refused.sort_by_key(|refused| refused.row_idx);
+        }
     }
 }
 
@@ -323,12 +359,13 @@ impl KafkaWriter {
 
     async fn write_scored(&mut self, rows: &RecordBatch) -> Result<(), KafkaError> {
         let shape = Arc::clone(&self.shape);
-        let encoded = shape.value.encode(&rows.project(&shape.value_idx).expect("places in the schema"))?;
+        let mut encoded = shape.value.encode(&rows.project(&shape.value_idx).expect("places in the schema"))?;
         let keys: Vec<Option<Vec<u8>>> = match shape.key_idx {
             None => Vec::new(),
             Some(idx) => (0..rows.num_rows()).map(|row_idx| bytes_at(rows.column(idx), row_idx)).collect(),
         };
         let key = |row_idx: usize| keys.get(row_idx).and_then(Option::as_deref);
+        encoded.refuse_large(shape.most_bytes, key);
         self.begin_transaction().await?;
         match shape.plain_topic() {
             Some(topic) => {
@@ -372,14 +409,12 @@ impl KafkaWriter {
     async fn write_dead_letters(&mut self, letters: &RecordBatch) -> Result<(), KafkaError> {
         let shape = Arc::clone(&self.shape);
         let topic = shape.dead_letter_topic.as_deref().ok_or(KafkaError::NoTarget("dead letters"))?;
-        let objects = shape.dead_letter.rows(letters)?;
-        let mut values: Vec<Vec<u8>> = Vec::with_capacity(letters.num_rows());
-        for row_idx in 0..letters.num_rows() {
-            let mut value = Vec::new();
-            objects.write(row_idx, &mut value);
-            values.push(value);
+        let mut values = shape.letters(letters)?;
+        if values.iter().any(|value| value.len() > shape.most_bytes) {
+            // Else it would stand in the way at each start.
+            let is_too_large = |row_idx: usize| values[row_idx].len() > shape.most_bytes;
+            values = shape.letters(&without_payloads(letters, is_too_large))?;
         }
-        drop(objects);
         self.begin_transaction().await?;
         let records: Vec<Plain<'_>> = values.iter().map(|value| Plain { key: None, value: Some(value) }).collect();
         self.producer.send_all(&self.account, topic, &records).await?;

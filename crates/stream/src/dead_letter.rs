@@ -11,7 +11,8 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
+use arrow_array::cast::AsArray as _;
+use arrow_array::{Array as _, ArrayRef, Int32Array, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -24,8 +25,8 @@ use crate::source::SourceRecord;
 ///
 /// | column | type | holds |
 /// |---|---|---|
-/// | `payload` | string, nullable | the record as it was read; null for a record of a topic without a value |
-/// | `encoding` | string | `utf8`, or `base64` when the record is not UTF-8 |
+/// | `payload` | string, nullable | the record as it was read; null for a record of a topic without a value, and where it is omitted |
+/// | `encoding` | string | `utf8`, `base64` when the record is not UTF-8, or `omitted` when it is larger than the target takes |
 /// | `position` | string | where the record stands in the source |
 /// | `stage` | string, nullable | uid of the stage that rejected the row; null when the record could not be decoded, or the target refused the row |
 /// | `column` | string, nullable | the column whose value was refused |
@@ -124,6 +125,20 @@ pub fn to_rows(letters: &[DeadLetter], plan: &BatchPlan) -> RecordBatch {
     ];
     RecordBatch::try_new(schema(), columns)
         .expect("every column has one value per letter and the type that schema() says")
+}
+
+/// What `encoding` says where the payload is left out.
+pub const OMITTED: &str = "omitted";
+
+/// The same letters without the payloads of these rows, for a target that does not take as much: their positions say where they are.
+pub fn without_payloads(letters: &RecordBatch, is_omitted: impl Fn(usize) -> bool) -> RecordBatch {
+    let (payloads, encodings) = (letters.column(0).as_string::<i32>(), letters.column(1).as_string::<i32>());
+    let rows = 0..letters.num_rows();
+    let payload = |row: usize| (!is_omitted(row) && payloads.is_valid(row)).then(|| payloads.value(row));
+    let encoding = |row: usize| Some(if is_omitted(row) { OMITTED } else { encodings.value(row) });
+    let mut columns = letters.columns().to_vec();
+    (columns[0], columns[1]) = (texts(rows.clone().map(payload)), texts(rows.map(encoding)));
+    RecordBatch::try_new(letters.schema(), columns).expect("the columns keep their types")
 }
 
 fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {

@@ -23,9 +23,8 @@ fn run(trial: &Trial, options: Options<'_>) -> (StopHandle, JoinHandle<Result<u6
     let (handle, stop) = stop_pair();
     let mut query = trial.start(options, Trigger::AsRowsArrive);
     let runtime = tokio::runtime::Handle::current();
-    let running = tokio::task::spawn_blocking(move || {
-        runtime.block_on(query.run(&stop)).map(|summary| summary.rows.read)
-    });
+    let running =
+        tokio::task::spawn_blocking(move || runtime.block_on(query.run(&stop)).map(|summary| summary.rows.read));
     (handle, running)
 }
 
@@ -121,7 +120,10 @@ async fn a_stream_ends_when_its_topic_is_deleted() {
     trial.input.delete().await;
     let error = tokio::time::timeout(PATIENCE, running).await.expect("it ends by itself").unwrap().unwrap_err();
     assert_eq!((error.retry(), error.fault()), (Retry::Never, Fault::Data), "{error}");
-    assert!(error.to_string().contains(&format!("a partition that was read is gone: {}-", trial.input.name)), "{error}");
+    assert!(
+        error.to_string().contains(&format!("a partition that was read is gone: {}-", trial.input.name)),
+        "{error}"
+    );
     assert!(error.hint().is_some_and(|hint| hint.contains("failOnDataLoss")), "{:?}", error.hint());
 }
 

@@ -13,6 +13,7 @@ use ognivo_kafka::{
     Delivery, KafkaSink, KafkaSource, Membership, Progress, SinkColumns, SinkConfig, SinkParts, SourceConfig,
     ValueFormat,
 };
+use ognivo_stream::dead_letter::{self, DeadLetter};
 use ognivo_stream::offset::{Offset, OffsetRange};
 use ognivo_stream::plan::{BatchId, BatchPlan};
 use ognivo_stream::sink::{Lane, Sink as _};
@@ -163,12 +164,49 @@ async fn a_key_goes_to_the_partition_that_kafkas_own_producers_choose() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_larger_than_the_limit_ends_the_job_and_names_the_limit() {
-    let topic = Topic::new("large", 1).await;
+/// Two rows, the first of which is larger than the client sends, with the letters that a batch makes of such.
+async fn write_large(topic: &Topic, letters: &Topic, payload: &[u8]) -> Vec<String> {
+    let parts = SinkParts { dead_letter_topic: Some(letters.name.clone()), ..parts(topic, SinkColumns::default()) };
+    let mut sink = KafkaSink::new(parts);
     let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, true)]));
-    let rows = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(vec!["x".repeat(2 << 20)]))]).unwrap();
-    let error = write(parts(&topic, SinkColumns::default()), &rows).await.unwrap_err();
-    assert_eq!(error.fault(), Fault::Job, "{error}");
-    assert!(error.hint().is_some_and(|hint| hint.contains("max.message.bytes")), "{error} {:?}", error.hint());
+    let texts = StringArray::from(vec!["x".repeat(2 << 20), "y".to_owned()]);
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(texts)]).unwrap();
+    sink.prepare(&schema).await.unwrap();
+    sink.last_committed(&[]).await.unwrap();
+    let range = OffsetRange { start: None, end: Offset::new(serde_json::json!(0)) };
+    let plan = BatchPlan::new(BatchId(0), range, 0, None);
+    let mut writer = sink.begin(&plan).await.unwrap();
+    writer.write(Lane::Scored, rows).await.unwrap();
+    let refused = writer.take_refused();
+    let letter = |payload: &[u8]| DeadLetter {
+        payload: payload.to_vec(),
+        position: "in-0:7".to_owned(),
+        stage: None,
+        column: None,
+        code: "refused_by_target".to_owned(),
+        message: "m".to_owned(),
+        record: None,
+    };
+    let rows = dead_letter::to_rows(&[letter(b"small"), letter(payload)], &plan);
+    writer.write(Lane::DeadLetter, rows).await.unwrap();
+    writer.commit().await.unwrap();
+    refused.into_iter().map(|refused| format!("{}: {}", refused.row_idx, refused.message)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_larger_than_the_limit_is_refused_by_itself_and_its_letter_does_without_the_payload() {
+    let (topic, letters) = (Topic::new("large", 1).await, Topic::new("bad", 1).await);
+    let refused = write_large(&topic, &letters, &[b'z'; 1_000_000]).await;
+    let expect = "0: the record would have 2097163 bytes, and `kafka.message.max.bytes` is 1000000";
+    assert_eq!(refused, [expect]);
+    assert_eq!(topic.fields("text"), ["y"]);
+    let seen: Vec<serde_json::Value> =
+        letters.committed().into_iter().map(|seen| serde_json::from_str(&seen.value.unwrap()).unwrap()).collect();
+    let told = |letter: &serde_json::Value| {
+        ["payload", "encoding", "position"]
+            .map(|name| letter.get(name).and_then(|text| text.as_str()).map(str::to_owned))
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(told(&seen[0]), [text("small"), text("utf8"), text("in-0:7")]);
+    assert_eq!(told(&seen[1]), [None, text("omitted"), text("in-0:7")]);
 }

@@ -79,7 +79,10 @@ fn tell(summary: &RunSummary, topic: &str, cli: &Cli) -> Result<(), Failure> {
         Output::Text => {
             let others = match rows.skipped {
                 0 => String::new(),
-                n => format!("; {} are of topics that the job does not read", print::thousands(n)),
+                n => format!(
+                    "; {} were left: of topics that the job does not read, or larger than a dead letter can hold",
+                    print::thousands(n)
+                ),
             };
             print::line(&format!("{} records of {topic} sent back{others}", print::thousands(rows.written)))
         }
@@ -137,7 +140,7 @@ impl Scorer for SendBack {
         for row_idx in 0..rows.num_rows() {
             fates.push(match record(&rows, row_idx) {
                 Err(column) => Fate::Rejected(Box::new(no_letter(column))),
-                Ok(record) if !self.topics.takes(record.topic) => Fate::Skipped,
+                Ok(record) if !self.topics.takes(record.topic) || is_omitted(&rows, row_idx) => Fate::Skipped,
                 Ok(record) => {
                     records.push(record);
                     Fate::Kept
@@ -146,6 +149,12 @@ impl Scorer for SendBack {
         }
         Ok(Outcome::new(to_rows(&records, self.output_schema()), Fates::Each(fates)))
     }
+}
+
+/// A letter without the payload that there was: sent back, it would be a tombstone.
+fn is_omitted(letters: &RecordBatch, row_idx: usize) -> bool {
+    let encodings = letters.column_by_name("encoding").map(|column| column.as_string::<i32>());
+    encodings.is_some_and(|encodings| encodings.is_valid(row_idx) && encodings.value(row_idx) == dead_letter::OMITTED)
 }
 
 /// # Errors
@@ -225,6 +234,8 @@ mod tests {
         assert_eq!((bytes(&text, "value"), bytes(&text, "key")), (Some(b"{".to_vec()), Some(b"k".to_vec())));
         let binary = letter(Some("/3g="), "base64", Some("/w=="), Some("base64"));
         assert_eq!((bytes(&binary, "value"), bytes(&binary, "key")), (Some(vec![0xff, b'x']), Some(vec![0xff])));
+        let omitted = letter(None, dead_letter::OMITTED, Some("k"), Some("utf8"));
+        assert_eq!((omitted.rows.num_rows(), omitted.fates.n_skipped()), (0, 1), "it would be a tombstone");
         let tombstone = letter(None, "utf8", None, None);
         assert_eq!((bytes(&tombstone, "value"), bytes(&tombstone, "key")), (None, None));
         assert_eq!(tombstone.rows.column(1).as_primitive::<Int32Type>().values(), &[1]);
