@@ -34,6 +34,13 @@ const SECRETS: &[&str] = &[
     "sasl.oauthbearer.config",
 ];
 
+/// Whether the value of an option of a job, such as `kafka.sasl.password`, is a secret by itself. Settings of a token's library may be
+/// anything, and are not.
+pub fn is_secret(option: &str) -> bool {
+    let name = option.to_ascii_lowercase();
+    name.strip_prefix("kafka.").is_some_and(|name| SECRETS.contains(&name) && name != "sasl.oauthbearer.config")
+}
+
 const OFFSETS: &str = "progress is kept by the job, together with the rows";
 const BYTES: &str = "keys are bytes, and `value: {format: …}` says what values are";
 

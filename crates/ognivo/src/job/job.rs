@@ -247,6 +247,8 @@ pub(crate) struct TopicWriteJob {
     pub(crate) options: Vec<(String, String)>,
     /// The column that becomes the record's key.
     pub(crate) key: Option<String>,
+    /// The column that says which partition the record goes to.
+    pub(crate) partition: Option<String>,
     /// How a record's value is encoded.
     pub(crate) value: EncodedValueJob,
     /// What the route promises.

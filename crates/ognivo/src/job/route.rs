@@ -120,8 +120,22 @@ pub(super) fn check_write_options(write: &WriteJob, node: &Node, complaints: &mu
     }
 }
 
+/// Refuses secrets that stand in the job file or on the command line, where others read them too.
+fn check_secrets(node: &Node, complaints: &mut Vec<Complaint>) {
+    let entries = node.get("options").map(Node::entries).unwrap_or_default();
+    for entry in
+        entries.iter().filter(|entry| ognivo_kafka::config::client::is_secret(&entry.key) && !entry.node.secret)
+    {
+        let message = format!("a secret must not stand in the job: {}", entry.key);
+        let hint =
+            Some("keep it in a file and write `${file:secrets/…}`, or `${env:NAME}` with --allow-env".to_owned());
+        complaints.push(Complaint::new(entry.at, message).with_hint(hint));
+    }
+}
+
 /// Checks the options of a source of topics, and the columns of its records' values against their format.
 pub(super) fn check_topic_read(read: &TopicReadJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    check_secrets(node, complaints);
     let config = match SourceConfig::parse(&read.options) {
         Ok(config) => config,
         Err(error) => return complaints.push(Complaint::of(place_of_option(node, error.option()), &error)),
@@ -136,6 +150,7 @@ pub(super) fn check_topic_read(read: &TopicReadJob, node: &Node, complaints: &mu
 
 /// Checks the options of a topic that is written to, once it has those of its cluster.
 pub(super) fn check_topic_write(write: &TopicWriteJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    check_secrets(node, complaints);
     if let Err(error) = SinkConfig::parse(&write.options) {
         complaints.push(Complaint::of(place_of_option(node, error.option()), &error));
     }
@@ -298,13 +313,34 @@ pub(super) fn check_topic_overlaps(stream: &StreamJob, node: &Node, complaints: 
     let Ok(config) = SourceConfig::parse(&read.options) else { return };
     for (key, sink) in [("writeStream", Some(&stream.write)), ("deadLetter", stream.dead_letter.as_ref())] {
         let Some(SinkJob::Topic(write)) = sink else { continue };
-        let Some(topic) = value_of(&write.options, "topic") else { continue };
+        let Some(topic) = value_of(&write.options, "topic") else {
+            if key == "writeStream" {
+                check_topic_column(stream, read, write, node.get(key).unwrap_or(node), complaints);
+            }
+            continue;
+        };
         if config.topics.takes(topic) && is_one_cluster(Some(&read.options), Some(&write.options)) {
             let end = node.get(key).unwrap_or(node);
             let message = format!("the stream would read what it writes: {topic}");
             let hint = Some("give it a topic that the source does not take".to_owned());
             complaints.push(Complaint::new(place_of_option(end, Some("topic")), message).with_hint(hint));
         }
+    }
+}
+
+/// Refuses rows that would go where they came from: unless the value has a column `topic` itself, that column is the source's own.
+fn check_topic_column(
+    stream: &StreamJob,
+    read: &TopicReadJob,
+    write: &TopicWriteJob,
+    node: &Node,
+    complaints: &mut Vec<Complaint>,
+) {
+    if position_columns(&stream.read).contains(&"topic") && is_one_cluster(Some(&read.options), Some(&write.options)) {
+        let message = "the stream would read what it writes: without the option `topic` a row goes to the topic of its column `topic`, \
+                       and that is the one it was read from";
+        let hint = Some("give the option `topic`, or a column `topic` in `value.schema`".to_owned());
+        complaints.push(Complaint::new(place_of(node, "options"), message).with_hint(hint));
     }
 }
 

@@ -129,7 +129,7 @@ pub(crate) fn record_columns(write: &TopicWriteJob, config: &SinkConfig) -> Sink
     SinkColumns {
         key: write.key.clone(),
         topic: config.topic.is_none().then(|| "topic".to_owned()),
-        partition: None,
+        partition: write.partition.clone(),
         headers: config.include_headers.then(|| "headers".to_owned()),
     }
 }

@@ -198,13 +198,16 @@ fn check_written_columns(stream: &StreamJob, node: &Node, complaints: &mut Vec<C
             complaints.push(Complaint::new(at, format!("`select` names a column twice: {name}")));
         }
     }
-    let (key, needed) = match &stream.write {
-        SinkJob::Files(write) => ("partitionBy", write.partition_by.clone()),
-        SinkJob::Topic(write) => ("key", write.key.iter().cloned().collect()),
-        SinkJob::Table(write) => ("columns", write.columns.iter().map(|(_, ours)| ours.clone()).collect()),
+    let needed: Vec<(&str, &String)> = match &stream.write {
+        SinkJob::Files(write) => write.partition_by.iter().map(|name| ("partitionBy", name)).collect(),
+        SinkJob::Topic(write) => {
+            let (key, partition) = (write.key.iter(), write.partition.iter());
+            key.map(|name| ("key", name)).chain(partition.map(|name| ("partition", name))).collect()
+        }
+        SinkJob::Table(write) => write.columns.iter().map(|(_, ours)| ("columns", ours)).collect(),
     };
-    let at = node.at_path(&["writeStream", key]).map_or(node.at, |names| names.at);
-    for name in needed.iter().filter(|name| !select.contains(name)) {
+    for (key, name) in needed.into_iter().filter(|(_, name)| !select.contains(name)) {
+        let at = node.at_path(&["writeStream", key]).map_or(node.at, |names| names.at);
         let message = format!("`{key}` names a column that is not selected: {name}");
         complaints.push(Complaint::new(at, message).with_hint(Some("add it to `select`".to_owned())));
     }

@@ -11,6 +11,7 @@ const KEYS: &[(&str, Target)] = &[
     ("path", Target::Files),
     ("partitionBy", Target::Files),
     ("key", Target::Topic),
+    ("partition", Target::Topic),
     ("value", Target::Topic),
     ("delivery", Target::Topic),
     ("columns", Target::Table),
@@ -61,8 +62,13 @@ fn resolve_topic(node: &Node) -> Option<TopicWriteJob> {
         Some(value) => EncodedValueJob { format: text(value, "format")?, options: options(value) },
         None => EncodedValueJob { format: "json".to_owned(), options: Vec::new() },
     };
-    let delivery = DeliveryJob::AtLeastOnce;
-    Some(TopicWriteJob { options: options(node), key: text(node, "key"), value, delivery })
+    Some(TopicWriteJob {
+        options: options(node),
+        key: text(node, "key"),
+        partition: text(node, "partition"),
+        value,
+        delivery: DeliveryJob::AtLeastOnce,
+    })
 }
 
 fn resolve_table(node: &Node, complaints: &mut Vec<Complaint>) -> TableWriteJob {

@@ -106,6 +106,63 @@ fn a_promise_that_the_route_cannot_keep_is_refused() {
 }
 
 #[test]
+fn a_secret_that_stands_in_the_job_is_refused_and_not_shown() {
+    let login = "subscribe: loans, kafka.sasl.mechanism: PLAIN, kafka.sasl.username: u, kafka.sasl.password: hunter2";
+    check(
+        &[("subscribe: loans", login)],
+        expect![[r#"
+        loans.yaml:6:129: a secret must not stand in the job: kafka.sasl.password
+          hint: keep it in a file and write `${file:secrets/…}`, or `${env:NAME}` with --allow-env
+    "#]],
+    );
+    let jaas =
+        "topic: loans.scored, kafka.sasl.jaas.config: 'PlainLoginModule required username=\"u\" password=\"hunter2\";'";
+    check(
+        &[("topic: loans.scored", jaas)],
+        expect![[r#"
+        loans.yaml:12:79: a secret must not stand in the job: kafka.sasl.jaas.config
+          hint: keep it in a file and write `${file:secrets/…}`, or `${env:NAME}` with --allow-env
+    "#]],
+    );
+}
+
+#[test]
+fn rows_that_would_go_back_to_where_they_came_from_are_refused() {
+    check(
+        &[(", topic: loans.scored", "")],
+        expect![[r#"
+        loans.yaml:12:14: the stream would read what it writes: without the option `topic` a row goes to the topic of its column `topic`, and that is the one it was read from
+          hint: give the option `topic`, or a column `topic` in `value.schema`
+    "#]],
+    );
+    let of_the_value = [(", topic: loans.scored", ""), ("term STRING", "topic STRING"), ("[id, ", "[id, topic, ")];
+    check(
+        &of_the_value,
+        expect![[r#"
+        ok
+    "#]],
+    );
+}
+
+#[test]
+fn a_column_may_say_which_partition_a_record_goes_to() {
+    let partition = ("    key: id\n", "    key: id\n    partition: part\n");
+    check(
+        &[partition, ("[id, ", "[id, part, "), ("term STRING", "part INT")],
+        expect![[r#"
+        ok
+    "#]],
+    );
+    check(
+        &[partition, ("term STRING", "part INT")],
+        expect![[r#"
+        loans.yaml:14:16: `partition` names a column that is not selected: part
+          hint: add it to `select`
+    "#]],
+    );
+}
+
+#[test]
 fn a_key_that_the_other_end_does_not_take_is_told() {
     check(
         &[("    key: id\n", "    path: output\n    partitionBy: [id]\n    columns: {a: id}\n")],
@@ -349,6 +406,8 @@ fn rows_of_a_registry_need_a_topic_that_names_their_subject() {
             ("    value: {format: json}\n", &format!("    value: {{format: avro, {registry}}}\n")),
         ],
         expect![[r#"
+            loans.yaml:12:14: the stream would read what it writes: without the option `topic` a row goes to the topic of its column `topic`, and that is the one it was read from
+              hint: give the option `topic`, or a column `topic` in `value.schema`
             loans.yaml:14:37: a schema registry keeps the schema of the rows under the name of their topic, and none is given
               hint: give the option `topic`, or leave the schema registry out
         "#]],
