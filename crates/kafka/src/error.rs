@@ -283,8 +283,12 @@ impl Explain for KafkaError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            KafkaError::Client { reaction: Reaction::Rights, .. } => {
-                "`ognivo doctor` says which right on which topic, group or transactional id is missing"
+            KafkaError::Client { code: Some(code), doing, reaction: Reaction::Rights, .. } => {
+                let look = "`ognivo doctor` looks at all that the job needs";
+                return Some(match missing_right(*code, doing) {
+                    Some(right) => format!("the login needs the right {right}; {look}"),
+                    None => look.to_owned(),
+                });
             }
             KafkaError::Client { code: Some(Code::MessageSizeTooLarge), .. } => {
                 "raise `max.message.bytes` of the topic and `kafka.message.max.bytes` of the sink"
@@ -315,6 +319,18 @@ impl Explain for KafkaError {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+/// The right of Kafka's that an answer says is missing.
+fn missing_right(code: Code, doing: &str) -> Option<&'static str> {
+    match code {
+        Code::TopicAuthorizationFailed if doing.starts_with("cannot write") => Some("Write on the topic"),
+        Code::TopicAuthorizationFailed => Some("Read on the topic"),
+        Code::GroupAuthorizationFailed => Some("Read on the group"),
+        Code::TransactionalIdAuthorizationFailed => Some("Write on the transactional id"),
+        Code::ClusterAuthorizationFailed => Some("IdempotentWrite on the cluster"),
+        _ => None,
     }
 }
 

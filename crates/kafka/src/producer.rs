@@ -231,13 +231,14 @@ impl Producer {
     pub(crate) async fn check_topic(&self, topic: &str) -> Result<(), KafkaError> {
         let (client, topic) = (Arc::clone(self.client()), topic.to_owned());
         let asked = spawn_blocking(move || {
-            let failed = |cause| KafkaError::client(format!("cannot ask for topic {topic}"), &cause);
+            let doing = || format!("cannot write to {topic}");
+            let failed = |cause| KafkaError::client(doing(), &cause);
             let metadata = client.client().fetch_metadata(Some(&topic), ATTEMPT).map_err(failed)?;
             let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(|found| found.error());
             match error.map(Code::from) {
                 None => Ok(()),
                 Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Err(KafkaError::NoTopic { topic }),
-                Some(code) => Err(KafkaError::code(format!("cannot ask for topic {topic}"), code)),
+                Some(code) => Err(KafkaError::code(doing(), code)),
             }
         });
         asked.await.map_err(|_| KafkaError::FetcherEnded)?

@@ -283,6 +283,14 @@ impl KafkaSource {
         gone.into_iter().try_for_each(|at| self.meet_gone(at))
     }
 
+    /// What is read, for errors.
+    fn reading(&self) -> String {
+        match &self.group {
+            None => self.config.topics.to_string(),
+            Some(group) => format!("{} as group {}", self.config.topics, group.id()),
+        }
+    }
+
     fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
@@ -292,7 +300,7 @@ impl KafkaSource {
     /// Lets the client read from here, where it does not already.
     async fn position(&mut self, begin: &Offsets) -> Result<(), KafkaError> {
         let failure = self.fetcher.state().failure.clone();
-        if let Some(error) = failure.as_ref().and_then(Failure::to_error) {
+        if let Some(error) = failure.as_ref().and_then(|failure| failure.to_error(self.reading())) {
             return Err(error);
         }
         let begin = match failure {
@@ -558,8 +566,9 @@ impl Source for KafkaSource {
         // Not after the group's next word: without any topic that is there, none comes.
         let lost = self.fetcher.state().lost.clone();
         self.check_still_there(&lost).await.map_err(SourceError::new)?;
+        let reading = self.reading();
         let joined = self.fetcher.wait(JOIN_DEADLINE, |state| {
-            if let Some(error) = state.failure.as_ref().and_then(Failure::to_error) {
+            if let Some(error) = state.failure.as_ref().and_then(|failure| failure.to_error(&reading)) {
                 return Some(Err(error));
             }
             let news = |state: &mut State| {

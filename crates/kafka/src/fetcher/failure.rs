@@ -14,17 +14,18 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn to_error(&self) -> Option<KafkaError> {
+    /// The error of whoever was reading this.
+    pub(crate) fn to_error(&self, read: impl std::fmt::Display) -> Option<KafkaError> {
         match self {
             Failure::OutOfRange => None,
-            Failure::Client(code) => Some(KafkaError::code("cannot read", *code)),
+            Failure::Client(code) => Some(KafkaError::code(format!("cannot read {read}"), *code)),
         }
     }
 
     /// Whether it may be forgotten when everybody starts anew. That records are gone may not: who starts next finds out
     /// which.
     pub(crate) fn may_pass(&self) -> bool {
-        matches!(self.to_error(), Some(KafkaError::Client { reaction: Reaction::Wait, .. }))
+        matches!(self.to_error(""), Some(KafkaError::Client { reaction: Reaction::Wait, .. }))
     }
 }
 

@@ -110,7 +110,7 @@ impl Part {
             move |state: &mut crate::fetcher::State| {
                 match state.failure.as_ref() {
                     Some(Failure::OutOfRange) => return Some(Err(KafkaError::cannot_read("records are gone"))),
-                    Some(failure) => return failure.to_error().map(Err),
+                    Some(failure) => return failure.to_error(&at).map(Err),
                     None => {}
                 }
                 let Some(lane) = state.lanes.iter_mut().find(|lane| lane.at == at) else {

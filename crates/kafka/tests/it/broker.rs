@@ -348,6 +348,16 @@ impl Server {
         Server { pid_file, command_line }
     }
 
+    /// Gives a user a right, by Kafka's own command.
+    pub(crate) fn grant(&self, user: &str, right: &str, on: &[&str]) {
+        let classes = self.command_line.iter().position(|word| word == "-cp").unwrap() + 1;
+        let mut command = Command::new(&self.command_line[0]);
+        command.args(["-cp", &self.command_line[classes], "org.apache.kafka.tools.AclCommand"]);
+        command.args(["--bootstrap-server", &address(), "--add", "--allow-principal", &format!("User:{user}")]);
+        let ran = command.args(["--operation", right]).args(on).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+
     /// Whether the broker says that it left out the markers of a transaction of this job, whose commit stands in its log.
     ///
     /// Kafka 4.3 does so when it is started again before it has missed itself: it knows its partitions from before, sends the

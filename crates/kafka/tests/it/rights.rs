@@ -14,7 +14,7 @@ use ognivo_stream::source::{ReadLimit, Source as _};
 use ognivo_stream::stop::stop_pair;
 use ognivo_stream::trigger::Trigger;
 
-use crate::broker::{Topic, address, certificate, certificate_address, sasl_address, tls_address, unique};
+use crate::broker::{Server, Topic, address, certificate, certificate_address, sasl_address, tls_address, unique};
 use crate::stream::{id_schema, json, query_options, sink_parts};
 
 fn given(options: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -201,7 +201,11 @@ async fn a_missing_right_names_the_topic_and_ends_the_stream_at_once() {
     let mut source = KafkaSource::new(config, json(), id_schema(), Membership::Alone).unwrap();
     let error = source.latest(None, ReadLimit::Configured).await.unwrap_err();
     assert_eq!((error.fault(), error.retry()), (Fault::Job, Retry::Never), "{error}");
-    assert!(error.to_string().contains(name) && error.hint().is_some_and(|hint| hint.contains("doctor")), "{error}");
+    assert!(
+        error.to_string().contains(name)
+            && error.hint().is_some_and(|hint| hint.contains("the right Read on the topic")),
+        "{error}"
+    );
 
     let options = [login(&sasl, "bob", "bob-secret"), vec![("topic", name)]].concat();
     let config = SinkConfig::parse(&given(&options)).unwrap();
@@ -209,4 +213,52 @@ async fn a_missing_right_names_the_topic_and_ends_the_stream_at_once() {
     let lines = shown(&checks);
     assert!(lines.last().unwrap().contains("transactional id ognivo-bob-doctor: "), "{lines:?}");
     assert!(checks.last().unwrap().is_failed(), "{lines:?}");
+}
+
+/// Runs a stream of `bob` to its end; what he is told, and how to help it.
+async fn told(input: &Topic, output: &Topic, letters: &Topic, job: &str) -> Result<(), (String, String)> {
+    let sasl = sasl_address();
+    let login = given(&login(&sasl, "bob", "bob-secret"));
+    let of_source = given(&[("subscribe", input.name.as_str()), ("startingOffsets", "earliest")]);
+    let of_source = SourceConfig::parse(&[login.clone(), of_source].concat()).unwrap();
+    let of_sink = SinkConfig::parse(&[login, given(&[("topic", output.name.as_str())])].concat()).unwrap();
+    let source = KafkaSource::new(of_source, json(), id_schema(), Membership::Group(job.to_owned())).unwrap();
+    let parts = sink_parts(output, letters, Progress::Group(source.group().unwrap()), Delivery::ExactlyOnce, job);
+    let parts = QueryParts {
+        source: Box::new(source),
+        scorer: Arc::new(MemoryScorer::new("model")),
+        sink: Box::new(KafkaSink::new(SinkParts { config: of_sink, ..parts })),
+        checkpoint: None,
+    };
+    let options = QueryOptions { trigger: Trigger::AvailableNow, ..query_options() };
+    let (_handle, stop) = stop_pair();
+    let ran = StreamingQuery::new(parts, options).run(&stop).await;
+    ran.map(drop).map_err(|error| {
+        assert_eq!((error.fault(), error.retry()), (Fault::Job, Retry::Never), "{error}");
+        (error.to_string(), error.hint().unwrap_or_default())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_right_that_is_missing_is_named_until_none_is() {
+    let (input, output, letters) = (Topic::new("in", 1).await, Topic::new("out", 1).await, Topic::new("bad", 1).await);
+    input.add(0, [r#"{"id":1}"#]);
+    let job = unique("bobs");
+    let (broker, id) = (Server::of_broker(), format!("ognivo-{job}-{}-0", input.name));
+    let rights: [(&str, &str, &[&str]); 5] = [
+        (&output.name, "Write on the topic", &["--topic", &output.name]),
+        (&letters.name, "Write on the topic", &["--topic", &letters.name]),
+        (&job, "Read on the group", &["--group", &job]),
+        (&id, "Write on the transactional id", &["--transactional-id", &id]),
+        (&input.name, "Read on the topic", &["--topic", &input.name]),
+    ];
+    // Else there is no answer to whoever asks where the topic is.
+    broker.grant("bob", "Describe", &["--topic", &input.name]);
+    for (name, right, on) in rights {
+        let (error, hint) = told(&input, &output, &letters, &job).await.unwrap_err();
+        assert!(error.contains(name) && hint.contains(&format!("needs the right {right}")), "{right}: {error} {hint}");
+        broker.grant("bob", right.split(' ').next().unwrap(), on);
+    }
+    assert_eq!(told(&input, &output, &letters, &job).await, Ok(()));
+    assert_eq!(output.fields("id"), ["1"]);
 }
