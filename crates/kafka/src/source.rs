@@ -579,6 +579,9 @@ impl Source for KafkaSource {
         let no_answer =
             || KafkaError::code("cannot join the group", rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
         let (gained, lost, held) = joined.await.unwrap_or_else(|| Err(no_answer())).map_err(SourceError::new)?;
+        if !gained.is_empty() || !lost.is_empty() {
+            kill_point::pass(KillPoint::SourceMoved)?;
+        }
         self.told = held;
         // Somebody else may have moved what came back.
         self.begun.0.retain(|at, _| !gained.contains(at) && !lost.contains(at));

@@ -10,20 +10,28 @@
 use ognivo_data::fault::{Explain, Fault};
 
 macro_rules! kill_points {
-    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*) => {
-        /// The places, in the order in which a batch passes them.
+    (
+        between_batches: {$($(#[doc = $rare_doc:literal])* $rare:ident = $rare_name:literal,)*}
+        of_batches: {$($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*}
+    ) => {
+        /// The places: first those between batches, then the others in the order in which a batch passes them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum KillPoint {
+            $($(#[doc = $rare_doc])* $rare,)*
             $($(#[doc = $doc])* $variant,)*
         }
 
         impl KillPoint {
-            /// Every kill point, in the order in which a batch passes them.
+            /// Every kill point that batches pass, in that order.
             pub const ALL: &[KillPoint] = &[$(KillPoint::$variant,)*];
+
+            /// The others: where partitions come and go.
+            pub const BETWEEN_BATCHES: &[KillPoint] = &[$(KillPoint::$rare,)*];
 
             /// The name that `OGNIVO_KILL_POINT` takes.
             pub fn name(self) -> &'static str {
                 match self {
+                    $(KillPoint::$rare => $rare_name,)*
                     $(KillPoint::$variant => $name,)*
                 }
             }
@@ -32,44 +40,52 @@ macro_rules! kill_points {
 }
 
 kill_points! {
-    /// Source: new rows were found, nothing is noted yet.
-    SourceFound = "source_found",
-    /// Source: its log names the new rows, the plan does not yet.
-    SourceLogged = "source_logged",
-    /// Driver: the plan is ready and not written.
-    BeforePlan = "before_plan",
-    /// Driver: the plan is written.
-    AfterPlan = "after_plan",
-    /// Driver: the sink has opened the batch.
-    AfterBegin = "after_begin",
-    /// Driver: a block of scored rows was handed to the sink.
-    AfterWrite = "after_write",
-    /// Driver: all rows are with the sink, `commit` is next.
-    BeforeCommit = "before_commit",
-    /// Sink: everything is on disk under temporary names.
-    SinkStaged = "sink_staged",
-    /// Sink: some of the batch's files have their final names, or some of a block's rows are in the table.
-    SinkPartVisible = "sink_part_visible",
-    /// Sink: all files have their final names, or all rows are in the table; the sink's log does not name the batch yet.
-    SinkAllVisible = "sink_all_visible",
-    /// Sink: its log names the batch.
-    SinkLogged = "sink_logged",
-    /// Driver: the sink says committed, our log does not yet.
-    AfterCommit = "after_commit",
-    /// Driver: our log says committed.
-    AfterDone = "after_done",
-    /// Source: it is tidying rows that will not be asked for again.
-    SourceAcknowledging = "source_acknowledging",
-    /// Driver: the source was told.
-    AfterAcknowledge = "after_acknowledge",
-    /// Checkpoint: old entries are being removed.
-    Purging = "purging",
+    between_batches: {
+        /// Source: partitions came or went, and nobody has asked how far they are.
+        SourceMoved = "source_moved",
+        /// Source: partitions are about to be let go, that others wait for.
+        SourceReleasing = "source_releasing",
+    }
+    of_batches: {
+        /// Source: new rows were found, nothing is noted yet.
+        SourceFound = "source_found",
+        /// Source: its log names the new rows, the plan does not yet.
+        SourceLogged = "source_logged",
+        /// Driver: the plan is ready and not written.
+        BeforePlan = "before_plan",
+        /// Driver: the plan is written.
+        AfterPlan = "after_plan",
+        /// Driver: the sink has opened the batch.
+        AfterBegin = "after_begin",
+        /// Driver: a block of scored rows was handed to the sink.
+        AfterWrite = "after_write",
+        /// Driver: all rows are with the sink, `commit` is next.
+        BeforeCommit = "before_commit",
+        /// Sink: everything is on disk under temporary names.
+        SinkStaged = "sink_staged",
+        /// Sink: some of the batch's files have their final names, or some of a block's rows are in the table.
+        SinkPartVisible = "sink_part_visible",
+        /// Sink: all files have their final names, or all rows are in the table; the sink's log does not name the batch yet.
+        SinkAllVisible = "sink_all_visible",
+        /// Sink: its log names the batch.
+        SinkLogged = "sink_logged",
+        /// Driver: the sink says committed, our log does not yet.
+        AfterCommit = "after_commit",
+        /// Driver: our log says committed.
+        AfterDone = "after_done",
+        /// Source: it is tidying rows that will not be asked for again.
+        SourceAcknowledging = "source_acknowledging",
+        /// Driver: the source was told.
+        AfterAcknowledge = "after_acknowledge",
+        /// Checkpoint: old entries are being removed.
+        Purging = "purging",
+    }
 }
 
 impl KillPoint {
     /// The kill point of this name.
     pub fn of_name(name: &str) -> Option<KillPoint> {
-        KillPoint::ALL.iter().copied().find(|point| point.name() == name)
+        KillPoint::BETWEEN_BATCHES.iter().chain(KillPoint::ALL).copied().find(|point| point.name() == name)
     }
 }
 
@@ -195,7 +211,7 @@ mod tests {
 
     #[test]
     fn every_name_is_found_again() {
-        for point in KillPoint::ALL {
+        for point in KillPoint::BETWEEN_BATCHES.iter().chain(KillPoint::ALL) {
             assert_eq!(KillPoint::of_name(point.name()), Some(*point));
         }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ognivo_stream::kill_point::{self, KillPoint};
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{Consumer as _, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::KafkaError as ClientError;
@@ -78,6 +79,9 @@ pub(super) fn release(consumer: &Consumer, shared: &Shared) -> Result<(), KafkaE
 }
 
 fn let_go(consumer: &Consumer, shared: &Shared, partitions: &[TopicPartition]) -> Result<(), KafkaError> {
+    if kill_point::pass(KillPoint::SourceReleasing).is_err() {
+        return Ok(());
+    }
     // Noted as lost before the group is told: whoever sees the next generation sees this too.
     let mut state = shared.state();
     for at in partitions {

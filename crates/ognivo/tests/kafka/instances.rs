@@ -3,6 +3,8 @@
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use ognivo_stream::kill_point::KillPoint;
+
 use crate::binary::Ran;
 use crate::broker::{Dice, asked};
 use crate::topics::{Rig, Stream, at_once};
@@ -83,6 +85,41 @@ pub(crate) fn sleep_through(rig: &Rig, run: &str, moment_ms: u64) {
     sleeper.end();
     heir.end();
     stream.check(N_RECORDS);
+}
+
+/// The first process dies at a pass of a point; the other, which came for half of its partitions, finishes.
+#[test]
+fn a_kill_while_partitions_come_or_go_loses_and_repeats_nothing() {
+    let rig = Rig::new(24, 20);
+    // Its first partitions; those that are left when the other comes; as it lets the others go.
+    let kills = [(KillPoint::SourceMoved, 1), (KillPoint::SourceMoved, 2), (KillPoint::SourceReleasing, 1)];
+    at_once(3, &kills, |(point, nth)| kill_as_partitions_move(&rig, *point, *nth));
+}
+
+fn kill_as_partitions_move(rig: &Rig, point: KillPoint, nth: u32) {
+    let run = format!("{}-{nth}", point.name().replace('_', "-"));
+    let stream = rig.stream(&run, 4, ", maxOffsetsPerTrigger: 10", SHORT_TRANSACTIONS, "");
+    let mut parts = rig.records.chunks(20);
+    let mut command = rig.loans.place.command(&["stream", &stream.file, "--quiet"]);
+    command.env("OGNIVO_KILL_POINT", format!("{}@{nth}", point.name()));
+    let mut dying = command.spawn().unwrap();
+    let (begin, mut heir) = (Instant::now(), None);
+    while dying.try_wait().unwrap().is_none() {
+        if begin.elapsed() > Duration::from_secs(60) {
+            dying.kill().unwrap();
+            panic!("{run}: the process was to die");
+        }
+        parts.next().into_iter().for_each(|part| stream.add(part));
+        if nth + u32::from(point == KillPoint::SourceReleasing) > 1 && begin.elapsed() > Duration::from_secs(3) {
+            heir.get_or_insert_with(|| Instance::start(&stream));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let heir = heir.unwrap_or_else(|| Instance::start(&stream));
+    parts.for_each(|part| stream.add(part));
+    stream.wait_for(rig.records.len(), Duration::from_secs(120));
+    heir.end();
+    stream.check(rig.records.len());
 }
 
 #[test]
