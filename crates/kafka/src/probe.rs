@@ -13,7 +13,7 @@ use ognivo_stream::probe::Check;
 use rdkafka::Offset;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::{ClientContext, DefaultClientContext};
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use tokio::task::spawn_blocking;
 
@@ -55,12 +55,14 @@ pub async fn sink(config: &SinkConfig, topics: &[String], delivery: Delivery, tr
     let mut checks = Vec::new();
     let Some(consumer) = connect(&config.client, None, &mut checks).await else { return checks };
     for topic in topics {
-        let (consumer, name) = (Arc::clone(&consumer), topic.clone());
-        let found = spawn_blocking(move || topic_check(&consumer, &name)).await;
+        let (asking, name) = (Arc::clone(&consumer), topic.clone());
+        let found = spawn_blocking(move || topic_check(&asking, &name)).await;
         let is_there = found.as_ref().is_ok_and(|check| !check.is_failed());
         checks.extend(found.ok());
         if is_there {
             checks.extend(may_write(&config.client, topic).await);
+            let (settings, asking, name) = (config.client.clone(), Arc::clone(&consumer), topic.clone());
+            checks.extend(spawn_blocking(move || open_transactions(&settings, &asking, &name)).await.ok());
         }
     }
     if delivery == Delivery::ExactlyOnce {
@@ -301,6 +303,7 @@ fn ask_source(consumer: &BaseConsumer<Heard>, topics: &Topics, group: Option<&st
     }
     if let Some(group) = group {
         checks.push(Check::of(format!("group {group}"), lag(consumer, group, &all)));
+        checks.push(Check::of(format!("group {group}: right to store positions"), may_store(consumer, group)));
     }
     checks
 }
@@ -346,6 +349,53 @@ fn lag(consumer: &BaseConsumer<Heard>, group: &str, partitions: &[TopicPartition
         0 => "no position yet: the job begins at startingOffsets".to_owned(),
         _ => format!("{lag} records behind in {n_known} of {} partitions", partitions.len()),
     })
+}
+
+/// No broker has such a topic.
+const NO_TOPIC: &str = "ognivo-doctor-looks-for-a-right-only";
+
+/// Asks by a position that has no place to go to: a broker looks at the right to the group first.
+fn may_store(consumer: &BaseConsumer<Heard>, group: &str) -> Result<&'static str, KafkaError> {
+    let doing = || format!("cannot store positions in group {group}");
+    let mut list = rdkafka::TopicPartitionList::new();
+    let added = list.add_partition_offset(NO_TOPIC, 0, Offset::Offset(0));
+    added.map_err(|cause| KafkaError::client(doing(), &cause))?;
+    match consumer.commit(&list, CommitMode::Sync) {
+        Err(cause) if cause.rdkafka_error_code() == Some(Code::GroupAuthorizationFailed) => {
+            Err(KafkaError::client(doing(), &cause))
+        }
+        _ => Ok("granted"),
+    }
+}
+
+/// Whether transactions that are open keep readers of committed records from what is behind them.
+fn open_transactions(settings: &ClientSettings, of_committed: &BaseConsumer<Heard>, topic: &str) -> Check {
+    let what = format!("topic {topic}: open transactions");
+    let asked = || -> Result<Vec<String>, KafkaError> {
+        let failed = |cause| KafkaError::client(format!("cannot ask where topic {topic} ends"), &cause);
+        let fixed = [("isolation.level", "read_uncommitted")];
+        let of_all: BaseConsumer = settings.of_connection().to_client(&[], &fixed).create().map_err(failed)?;
+        let mut open = Vec::new();
+        for at in partitions_of(of_committed, topic)? {
+            // In this order: what is committed in between is no open transaction.
+            let (_, all) = of_all.fetch_watermarks(topic, at.partition, ANSWER).map_err(failed)?;
+            let (_, committed) = of_committed.fetch_watermarks(topic, at.partition, ANSWER).map_err(failed)?;
+            if committed < all {
+                open.push(format!("{at} from offset {committed} on, {} records", all - committed));
+            }
+        }
+        Ok(open)
+    };
+    match asked() {
+        Ok(open) if open.is_empty() => Check::fine(what, "none"),
+        Ok(open) => {
+            let hint = "a stream that runs has one for a moment; what a dead one left open ends when its job starts again, or after \
+                        `transaction.timeout.ms`";
+            let text = format!("readers of committed records do not see {}", open.join("; "));
+            Check::warning(what, text, Some(hint.to_owned()))
+        }
+        Err(error) => Check::of_error(what, &error),
+    }
 }
 
 /// What the topic takes at most, and whether it would take it from us.

@@ -103,6 +103,7 @@ async fn whoever_may_do_everything_is_told_so_by_every_way_in() {
             format!("topic {name}: ok"),
             format!("topic {name}: right to read: ok"),
             "group doctors: ok".to_owned(),
+            "group doctors: right to store positions: ok".to_owned(),
         ];
         assert_eq!(shown(&checks), expect);
 
@@ -115,6 +116,7 @@ async fn whoever_may_do_everything_is_told_so_by_every_way_in() {
             format!("topic {name}: ok"),
             format!("topic {name}: largest record: ok"),
             format!("topic {name}: right to write: ok"),
+            format!("topic {name}: open transactions: ok"),
             "transactional id ognivo-doctors-doctor: ok".to_owned(),
         ];
         assert_eq!(shown(&checks), expect);
@@ -255,10 +257,45 @@ async fn each_right_that_is_missing_is_named_until_none_is() {
     // Else there is no answer to whoever asks where the topic is.
     broker.grant("bob", "Describe", &["--topic", &input.name]);
     for (name, right, on) in rights {
+        if on[0] == "--group" {
+            // Enough to ask how far it is, and not to store anything.
+            broker.grant("bob", "Describe", on);
+            let sasl = sasl_address();
+            let options = [login(&sasl, "bob", "bob-secret"), vec![("subscribe", &input.name)]].concat();
+            let checks = probe::source(&SourceConfig::parse(&given(&options)).unwrap(), Some(&job)).await;
+            let lines = shown(&checks);
+            assert!(lines.contains(&format!("group {job}: ok")), "{lines:?}");
+            assert!(lines.last().unwrap().contains("GroupAuthorizationFailed"), "{lines:?}");
+        }
         let (error, hint) = told(&input, &output, &letters, &job).await.unwrap_err();
         assert!(error.contains(name) && hint.contains(&format!("needs the right {right}")), "{right}: {error} {hint}");
         broker.grant("bob", right.split(' ').next().unwrap(), on);
     }
     assert_eq!(told(&input, &output, &letters, &job).await, Ok(()));
     assert_eq!(output.fields("id"), ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_open_is_told_with_what_it_hides() {
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+    let topic = Topic::new("open", 1).await;
+    let mut client = rdkafka::ClientConfig::new();
+    client.set("bootstrap.servers", address()).set("transactional.id", &topic.name);
+    let producer: BaseProducer = client.create().unwrap();
+    let wait = std::time::Duration::from_secs(30);
+    producer.init_transactions(wait).unwrap();
+    producer.begin_transaction().unwrap();
+    for value in ["1", "2"] {
+        producer.send(BaseRecord::<str, str>::to(&topic.name).partition(0).payload(value)).unwrap();
+    }
+    producer.flush(wait).unwrap();
+    let address = address();
+    let options = given(&[("kafka.bootstrap.servers", &address), ("topic", &topic.name)]);
+    let config = SinkConfig::parse(&options).unwrap();
+    let line = |checks: &[Check]| shown(checks).into_iter().find(|line| line.contains("open transactions")).unwrap();
+    let look = || probe::sink(&config, std::slice::from_ref(&topic.name), Delivery::AtLeastOnce, "ognivo-doctors");
+    let hidden = format!("readers of committed records do not see {}-0 from offset 0 on, 2 records", topic.name);
+    assert_eq!(line(&look().await), format!("topic {}: open transactions: warning: {hidden}", topic.name));
+    producer.commit_transaction(wait).unwrap();
+    assert_eq!(line(&look().await), format!("topic {}: open transactions: ok", topic.name));
 }
