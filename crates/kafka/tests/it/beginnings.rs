@@ -112,6 +112,24 @@ async fn partitions_that_the_job_assigns_are_read_exactly_once_from_start_to_sta
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn topics_of_a_pattern_are_read_exactly_once_by_either_protocol_of_the_group() {
+    for protocol in ["classic", "consumer"] {
+        let mut trial = Trial::new("pattern", 2).await;
+        let pattern = format!("{}|nothing-else", trial.input.name);
+        // Its name begins alike, and it is not one of them.
+        let other = Topic::new(&trial.input.name, 1).await;
+        other.add(0, [r#"{"id":1000000}"#]);
+        for _ in 0..2 {
+            trial.add(40);
+            let options = [("subscribePattern", pattern.as_str()), ("kafka.group.protocol", protocol)];
+            let mut query = trial.start(&options, Trigger::AvailableNow);
+            assert_eq!(query.run(&stop_pair().1).await.unwrap().rows.read, 40, "{protocol}");
+            trial.check();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_when_its_topic_is_deleted() {
     let mut trial = Trial::new("deleted", 2).await;
     trial.add(20);

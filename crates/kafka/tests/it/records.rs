@@ -50,7 +50,15 @@ async fn a_record_has_its_own_columns_beside_those_of_its_value() {
     assert_eq!(column("timestampType").as_primitive::<Int32Type>().values(), &[0, 0]);
     assert_eq!(column("timestamp").null_count(), 0);
     let headers = column("headers").as_list::<i32>();
-    assert!(headers.is_null(1) && headers.value_length(0) == 2);
+    assert!(headers.is_null(1));
+    let (headers, of_first) = (headers.value(0), |idx: usize| headers.value(0).as_struct().column(idx).clone());
+    assert_eq!(headers.len(), 2);
+    assert_eq!(of_first(0).as_string::<i32>().iter().collect::<Vec<_>>(), [Some("a"), Some("b")]);
+    assert_eq!(of_first(1).as_binary::<i32>().iter().collect::<Vec<_>>(), [Some(&b"x"[..]), None]);
+    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let is_recent = |time: &i64| (0..60_000).contains(&(now_ms - time));
+    assert!(origin.timestamps_ms().iter().all(is_recent), "latency is told by these: {:?}", origin.timestamps_ms());
+    assert!(!origin.timestamps_ms().is_empty());
     assert_eq!(origin.position(0), format!("{}-0:0", topic.name));
     assert_eq!(malformed[0].position, format!("{}-0:2", topic.name));
     assert_eq!(malformed[0].payload, b"{");
@@ -123,6 +131,25 @@ async fn columns_decide_about_key_topic_and_partition_and_only_the_key_stays_in_
     let seen: Vec<_> = topic.committed().into_iter().map(|s| (s.partition, s.key, s.value.unwrap())).collect();
     let expect = [(0, None, r#"{"text":"b"}"#.to_owned()), (1, name("1"), r#"{"id":1,"text":"a"}"#.to_owned())];
     assert_eq!(seen, expect);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_go_out_as_they_came_and_values_go_out_as_csv_too() {
+    let (from, to) = (Topic::new("headers", 1).await, Topic::new("headers-out", 1).await);
+    from.add_whole(Some("k"), Some(r#"{"id":1}"#), &[("a", Some("x")), ("b", None), ("a", Some(""))]);
+    from.add_whole(None, Some(r#"{"id":2}"#), &[]);
+    let mut source = source(&from, &[("startingOffsets", "earliest"), ("includeHeaders", "true")], Membership::Alone);
+    let rows = read_all(&mut source).await.remove(0).rows;
+    let at = |name: &str| rows.schema().index_of(name).unwrap();
+    let rows = rows.project(&[at("id"), at("offset"), at("headers")]).unwrap();
+    let columns = SinkColumns { headers: Some("headers".to_owned()), ..SinkColumns::default() };
+    let parts = SinkParts { value: ValueFormat::Csv(CsvOptions::default()), ..parts(&to, columns) };
+    write(parts, &rows).await.unwrap();
+    let seen = to.committed();
+    assert_eq!(seen.iter().map(|seen| seen.value.as_deref().unwrap()).collect::<Vec<_>>(), ["1,0", "2,1"]);
+    let header = |key: &str, value: Option<&[u8]>| (key.to_owned(), value.map(<[u8]>::to_vec));
+    assert_eq!(seen[0].headers, [header("a", Some(b"x")), header("b", None), header("a", Some(b""))]);
+    assert!(seen[1].headers.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,15 +34,15 @@ pub(crate) fn json() -> ValueFormat {
     ValueFormat::Json(JsonOptions { mode: RowMode::Reject, ..JsonOptions::default() })
 }
 
-/// What holds unless an option of this name is among those that are given.
-fn unless_given<'a>(name: &str, otherwise: Options<'a>, options: Options<'a>) -> Vec<(&'a str, &'a str)> {
-    let is_given = options.iter().any(|(given, _)| *given == name);
+/// What holds unless an option of one of these names is among those that are given.
+fn unless_given<'a>(names: &[&str], otherwise: Options<'a>, options: Options<'a>) -> Vec<(&'a str, &'a str)> {
+    let is_given = options.iter().any(|(given, _)| names.contains(given));
     [if is_given { &[] } else { otherwise }, options].concat()
 }
 
 pub(crate) fn source(topic: &Topic, options: Options<'_>, membership: Membership) -> KafkaSource {
     let subscribe = [("subscribe", topic.name.as_str())];
-    let options = unless_given("assign", &subscribe, options);
+    let options = unless_given(&["assign", "subscribePattern"], &subscribe, options);
     let config = SourceConfig::parse(&given(&options)).unwrap();
     KafkaSource::new(config, json(), id_schema(), membership).unwrap()
 }
@@ -127,7 +127,7 @@ impl Trial {
         delivery: Delivery,
         before: impl FnOnce(KafkaSink) -> Box<dyn Sink>,
     ) -> StreamingQuery {
-        let options = unless_given("startingOffsets", &[("startingOffsets", "earliest")], options);
+        let options = unless_given(&["startingOffsets"], &[("startingOffsets", "earliest")], options);
         let source = source(&self.input, &options, Membership::Group(self.job.clone()));
         let progress = Progress::Group(source.group().unwrap());
         let sink = KafkaSink::new(sink_parts(&self.output, &self.letters, progress, delivery, &self.job));
