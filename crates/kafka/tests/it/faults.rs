@@ -91,6 +91,23 @@ async fn a_broker_that_dies_and_comes_back_under_a_stream_loses_and_repeats_noth
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_for_a_minute_is_waited_for() {
+    let server = Server::of_broker();
+    judged(1, async |_| {
+        let mut trial = Trial::new("away", 2).await;
+        trial.retry_deadline = Duration::from_secs(300);
+        let running = Running::start(trial.start(&[("maxOffsetsPerTrigger", "20")], Trigger::AsRowsArrive));
+        trial.add(800);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        server.kill();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        server.start();
+        running.come_to(&trial, &server, "a minute without a broker").await
+    })
+    .await;
+}
+
 /// Where in a batch the broker dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {

@@ -72,6 +72,8 @@ pub(crate) struct Trial {
     pub(crate) output: Topic,
     pub(crate) letters: Topic,
     pub(crate) n_partitions: i32,
+    /// How long its streams try again.
+    pub(crate) retry_deadline: Duration,
     n_added: i64,
     expected: Vec<String>,
     expected_letters: Vec<String>,
@@ -85,6 +87,7 @@ impl Trial {
             output: Topic::new("out", 2).await,
             letters: Topic::new("bad", 1).await,
             n_partitions,
+            retry_deadline: Duration::from_secs(60),
             n_added: 0,
             expected: Vec::new(),
             expected_letters: Vec::new(),
@@ -137,7 +140,8 @@ impl Trial {
             sink: before(sink),
             checkpoint: None,
         };
-        StreamingQuery::new(parts, QueryOptions { trigger, ..query_options() })
+        let retry_deadline = self.retry_deadline;
+        StreamingQuery::new(parts, QueryOptions { trigger, retry_deadline, ..query_options() })
     }
 
     /// Every row and every dead letter is there once.
