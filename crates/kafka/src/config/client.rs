@@ -297,10 +297,32 @@ mod tests {
     }
 
     #[test]
-    fn what_a_sink_must_have_cannot_be_switched_off() {
-        for name in ["acks", "enable.idempotence", "value.serializer"] {
-            let error = ClientSettings::of_producer(&[SERVER, (name, "0")]).unwrap_err();
-            assert_eq!(error.option(), Some(format!("kafka.{name}").as_str()));
+    fn what_the_stream_itself_decides_cannot_be_set() {
+        let of_spark_source = ["auto.offset.reset", "enable.auto.commit", "key.deserializer", "value.deserializer"];
+        for name in
+            of_spark_source.iter().chain(&["enable.auto.offset.store", "enable.partition.eof", "interceptor.classes"])
+        {
+            let error = ClientSettings::of_consumer(&[SERVER, (name, "0")]).unwrap_err();
+            assert!(
+                matches!(&error, ConfigError::Forbidden { name: refused, .. } if *refused == format!("kafka.{name}")),
+                "{error}"
+            );
         }
+        for name in ["key.serializer", "value.serializer", "interceptor.classes", "acks", "enable.idempotence"] {
+            let error = ClientSettings::of_producer(&[SERVER, (name, "0")]).unwrap_err();
+            assert!(
+                matches!(&error, ConfigError::Forbidden { name: refused, .. } if *refused == format!("kafka.{name}")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_options() {
+        let secrets = ["kafka.sasl.password", "KAFKA.SSL.KEY.PASSWORD", "kafka.sasl.jaas.config", "kafka.ssl.key.pem"];
+        assert!(secrets.into_iter().all(is_secret));
+        let others =
+            ["kafka.sasl.username", "kafka.ssl.key.location", "sasl.password", "kafka.sasl.oauthbearer.config"];
+        assert!(!others.into_iter().any(is_secret));
     }
 }

@@ -231,6 +231,11 @@ impl Topic {
         asking.commit(&kept, CommitMode::Sync).unwrap();
     }
 
+    /// The offset behind all that was written to a partition, the markers of transactions too.
+    pub(crate) fn end(&self, partition: i32) -> i64 {
+        self.producer.client().fetch_watermarks(&self.name, partition, DEADLINE).unwrap().1
+    }
+
     /// Removes the records of a partition before an offset, as retention does.
     pub(crate) async fn delete_before(&self, partition: i32, offset: i64) {
         let mut list = TopicPartitionList::new();

@@ -1,6 +1,7 @@
 //! From topic to topic: rows, dead letters and progress in one transaction.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ognivo_stream::kill_point::{self, KillPoint};
 use ognivo_stream::stop::stop_pair;
@@ -34,6 +35,26 @@ async fn what_is_there_comes_out_once_and_in_the_order_of_its_partition() {
     let more = trial.start(&[], Trigger::AvailableNow).run(&stop).await.unwrap();
     assert_eq!(more.rows.read, 100);
     trial.check();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_has_nothing_to_do_begins_no_transaction() {
+    let mut trial = Trial::new("idle", 1).await;
+    trial.add(20);
+    let (handle, stop) = stop_pair();
+    let mut query = trial.start(&[], Trigger::AsRowsArrive);
+    let runtime = tokio::runtime::Handle::current();
+    let running = tokio::task::spawn_blocking(move || runtime.block_on(query.run(&stop)).unwrap());
+    trial.wait_until_done(Duration::from_secs(60)).await;
+    // Long enough for the marker of the transaction, which is written after its commit was answered.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let ends = || [trial.output.end(0), trial.output.end(1), trial.letters.end(0)];
+    let before = ends();
+    assert!(before.iter().sum::<i64>() > trial.output.committed().len() as i64, "markers are counted: {before:?}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(ends(), before);
+    handle.stop();
+    running.await.unwrap();
 }
 
 /// Where this route passes.
