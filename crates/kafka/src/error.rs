@@ -301,9 +301,8 @@ impl Explain for KafkaError {
                  stream ends where the partition does"
             }
             KafkaError::OtherTarget { .. } => {
-                "give this job a name of its own: two jobs of one name share their group and their transactional ids; to go on into \
-                 another topic on purpose, stop the job and store the positions anew with `kafka-consumer-groups.sh --reset-offsets \
-                 --to-current --execute`"
+                "give this job a name of its own: two jobs of one name share their group and their transactional ids; where the target was \
+                 changed on purpose, a job of another name begins at its startingOffsets"
             }
             KafkaError::StartMissing { .. } => "name each partition; -2 is the earliest record, -1 the latest",
             KafkaError::NoTopic { .. } => "make the topic first; the job makes none",

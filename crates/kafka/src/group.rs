@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::error::KafkaError;
 use crate::fetcher::Fetcher;
-use crate::mark::{Began, Mark};
+use crate::mark::{Began, KeptMark, Mark};
 use crate::offsets::{Offsets, TopicPartition, list_of};
 
 /// How long the group's coordinator may take to answer. Longer than the transaction of a dead instance stays open.
@@ -24,7 +24,9 @@ pub struct GroupHandle {
     fetcher: Arc<Fetcher>,
     group: Arc<str>,
     /// What our positions carry.
-    mark: Arc<Mutex<Mark>>,
+    mark: Arc<Mutex<KeptMark>>,
+    /// Whether the group shares partitions out among its members.
+    is_shared: bool,
 }
 
 impl fmt::Debug for GroupHandle {
@@ -37,39 +39,54 @@ impl fmt::Debug for GroupHandle {
 pub(crate) type Holding = BTreeMap<TopicPartition, u64>;
 
 impl GroupHandle {
-    pub(crate) fn new(fetcher: Arc<Fetcher>, group: &str) -> GroupHandle {
-        GroupHandle { fetcher, group: Arc::from(group), mark: Arc::default() }
+    pub(crate) fn new(fetcher: Arc<Fetcher>, group: &str, is_shared: bool) -> GroupHandle {
+        GroupHandle { fetcher, group: Arc::from(group), mark: Arc::default(), is_shared }
     }
 
-    fn mark(&self) -> MutexGuard<'_, Mark> {
+    /// Whether other instances may have other partitions.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    fn mark(&self) -> MutexGuard<'_, KeptMark> {
         self.mark.lock().expect("nobody panics while holding this lock")
     }
 
     /// Says where the rows go whose positions we store: those of another target are not ours to move.
     pub(crate) fn store_for(&self, target: &str) {
-        self.mark().target = Some(target.to_owned());
+        let mut mark = self.mark();
+        if mark.mark().target.as_deref() != Some(target) {
+            mark.change(|mark| mark.target = Some(target.to_owned()));
+        }
     }
 
     /// The form of positions that the client takes, with our mark beside each.
     pub(crate) fn marked(&self, offsets: &Offsets) -> TopicPartitionList {
-        let (list, text) = (offsets.to_list(), self.mark().to_text());
-        list.elements().iter_mut().for_each(|element| element.set_metadata(&text));
+        let (list, mark) = (offsets.to_list(), self.mark());
+        let text = mark.text_for(offsets.0.len());
+        list.elements().iter_mut().for_each(|element| element.set_metadata(text));
         list
+    }
+
+    /// A topic was deleted: another one of its name begins anew.
+    pub(crate) fn forget_beginning(&self, topic: &str) {
+        self.mark().change(|mark| mark.began.iter_mut().for_each(|began| began.forget(topic)));
     }
 
     /// What the job began with, where these are the partitions that there are: it begins now if none has a position.
     pub(crate) async fn began(&self, all: Vec<TopicPartition>) -> Result<Began, KafkaError> {
-        if let Some(began) = &self.mark().began {
+        if let Some(began) = &self.mark().mark().began {
             return Ok(began.clone());
         }
         let positions = self.committed(all.clone()).await?;
         let mut mark = self.mark();
-        let began = mark.began.get_or_insert_with(|| match positions.0.is_empty() {
+        let found = mark.mark().began.clone().unwrap_or_else(|| match positions.0.is_empty() {
             true => Began::with(&all),
             // By a program that notes none.
             false => Began::with(positions.0.keys()),
         });
-        Ok(began.clone())
+        mark.change(|mark| mark.began = Some(found.clone()));
+        Ok(found)
     }
 
     /// The group's id.
@@ -131,13 +148,15 @@ impl GroupHandle {
     /// Takes over what a position of this job says of its beginning.
     fn meet(&self, found: Mark) -> Result<(), KafkaError> {
         let mut mark = self.mark();
-        if let (Some(theirs), Some(ours)) = (&found.target, &mark.target)
+        if let (Some(theirs), Some(ours)) = (&found.target, &mark.mark().target)
             && theirs != ours
         {
             let (theirs, ours) = (theirs.clone(), ours.clone());
             return Err(KafkaError::OtherTarget { group: self.group.to_string(), theirs, ours });
         }
-        mark.began = mark.began.take().or(found.began);
+        if mark.mark().began.is_none() && found.began.is_some() {
+            mark.change(|mark| mark.began = found.began);
+        }
         Ok(())
     }
 

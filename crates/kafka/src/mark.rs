@@ -11,9 +11,11 @@ use serde_json::{Map, Value};
 
 use crate::offsets::TopicPartition;
 
-/// A broker takes no longer text with a position (`offset.metadata.max.bytes`, 4096 by default). What a subscription to a thousand topics
-/// began with is left out, then.
+/// A broker takes no longer text with a position (`offset.metadata.max.bytes`, 4096 by default).
 const MOST_BYTES: usize = 2048;
+
+/// Nor more than a million bytes for all positions of a transaction together.
+const MOST_BYTES_IN_ALL: usize = 256 << 10;
 
 /// What we write beside our positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,15 +35,38 @@ impl Mark {
         (target.is_some() || began.is_some()).then_some(Mark { target, began })
     }
 
-    pub(crate) fn to_text(&self) -> String {
+    fn to_text(&self) -> String {
         let target = self.target.iter().map(|target| ("target", Value::from(target.as_str())));
         let began = self.began.iter().map(|began| ("began", began.to_json()));
-        let text = |json: Vec<(&str, Value)>| {
-            let json: Map<String, Value> = json.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            Value::Object(json).to_string()
-        };
-        let whole = text(target.clone().chain(began).collect());
-        if whole.len() <= MOST_BYTES { whole } else { text(target.collect()) }
+        let json: Map<String, Value> = target.chain(began).map(|(name, value)| (name.to_owned(), value)).collect();
+        Value::Object(json).to_string()
+    }
+}
+
+/// A mark with its texts, which are needed far more often than it changes.
+#[derive(Debug, Default)]
+pub(crate) struct KeptMark {
+    mark: Mark,
+    whole: String,
+    /// Without what the job began with.
+    short: String,
+}
+
+impl KeptMark {
+    pub(crate) fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Mark)) {
+        change(&mut self.mark);
+        self.whole = self.mark.to_text();
+        self.short = Mark { began: None, ..self.mark.clone() }.to_text();
+    }
+
+    /// What stands beside each of so many positions. A job that began with a thousand topics does not say so.
+    pub(crate) fn text_for(&self, n_positions: usize) -> &str {
+        let len = self.whole.len();
+        if len <= MOST_BYTES && len * n_positions <= MOST_BYTES_IN_ALL { &self.whole } else { &self.short }
     }
 }
 
@@ -63,6 +88,11 @@ impl Began {
     /// Whether it was there; else it was added later.
     pub(crate) fn had(&self, at: &TopicPartition) -> bool {
         self.0.get(&at.topic).is_some_and(|count| at.partition < *count)
+    }
+
+    /// Partitions of this topic are new ones from now on.
+    pub(crate) fn forget(&mut self, topic: &str) {
+        self.0.remove(topic);
     }
 
     fn of_json(json: &Value) -> Option<Began> {
@@ -99,9 +129,15 @@ mod tests {
 
     #[test]
     fn what_a_job_of_many_topics_began_with_is_left_out_where_there_is_no_room_for_it() {
+        let (short, whole) = (r#"{"target":"KafkaSink[out]"}"#, r#"{"target":"KafkaSink[out]","began":{"a":1}}"#);
+        let mut kept = KeptMark::default();
+        kept.change(|mark| mark.target = Some("KafkaSink[out]".to_owned()));
+        assert_eq!(kept.text_for(1), short);
+        kept.change(|mark| mark.began = Some(Began::with(&[at("a", 0)])));
+        assert_eq!((kept.text_for(1), kept.text_for(10_000)), (whole, short));
         let many: Vec<TopicPartition> = (0..1_000).map(|i| at(&format!("topic-{i}"), 0)).collect();
-        let mark = Mark { target: Some("KafkaSink[out]".to_owned()), began: Some(Began::with(&many)) };
-        assert_eq!(mark.to_text(), r#"{"target":"KafkaSink[out]"}"#);
+        kept.change(|mark| mark.began = Some(Began::with(&many)));
+        assert_eq!(kept.text_for(1), short);
     }
 
     #[test]
@@ -109,5 +145,8 @@ mod tests {
         let began = Began::with(&[at("a", 1)]);
         let had = [at("a", 0), at("a", 1), at("a", 2), at("b", 0)].map(|at| began.had(&at));
         assert_eq!(had, [true, true, false, false]);
+        let mut began = began;
+        began.forget("a");
+        assert!(!began.had(&at("a", 0)), "it is another topic of that name");
     }
 }

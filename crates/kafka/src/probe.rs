@@ -360,11 +360,17 @@ fn may_store(consumer: &BaseConsumer<Heard>, group: &str) -> Result<&'static str
     let mut list = rdkafka::TopicPartitionList::new();
     let added = list.add_partition_offset(NO_TOPIC, 0, Offset::Offset(0));
     added.map_err(|cause| KafkaError::client(doing(), &cause))?;
-    match consumer.commit(&list, CommitMode::Sync) {
-        Err(cause) if cause.rdkafka_error_code() == Some(Code::GroupAuthorizationFailed) => {
-            Err(KafkaError::client(doing(), &cause))
-        }
-        _ => Ok("granted"),
+    let answer = consumer.commit(&list, CommitMode::Sync);
+    match answer.as_ref().map_err(ClientError::rdkafka_error_code) {
+        Ok(())
+        | Err(Some(
+            Code::UnknownTopicOrPartition
+            | Code::TopicAuthorizationFailed
+            | Code::UnknownMemberId
+            | Code::IllegalGeneration
+            | Code::RebalanceInProgress,
+        )) => Ok("granted"),
+        Err(_) => answer.map(|()| "granted").map_err(|cause| KafkaError::client(doing(), &cause)),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `flush` is never called: it waits in steps of 100 ms. Deliveries are counted (`deliveries.rs`), and the count is waited for.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +12,8 @@ use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer as _, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
+use tokio::select;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -18,21 +21,22 @@ use crate::batch_send::{Plain, Sent, Target};
 use crate::deliveries::{Account, Deliveries};
 use crate::error::KafkaError;
 
-/// How long one call about a transaction may go on being repeated.
-const CALL_DEADLINE: Duration = Duration::from_secs(60);
+/// How long one call about a transaction may go on being repeated. The client may ask a dead coordinator for more than a minute; a new
+/// client asks who it is.
+const CALL_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long one attempt of it may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// After this, a call that has not come back is not waited for any more. The client takes no notice of the time that an attempt is
-/// given while it believes a dead broker to be the coordinator, which it may do for ten minutes; a new client asks anew.
-const STUCK_AFTER: Duration = Duration::from_secs(75);
-
-/// The same of progress that is put into a transaction, which would soon be over too.
-const OFFSETS_STUCK_AFTER: Duration = Duration::from_secs(20);
+/// After this, an attempt that has not come back is not waited for any more. The client takes no notice of the time that it is given
+/// while it believes a dead broker to be the coordinator, which it may do for ten minutes; a new client asks anew.
+const STUCK_AFTER: Duration = Duration::from_secs(15);
 
 /// How long the producer may have no room for another record: longer than records may stay undelivered.
 const ROOM_DEADLINE: Duration = Duration::from_secs(330);
+
+/// How often a topic is asked for partitions that it lacked.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// No more records are handed over in one call.
 const MOST_AT_ONCE: usize = 1024;
@@ -44,6 +48,8 @@ pub(crate) struct Producer {
     client: Option<Arc<Client>>,
     /// Topics that many records went to.
     targets: Mutex<Vec<Target>>,
+    /// How many partitions topics have that rows name partitions of, and when that was asked.
+    n_partitions: Mutex<HashMap<String, (i32, Instant)>>,
     deliveries: Deliveries,
     /// A transaction was begun and is neither committed nor aborted.
     is_open: AtomicBool,
@@ -66,6 +72,7 @@ impl Producer {
         Ok(Producer {
             client: Some(Arc::new(client)),
             targets: Mutex::default(),
+            n_partitions: Mutex::default(),
             deliveries,
             is_open: AtomicBool::new(false),
         })
@@ -172,8 +179,7 @@ impl Producer {
         generation: ConsumerGroupMetadata,
     ) -> Result<(), KafkaError> {
         let doing = "cannot put the progress into the transaction".to_owned();
-        let call = move |client: &Client| client.send_offsets_to_transaction(&list, &generation, ATTEMPT);
-        self.call_within(OFFSETS_STUCK_AFTER, doing, call).await
+        self.call(doing, move |client| client.send_offsets_to_transaction(&list, &generation, ATTEMPT)).await
     }
 
     pub(crate) async fn commit(&self) -> Result<(), KafkaError> {
@@ -192,27 +198,20 @@ impl Producer {
         Ok(())
     }
 
-    /// Makes a call that blocks, and the same call again as long as the client says that it may be.
+    /// Makes a call that blocks, and the same call again as long as the client says that it may be; given up when an attempt does not
+    /// come back, whose thread ends when the client lets go of it.
     async fn call(
         &self,
         doing: String,
         call: impl Fn(&Client) -> Result<(), ClientError> + Send + 'static,
     ) -> Result<(), KafkaError> {
-        self.call_within(STUCK_AFTER, doing, call).await
-    }
-
-    /// The same, given up when it has not come back after `stuck_after`; its thread ends when the client lets go of it.
-    async fn call_within(
-        &self,
-        stuck_after: Duration,
-        doing: String,
-        call: impl Fn(&Client) -> Result<(), ClientError> + Send + 'static,
-    ) -> Result<(), KafkaError> {
         let client = Arc::clone(self.client());
-        let stuck = KafkaError::stuck(doing.clone(), stuck_after);
+        let stuck = KafkaError::stuck(doing.clone(), STUCK_AFTER);
+        let (attempt, mut attempts) = watch::channel(());
         let called = spawn_blocking(move || {
             let begin = std::time::Instant::now();
             loop {
+                attempt.send_replace(());
                 match call(&client) {
                     Err(ClientError::Transaction(cause))
                         if cause.is_retriable() && !cause.is_fatal() && begin.elapsed() < CALL_DEADLINE => {}
@@ -221,10 +220,43 @@ impl Producer {
                 }
             }
         });
-        match timeout(stuck_after, called).await {
-            Ok(called) => called.map_err(|_| KafkaError::FetcherEnded)?,
-            Err(_) => Err(stuck),
+        let is_stuck = async {
+            loop {
+                match timeout(STUCK_AFTER, attempts.changed()).await {
+                    Ok(Ok(())) => {}
+                    // It has come back.
+                    Ok(Err(_)) => std::future::pending().await,
+                    Err(_) => return,
+                }
+            }
+        };
+        select! {
+            biased;
+            called = called => called.map_err(|_| KafkaError::FetcherEnded)?,
+            () = is_stuck => Err(stuck),
         }
+    }
+
+    /// Whether the topic has a partition of this number. The client says so only after it has taken the record.
+    pub(crate) async fn has_partition(&self, topic: &str, partition: i32) -> Result<bool, KafkaError> {
+        let known = self.n_partitions.lock().expect("nobody panics while holding this lock").get(topic).copied();
+        if let Some((n_partitions, asked)) = known
+            && (partition < n_partitions || asked.elapsed() < ASK_AGAIN)
+        {
+            return Ok((0..n_partitions).contains(&partition));
+        }
+        let (client, name) = (Arc::clone(self.client()), topic.to_owned());
+        let asked = spawn_blocking(move || {
+            let failed = |cause| KafkaError::client(format!("cannot write to {name}"), &cause);
+            let metadata = client.client().fetch_metadata(Some(&name), ATTEMPT).map_err(failed)?;
+            let found = metadata.topics().iter().find(|topic| topic.name() == name);
+            let n_partitions = found.map_or(0, |topic| topic.partitions().len());
+            Ok::<i32, KafkaError>(i32::try_from(n_partitions).unwrap_or(i32::MAX))
+        });
+        let n_partitions = asked.await.map_err(|_| KafkaError::FetcherEnded)??;
+        let known = (n_partitions, Instant::now());
+        self.n_partitions.lock().expect("nobody panics while holding this lock").insert(topic.to_owned(), known);
+        Ok((0..n_partitions).contains(&partition))
     }
 
     /// Whether the topic is there.

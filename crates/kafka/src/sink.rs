@@ -13,7 +13,7 @@
 //! **At least once between topics**, a batch need not wait for the one before: its records are sent while those of the batches before
 //! are on their way, and positions are stored behind them, in the order of the batches.
 //!
-//! **Transactional ids.** `ognivo-<job>` for a sink alone. Instances that share a group each take the name of the first of
+//! **Transactional ids.** `ognivo-<job>` for a sink alone, or of partitions that the job assigns. Instances that share a group each take the name of the first of
 //! their partitions behind it: whoever inherits that partition from a dead instance inherits the id, and thereby ends its
 //! transaction at once instead of after `transaction.timeout.ms`.
 
@@ -166,6 +166,7 @@ impl KafkaSink {
         let prefix = own.unwrap_or_else(|| transactional_id(&self.parts.job));
         match &self.parts.progress {
             Progress::Plans => Some(prefix),
+            Progress::Group(group) if !group.is_shared() => Some(prefix),
             Progress::Group(_) => partitions.iter().min().map(|first| format!("{prefix}-{first}")),
         }
     }

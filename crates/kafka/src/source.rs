@@ -17,7 +17,7 @@ use ognivo_stream::kill_point::{self, KillPoint};
 use ognivo_stream::lag::Lag;
 use ognivo_stream::offset::{Offset, OffsetRange, Positions};
 use ognivo_stream::source::{Assignment, ReadLimit, RowStream, Source, SourceError};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::config::{SourceConfig, Starting, Topics};
 use crate::decode::{Decoder, ValueFormat};
@@ -37,6 +37,9 @@ const PARTITIONS_EVERY: Duration = Duration::from_secs(5);
 
 /// How long the group may take to say what is ours. A member that died without a word is waited for.
 const JOIN_DEADLINE: Duration = Duration::from_secs(120);
+
+/// A broker that has just started may not know of a topic for a moment.
+const BEFORE_IT_IS_SURE: Duration = Duration::from_secs(3);
 
 /// Whether partitions are shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +77,10 @@ pub struct KafkaSource {
     /// What the brokers have, for the lag.
     newest: Newest,
     last_batch: Instant,
+    /// What is still to be told.
     warnings: Vec<String>,
+    /// What was warned of.
+    warned: BTreeSet<String>,
 }
 
 impl KafkaSource {
@@ -102,13 +108,14 @@ impl KafkaSource {
             Topics::Assign(partitions) => Given::AtOnce(partitions.clone()),
             topics => Given::ByTheGroup(topics.to_subscribe()),
         };
+        let is_shared = matches!(given, Given::ByTheGroup(_));
         let fetcher = Arc::new(Fetcher::start(&client, given, config.include_headers)?);
         Ok(KafkaSource {
             value,
             value_schema: schema,
             schema: Arc::clone(decoder.schema()),
             spare: Arc::new(Mutex::new(Some(decoder))),
-            group: group.map(|id| GroupHandle::new(Arc::clone(&fetcher), &id)),
+            group: group.map(|id| GroupHandle::new(Arc::clone(&fetcher), &id, is_shared)),
             fetcher,
             initial: None,
             told: BTreeMap::new(),
@@ -120,6 +127,7 @@ impl KafkaSource {
             newest: Newest::default(),
             last_batch: Instant::now(),
             warnings: Vec::new(),
+            warned: BTreeSet::new(),
             config,
         })
     }
@@ -167,10 +175,6 @@ impl KafkaSource {
     async fn begin(&mut self, start: Option<&Offset>) -> Result<Offsets, KafkaError> {
         let partitions = self.our_partitions(start.is_some()).await?;
         let start = start.map(parse).transpose()?.unwrap_or_default();
-        if self.group.is_some() {
-            let known = partitions.iter().filter(|at| start.get(at).is_some() && !self.positioned.contains(*at));
-            self.positioned.extend(known.cloned().collect::<Vec<_>>());
-        }
         let unknown: Vec<TopicPartition> =
             partitions.iter().filter(|at| self.from(&start, at).is_none()).cloned().collect();
         if !unknown.is_empty() {
@@ -207,7 +211,9 @@ impl KafkaSource {
             (Vec::new(), new)
         } else {
             let topics = self.config.topics.clone();
-            let all = ask(&self.fetcher, move |consumer| starting::remaining_partitions(consumer, &topics)).await?;
+            let mut all = ask(&self.fetcher, move |consumer| starting::remaining_partitions(consumer, &topics)).await?;
+            // The broker that was asked may not have heard of them yet.
+            all.extend(new.iter().cloned());
             let began = group.began(all).await?;
             new.into_iter().partition(|at| began.had(at) && !self.positioned.contains(at))
         };
@@ -268,18 +274,25 @@ impl KafkaSource {
             return Err(KafkaError::PartitionGone { partition });
         }
         self.warn(format!("a partition that was read is gone: {partition}"));
+        if let Some(group) = &self.group {
+            group.forget_beginning(&partition.topic);
+        }
         Ok(())
     }
 
     /// The group says of a partition whose topic was deleted only that it is not ours any more.
     async fn check_still_there(&mut self, lost: &BTreeSet<TopicPartition>) -> Result<(), KafkaError> {
-        let names: BTreeSet<String> = lost.iter().map(|at| at.topic.clone()).collect();
-        let topics = Topics::Subscribe(names.into_iter().collect());
-        let there = match lost.is_empty() {
-            true => Vec::new(),
-            false => ask(&self.fetcher, move |consumer| starting::remaining_partitions(consumer, &topics)).await?,
-        };
-        let gone: Vec<TopicPartition> = lost.iter().filter(|at| !there.contains(at)).cloned().collect();
+        let mut gone: Vec<TopicPartition> = lost.iter().cloned().collect();
+        for pause in [Duration::ZERO, BEFORE_IT_IS_SURE] {
+            if gone.is_empty() {
+                return Ok(());
+            }
+            sleep(pause).await;
+            let names: BTreeSet<String> = gone.iter().map(|at| at.topic.clone()).collect();
+            let topics = Topics::Subscribe(names.into_iter().collect());
+            let there = ask(&self.fetcher, move |consumer| starting::remaining_partitions(consumer, &topics)).await?;
+            gone.retain(|at| !there.contains(at));
+        }
         gone.into_iter().try_for_each(|at| self.meet_gone(at))
     }
 
@@ -292,7 +305,7 @@ impl KafkaSource {
     }
 
     fn warn(&mut self, warning: String) {
-        if !self.warnings.contains(&warning) {
+        if self.warned.insert(warning.clone()) {
             self.warnings.push(warning);
         }
     }
@@ -344,10 +357,7 @@ impl KafkaSource {
             if self.config.fail_on_data_loss {
                 return Err(KafkaError::DataLoss { partition: at.clone(), wanted: *from, first, end });
             }
-            let warning = format!("records of {at} are gone before they were read: from {from} to {first}");
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
+            self.warn(format!("records of {at} are gone before they were read: from {from} to {first}"));
             *from = first;
         }
         // What was begun further on is begun there from now on.
@@ -539,6 +549,15 @@ impl Source for KafkaSource {
         Ok(())
     }
 
+    async fn acknowledge(&mut self, end: &Offset) -> Result<(), SourceError> {
+        if self.group.is_some() {
+            let done = parse(end).map_err(SourceError::new)?;
+            let new = done.0.into_keys().filter(|at| !self.positioned.contains(at)).collect::<Vec<_>>();
+            self.positioned.extend(new);
+        }
+        Ok(())
+    }
+
     async fn reset(&mut self) -> Result<(), SourceError> {
         let mut state = self.fetcher.state();
         state.batch_is_open = false;
@@ -563,12 +582,16 @@ impl Source for KafkaSource {
         }
         self.fetcher.state().batch_is_open = false;
         self.fetcher.release().await.map_err(SourceError::new)?;
-        // Not after the group's next word: without any topic that is there, none comes.
-        let lost = self.fetcher.state().lost.clone();
-        self.check_still_there(&lost).await.map_err(SourceError::new)?;
-        let reading = self.reading();
+        let (has_joined, lost) = {
+            let state = self.fetcher.state();
+            (state.has_joined, state.lost.clone())
+        };
+        if !has_joined {
+            // Not after the group's next word: without any topic that is there, none comes.
+            self.check_still_there(&lost).await.map_err(SourceError::new)?;
+        }
         let joined = self.fetcher.wait(JOIN_DEADLINE, |state| {
-            if let Some(error) = state.failure.as_ref().and_then(|failure| failure.to_error(&reading)) {
+            if let Some(error) = state.failure.as_ref().and_then(|failure| failure.to_error(self.reading())) {
                 return Some(Err(error));
             }
             let news = |state: &mut State| {
@@ -579,6 +602,13 @@ impl Source for KafkaSource {
         let no_answer =
             || KafkaError::code("cannot join the group", rdkafka::types::RDKafkaErrorCode::OperationTimedOut);
         let (gained, lost, held) = joined.await.unwrap_or_else(|| Err(no_answer())).map_err(SourceError::new)?;
+        if let Err(error) = self.check_still_there(&lost).await {
+            let mut state = self.fetcher.state();
+            // To be heard again.
+            state.gained.extend(gained.into_iter().filter(|at| held.contains_key(at)));
+            state.lost.extend(lost);
+            return Err(SourceError::new(error));
+        }
         if !gained.is_empty() || !lost.is_empty() {
             kill_point::pass(KillPoint::SourceMoved)?;
         }

@@ -40,7 +40,7 @@ pub(crate) fn partitions(consumer: &Consumer, topics: &Topics) -> Result<Vec<Top
     all_partitions(consumer, topics, partitions_of)
 }
 
-/// The same, where a topic that is named and not there has none.
+/// The same, where a topic that is named and not there has none; of those that the job assigns, all.
 pub(crate) fn remaining_partitions(consumer: &Consumer, topics: &Topics) -> Result<Vec<TopicPartition>, KafkaError> {
     all_partitions(consumer, topics, |consumer, name| match partitions_of(consumer, name) {
         Err(KafkaError::NoTopic { .. }) => Ok(Vec::new()),

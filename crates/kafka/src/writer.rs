@@ -12,7 +12,7 @@ use ognivo_data::codec::avro::{AvroEncoder, frame};
 use ognivo_data::codec::csv::CsvEncoder;
 use ognivo_data::codec::json::{JsonEncoder, JsonOptions};
 use ognivo_data::schema::type_name;
-use ognivo_stream::dead_letter::without_payloads;
+use ognivo_stream::dead_letter::{without_keys, without_payloads};
 use ognivo_stream::kill_point::{self, KillPoint};
 use ognivo_stream::plan::BatchId;
 use ognivo_stream::sink::{BatchWriter, Lane, RefusedRow, SinkError, Written};
@@ -42,12 +42,16 @@ pub(crate) struct Shape {
     value_idx: Vec<usize>,
     value: Value,
     dead_letter: JsonEncoder,
-    /// No record with more bytes of key and value is sent.
+    /// No record with more bytes of key, value and headers is sent.
     most_bytes: usize,
 }
 
-/// The client's own limit.
+/// The client's own limit, `message.max.bytes`.
 const MOST_BYTES: usize = 1_000_000;
+
+/// So many bytes of it are not ours to fill, and so many more for each header beside its name and value.
+const BYTES_OF_RECORD: usize = 36;
+const BYTES_OF_HEADER: usize = 20;
 
 enum Value {
     Json(JsonEncoder),
@@ -102,6 +106,7 @@ impl Shape {
             }
         };
         value.check(&of_these(&value_idx))?;
+        let limit = config.client.get("message.max.bytes").and_then(|n| n.parse().ok()).unwrap_or(MOST_BYTES);
         Ok(Shape {
             topic: config.topic.clone(),
             dead_letter_topic: parts.dead_letter_topic.clone(),
@@ -113,8 +118,20 @@ impl Shape {
             value_idx,
             value,
             dead_letter: JsonEncoder::new(&JsonOptions::default()),
-            most_bytes: config.client.get("message.max.bytes").and_then(|n| n.parse().ok()).unwrap_or(MOST_BYTES),
+            most_bytes: limit.saturating_sub(BYTES_OF_RECORD),
         })
+    }
+
+    /// The value of each dead letter, without what makes it too large: else it would stand in the way at each start.
+    fn letters_that_fit(&self, letters: &RecordBatch) -> Result<Vec<Vec<u8>>, KafkaError> {
+        let mut values = self.letters(letters)?;
+        let is_too_large = |values: &[Vec<u8>], row_idx: usize| values[row_idx].len() > self.most_bytes;
+        if values.iter().any(|value| value.len() > self.most_bytes) {
+            let shorter = without_payloads(letters, |row_idx| is_too_large(&values, row_idx));
+            values = self.letters(&shorter)?;
+            values = self.letters(&without_keys(&shorter, |row_idx| is_too_large(&values, row_idx)))?;
+        }
+        Ok(values)
     }
 
     /// The value of each dead letter.
@@ -234,20 +251,27 @@ impl Encoded {
         each.filter(move |(row_idx, _)| !is_refused(*row_idx))
     }
 
-    /// Refuses what is larger than the client sends, key included.
-    fn refuse_large<'k>(&mut self, most_bytes: usize, key: impl Fn(usize) -> Option<&'k [u8]>) {
-        let n_bytes = |(row_idx, value): (usize, Option<&[u8]>)| {
-            (row_idx, value.map_or(0, <[u8]>::len) + key(row_idx).map_or(0, <[u8]>::len))
-        };
+    /// Refuses what is larger than the client sends, with what stands beside the value.
+    fn refuse_large(&mut self, most_bytes: usize, bytes_beside: impl Fn(usize) -> usize) {
+        let n_bytes =
+            |(row_idx, value): (usize, Option<&[u8]>)| (row_idx, value.map_or(0, <[u8]>::len) + bytes_beside(row_idx));
         let large = self.values().map(n_bytes).filter(|(_, n_bytes)| *n_bytes > most_bytes);
         let refusal = |(row_idx, n_bytes)| RefusedRow {
             row_idx,
             column: None,
-            message: format!("the record would have {n_bytes} bytes, and `kafka.message.max.bytes` is {most_bytes}"),
+            message: format!(
+                "the record would have {} bytes, and `kafka.message.max.bytes` is {}",
+                n_bytes + BYTES_OF_RECORD,
+                most_bytes + BYTES_OF_RECORD
+            ),
         };
         let refused: Vec<RefusedRow> = large.map(refusal).collect();
-        if !refused.is_empty() {
-            self.refused.extend(refused);
+        self.refuse(refused);
+    }
+
+    fn refuse(&mut self, rows: Vec<RefusedRow>) {
+        if !rows.is_empty() {
+            self.refused.extend(rows);
             self.refused.sort_by_key(|refused| refused.row_idx);
         }
     }
@@ -280,6 +304,18 @@ fn bytes_at(column: &ArrayRef, row_idx: usize) -> Option<Vec<u8>> {
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row_idx).to_string().into_bytes(),
         other => unreachable!("{other} was refused when the sink was prepared"),
     })
+}
+
+fn n_bytes_of_headers(column: &ArrayRef, row_idx: usize) -> usize {
+    let column = column.as_list::<i32>();
+    if column.is_null(row_idx) {
+        return 0;
+    }
+    let items = column.value(row_idx);
+    let items = items.as_struct();
+    let (keys, values) = (items.column(0).as_string::<i32>(), items.column(1).as_binary::<i32>());
+    let of_one = |idx| BYTES_OF_HEADER + keys.value(idx).len() + values.value(idx).len();
+    (0..items.len()).map(of_one).sum()
 }
 
 fn headers_at(column: &ArrayRef, row_idx: usize) -> Option<OwnedHeaders> {
@@ -365,7 +401,10 @@ impl KafkaWriter {
             Some(idx) => (0..rows.num_rows()).map(|row_idx| bytes_at(rows.column(idx), row_idx)).collect(),
         };
         let key = |row_idx: usize| keys.get(row_idx).and_then(Option::as_deref);
-        encoded.refuse_large(shape.most_bytes, key);
+        let headers = shape.headers_idx.map(|idx| rows.column(idx));
+        encoded.refuse_large(shape.most_bytes, |row_idx| {
+            key(row_idx).map_or(0, <[u8]>::len) + headers.map_or(0, |headers| n_bytes_of_headers(headers, row_idx))
+        });
         self.begin_transaction().await?;
         match shape.plain_topic() {
             Some(topic) => {
@@ -373,21 +412,25 @@ impl KafkaWriter {
                 let records: Vec<Plain<'_>> = records.collect();
                 self.producer.send_all(&self.account, topic, &records).await?;
             }
-            None => self.write_each(rows, &encoded, key).await?,
+            None => {
+                let refused = self.write_each(rows, &encoded, key).await?;
+                encoded.refuse(refused);
+            }
         }
         self.written.n_scored += rows.num_rows() - encoded.refused.len();
         self.refused = encoded.refused;
         Ok(())
     }
 
-    /// Rows that say themselves where they go, or have headers.
+    /// Rows that say themselves where they go, or have headers; those come back whose topic lacks their partition.
     async fn write_each<'k>(
         &self,
         rows: &RecordBatch,
         encoded: &Encoded,
         key: impl Fn(usize) -> Option<&'k [u8]> + Send,
-    ) -> Result<(), KafkaError> {
+    ) -> Result<Vec<RefusedRow>, KafkaError> {
         let shape = Arc::clone(&self.shape);
+        let mut refused = Vec::new();
         for (row_idx, value) in encoded.values() {
             let cell = |idx: Option<usize>| idx.map(|idx| rows.column(idx));
             let by_row = cell(shape.topic_idx).map(|column| column.as_string::<i32>());
@@ -399,22 +442,27 @@ impl KafkaWriter {
             let partition = cell(shape.partition_idx)
                 .filter(|column| column.is_valid(row_idx))
                 .map(|column| column.as_primitive::<Int32Type>().value(row_idx));
+            if let Some(number) = partition
+                && !self.producer.has_partition(topic, number).await?
+            {
+                refused.push(RefusedRow {
+                    row_idx,
+                    column: None,
+                    message: format!("topic {topic} has no partition of this number: {number}"),
+                });
+                continue;
+            }
             let headers = cell(shape.headers_idx).and_then(|column| headers_at(column, row_idx));
             let record = Outgoing { topic, partition, key: key(row_idx), value, headers };
             self.producer.send(&self.account, record).await?;
         }
-        Ok(())
+        Ok(refused)
     }
 
     async fn write_dead_letters(&mut self, letters: &RecordBatch) -> Result<(), KafkaError> {
         let shape = Arc::clone(&self.shape);
         let topic = shape.dead_letter_topic.as_deref().ok_or(KafkaError::NoTarget("dead letters"))?;
-        let mut values = shape.letters(letters)?;
-        if values.iter().any(|value| value.len() > shape.most_bytes) {
-            // Else it would stand in the way at each start.
-            let is_too_large = |row_idx: usize| values[row_idx].len() > shape.most_bytes;
-            values = shape.letters(&without_payloads(letters, is_too_large))?;
-        }
+        let values = shape.letters_that_fit(letters)?;
         self.begin_transaction().await?;
         let records: Vec<Plain<'_>> = values.iter().map(|value| Plain { key: None, value: Some(value) }).collect();
         self.producer.send_all(&self.account, topic, &records).await?;

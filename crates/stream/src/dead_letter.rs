@@ -141,6 +141,18 @@ pub fn without_payloads(letters: &RecordBatch, is_omitted: impl Fn(usize) -> boo
     RecordBatch::try_new(letters.schema(), columns).expect("the columns keep their types")
 }
 
+/// The same letters without the keys of these rows.
+pub fn without_keys(letters: &RecordBatch, is_omitted: impl Fn(usize) -> bool) -> RecordBatch {
+    let mut columns = letters.columns().to_vec();
+    for name in ["key", "keyEncoding"] {
+        let Some((idx, _)) = letters.schema_ref().column_with_name(name) else { continue };
+        let values = letters.column(idx).as_string::<i32>();
+        let kept = |row: usize| (!is_omitted(row) && values.is_valid(row)).then(|| values.value(row));
+        columns[idx] = texts((0..letters.num_rows()).map(kept));
+    }
+    RecordBatch::try_new(letters.schema(), columns).expect("the columns keep their types")
+}
+
 fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     let mut column = StringBuilder::new();
     column.extend(values);

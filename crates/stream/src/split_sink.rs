@@ -7,10 +7,11 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use arrow_select::concat::concat_batches;
 use async_trait::async_trait;
 use ognivo_data::fault::{Explain, Fault};
 
-use crate::dead_letter;
+use crate::dead_letter::{self, without_payloads};
 use crate::kill_point::{self, KillPoint};
 use crate::offset::SourcePartition;
 use crate::plan::BatchPlan;
@@ -113,6 +114,13 @@ impl Sink for SplitSink {
     }
 }
 
+/// The letters that were refused, without their payloads.
+fn without_payloads_of(letters: &RecordBatch, refused: &[RefusedRow]) -> RecordBatch {
+    let each: Vec<RecordBatch> = refused.iter().map(|refused| letters.slice(refused.row_idx, 1)).collect();
+    let refused = concat_batches(&letters.schema(), &each).expect("rows of one batch have its columns");
+    without_payloads(&refused, |_| true)
+}
+
 struct SplitWriter {
     scored: Box<dyn BatchWriter>,
     /// None when the target holds the dead letters of this batch.
@@ -131,7 +139,12 @@ impl BatchWriter for SplitWriter {
             (Lane::DeadLetter, Some(writer)) => {
                 let columns: Vec<usize> = (0..self.n_columns).collect();
                 let rows = rows.project(&columns).expect("dead letters have the columns of their schema");
-                writer.write(Lane::Scored, rows).await?;
+                writer.write(Lane::Scored, rows.clone()).await?;
+                let refused = writer.take_refused();
+                if !refused.is_empty() {
+                    // It may be the payload that is too large.
+                    writer.write(Lane::Scored, without_payloads_of(&rows, &refused)).await?;
+                }
                 match writer.take_refused().into_iter().next() {
                     Some(refused) => Err(SinkError::new(RefusedLetter { message: refused.message })),
                     None => Ok(()),

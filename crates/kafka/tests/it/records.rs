@@ -191,6 +191,44 @@ async fn a_key_goes_to_the_partition_that_kafkas_own_producers_choose() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_the_largest_size_is_sent_and_one_byte_more_is_refused() {
+    let topic = Topic::new("largest", 1).await;
+    let schema = Arc::new(Schema::new(vec![Field::new("t", DataType::Utf8, true)]));
+    // 36 bytes of the client's, 8 of the object.
+    let largest = 1_000_000 - 36 - r#"{"t":""}"#.len();
+    let texts = StringArray::from(vec!["x".repeat(largest), "x".repeat(largest + 1)]);
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(texts)]).unwrap();
+    assert_eq!(refused(&topic, SinkColumns::default(), &rows).await, [1]);
+    assert_eq!(topic.committed().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_with_a_partition_that_the_topic_lacks_is_refused_by_itself() {
+    let topic = Topic::new("lacks", 2).await;
+    let partitions = Int32Array::from(vec![Some(1), Some(2), Some(-1), None, Some(0)]);
+    let schema =
+        Schema::new(vec![Field::new("partition", DataType::Int32, true), Field::new("id", DataType::Int64, true)]);
+    let ids = Int64Array::from_iter_values(0..5);
+    let rows = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(partitions), Arc::new(ids)]).unwrap();
+    let columns = SinkColumns { partition: Some("partition".to_owned()), ..SinkColumns::default() };
+    assert_eq!(refused(&topic, columns, &rows).await, [1, 2]);
+    assert_eq!(topic.fields("id"), ["0", "3", "4"]);
+}
+
+/// Writes one batch, and gives the rows of it that were refused.
+async fn refused(topic: &Topic, columns: SinkColumns, rows: &RecordBatch) -> Vec<usize> {
+    let mut sink = KafkaSink::new(parts(topic, columns));
+    sink.prepare(&rows.schema()).await.unwrap();
+    sink.last_committed(&[]).await.unwrap();
+    let range = OffsetRange { start: None, end: Offset::new(serde_json::json!(0)) };
+    let mut writer = sink.begin(&BatchPlan::new(BatchId(0), range, 0, None)).await.unwrap();
+    writer.write(Lane::Scored, rows.clone()).await.unwrap();
+    let refused = writer.take_refused();
+    writer.commit().await.unwrap();
+    refused.into_iter().map(|refused| refused.row_idx).collect()
+}
+
 /// Two rows, the first of which is larger than the client sends, with the letters that a batch makes of such.
 async fn write_large(topic: &Topic, letters: &Topic, payload: &[u8]) -> Vec<String> {
     let parts = SinkParts { dead_letter_topic: Some(letters.name.clone()), ..parts(topic, SinkColumns::default()) };
@@ -224,7 +262,7 @@ async fn write_large(topic: &Topic, letters: &Topic, payload: &[u8]) -> Vec<Stri
 async fn a_row_that_is_larger_than_the_limit_is_refused_by_itself_and_its_letter_does_without_the_payload() {
     let (topic, letters) = (Topic::new("large", 1).await, Topic::new("bad", 1).await);
     let refused = write_large(&topic, &letters, &[b'z'; 1_000_000]).await;
-    let expect = "0: the record would have 2097163 bytes, and `kafka.message.max.bytes` is 1000000";
+    let expect = "0: the record would have 2097199 bytes, and `kafka.message.max.bytes` is 1000000";
     assert_eq!(refused, [expect]);
     assert_eq!(topic.fields("text"), ["y"]);
     let seen: Vec<serde_json::Value> =

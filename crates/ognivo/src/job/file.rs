@@ -177,7 +177,11 @@ const WRITE_STREAM: &[Field] = &[
     optional("partitionBy", Shape::Texts, "columns that become folders"),
     optional("options", Shape::Options, "Spark's options of the sink"),
     optional("key", Shape::Text, "column that becomes the Kafka record's key"),
-    optional("partition", Shape::Text, "INT column that says which partition a record goes to; by the key when absent"),
+    optional(
+        "partition",
+        Shape::Text,
+        "INT column that says which partition a record goes to, and is not in its value; by the key when absent",
+    ),
     optional("value", Shape::Record(ENCODED_VALUE), "how a Kafka record's value is encoded; default JSON"),
     optional("columns", Shape::Options, "Cassandra column: our column"),
     optional("delivery", Shape::Word(&["exactlyOnce", "atLeastOnce"]), "what the route must promise"),

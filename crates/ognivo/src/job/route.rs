@@ -315,7 +315,7 @@ pub(super) fn check_topic_overlaps(stream: &StreamJob, node: &Node, complaints: 
         let Some(SinkJob::Topic(write)) = sink else { continue };
         let Some(topic) = value_of(&write.options, "topic") else {
             if key == "writeStream" {
-                check_topic_column(stream, read, write, node.get(key).unwrap_or(node), complaints);
+                check_topic_column(read, write, node.get(key).unwrap_or(node), complaints);
             }
             continue;
         };
@@ -329,14 +329,9 @@ pub(super) fn check_topic_overlaps(stream: &StreamJob, node: &Node, complaints: 
 }
 
 /// Refuses rows that would go where they came from: unless the value has a column `topic` itself, that column is the source's own.
-fn check_topic_column(
-    stream: &StreamJob,
-    read: &TopicReadJob,
-    write: &TopicWriteJob,
-    node: &Node,
-    complaints: &mut Vec<Complaint>,
-) {
-    if position_columns(&stream.read).contains(&"topic") && is_one_cluster(Some(&read.options), Some(&write.options)) {
+fn check_topic_column(read: &TopicReadJob, write: &TopicWriteJob, node: &Node, complaints: &mut Vec<Complaint>) {
+    let is_of_the_source = read.value.schema.column_with_name("topic").is_none();
+    if is_of_the_source && is_one_cluster(Some(&read.options), Some(&write.options)) {
         let message = "the stream would read what it writes: without the option `topic` a row goes to the topic of its column `topic`, \
                        and that is the one it was read from";
         let hint = Some("give the option `topic`, or a column `topic` in `value.schema`".to_owned());

@@ -135,6 +135,14 @@ fn rows_that_would_go_back_to_where_they_came_from_are_refused() {
           hint: give the option `topic`, or a column `topic` in `value.schema`
     "#]],
     );
+    // The value has an offset of its own, and no topic.
+    check(
+        &[(", topic: loans.scored", ""), ("term STRING", "offset BIGINT")],
+        expect![[r#"
+        loans.yaml:12:14: the stream would read what it writes: without the option `topic` a row goes to the topic of its column `topic`, and that is the one it was read from
+          hint: give the option `topic`, or a column `topic` in `value.schema`
+    "#]],
+    );
     let of_the_value = [(", topic: loans.scored", ""), ("term STRING", "topic STRING"), ("[id, ", "[id, topic, ")];
     check(
         &of_the_value,
