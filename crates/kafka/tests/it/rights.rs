@@ -9,7 +9,8 @@ use ognivo_kafka::{
 };
 use ognivo_stream::memory::MemoryScorer;
 use ognivo_stream::probe::{Check, Found};
-use ognivo_stream::query::{QueryOptions, QueryParts, StreamingQuery};
+use ognivo_stream::query::{QueryOptions, QueryParts, RunSummary, StreamingQuery};
+use ognivo_stream::query_error::QueryError;
 use ognivo_stream::source::{ReadLimit, Source as _};
 use ognivo_stream::stop::stop_pair;
 use ognivo_stream::trigger::Trigger;
@@ -130,23 +131,8 @@ async fn a_stream_runs_by_every_way_in() {
         let (input, output, letters) =
             (Topic::new("in", 1).await, Topic::new("out", 1).await, Topic::new("bad", 1).await);
         input.add(0, (0..100).map(|id| format!(r#"{{"id":{id}}}"#)));
-        let job = unique("way-in");
-        let of_source = given(&[("subscribe", input.name.as_str()), ("startingOffsets", "earliest")]);
-        let of_source = SourceConfig::parse(&[options.clone(), of_source].concat()).unwrap();
-        let of_sink = SinkConfig::parse(&[options, given(&[("topic", output.name.as_str())])].concat()).unwrap();
-        let source = KafkaSource::new(of_source, json(), id_schema(), Membership::Group(job.clone())).unwrap();
-        let progress = Progress::Group(source.group().unwrap());
-        let parts = sink_parts(&output, &letters, progress, Delivery::ExactlyOnce, &job);
-        let parts = QueryParts {
-            source: Box::new(source),
-            scorer: Arc::new(MemoryScorer::new("model")),
-            sink: Box::new(KafkaSink::new(SinkParts { config: of_sink, ..parts })),
-            checkpoint: None,
-        };
-        let options = QueryOptions { trigger: Trigger::AvailableNow, ..query_options() };
-        let (_handle, stop) = stop_pair();
-        let summary = StreamingQuery::new(parts, options).run(&stop).await;
-        assert!(summary.is_ok(), "{user}: {summary:?}");
+        let ran = run_as(options, &input, &output, &letters, &unique("way-in")).await;
+        assert!(ran.is_ok(), "{user}: {ran:?}");
         let kept = (0..100).filter(|&id| matches!(MemoryScorer::fate(id), Fate::Kept)).count();
         assert_eq!(output.committed().len(), kept, "{user}");
     }
@@ -217,10 +203,14 @@ async fn a_missing_right_names_the_topic_and_ends_the_stream_at_once() {
     assert!(checks.last().unwrap().is_failed(), "{lines:?}");
 }
 
-/// Runs a stream of `bob` to its end; what he is told, and how to help it.
-async fn told(input: &Topic, output: &Topic, letters: &Topic, job: &str) -> Result<(), (String, String)> {
-    let sasl = sasl_address();
-    let login = given(&login(&sasl, "bob", "bob-secret"));
+/// Runs a stream to its end, with this login.
+async fn run_as(
+    login: Vec<(String, String)>,
+    input: &Topic,
+    output: &Topic,
+    letters: &Topic,
+    job: &str,
+) -> Result<RunSummary, QueryError> {
     let of_source = given(&[("subscribe", input.name.as_str()), ("startingOffsets", "earliest")]);
     let of_source = SourceConfig::parse(&[login.clone(), of_source].concat()).unwrap();
     let of_sink = SinkConfig::parse(&[login, given(&[("topic", output.name.as_str())])].concat()).unwrap();
@@ -234,7 +224,13 @@ async fn told(input: &Topic, output: &Topic, letters: &Topic, job: &str) -> Resu
     };
     let options = QueryOptions { trigger: Trigger::AvailableNow, ..query_options() };
     let (_handle, stop) = stop_pair();
-    let ran = StreamingQuery::new(parts, options).run(&stop).await;
+    StreamingQuery::new(parts, options).run(&stop).await
+}
+
+/// What `bob` is told who runs a stream, and how to help it.
+async fn told(input: &Topic, output: &Topic, letters: &Topic, job: &str) -> Result<(), (String, String)> {
+    let login = given(&login(&sasl_address(), "bob", "bob-secret"));
+    let ran = run_as(login, input, output, letters, job).await;
     ran.map(drop).map_err(|error| {
         assert_eq!((error.fault(), error.retry()), (Fault::Job, Retry::Never), "{error}");
         (error.to_string(), error.hint().unwrap_or_default())
