@@ -14,8 +14,8 @@ const TICKET_LIFE_S: u32 = 30;
 
 const USAGE: &str = "usage: cargo xtask hdfs kerberos [--ticket-life SECONDS]";
 
-/// What is protected of all that is said: only who says it; or everything, by encryption.
-const PROTECTIONS: [&str; 2] = ["authentication", "privacy"];
+/// What is protected of all that is said: who says it; also that nobody changes it on its way; also, by encryption, that nobody else reads it.
+const PROTECTIONS: [&str; 3] = ["authentication", "integrity", "privacy"];
 
 /// Starts a KDC and the cluster, runs the tests, and stops all, for each kind of protection.
 ///
