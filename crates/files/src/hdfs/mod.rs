@@ -5,7 +5,7 @@
 //! hdfs://host/data/in          the same at Hadoop's port, 8020; or the name service that HADOOP_CONF_DIR calls `host`
 //! hdfs:///data/in, hdfs:/data  the cluster that fs.defaultFS in HADOOP_CONF_DIR names
 //! ```
-//! We are `HADOOP_USER_NAME`, else the user that runs this process.
+//! We are `HADOOP_USER_NAME`, else the user that runs this process; with Kerberos, whom the ticket names.
 //!
 //! What is promised beyond [`ObjectStore`] is what [`local`](crate::local) promises, and both are held to the same
 //! [laws](crate::laws): a write that has returned is on the DataNodes' disks, and readers see a file whole or not at all.
@@ -56,6 +56,8 @@ use conf::HadoopConf;
 use connection::{ANSWER_DEADLINE, Connection, Repeat, data_deadline, detached};
 use failed::{Effect, Failed};
 use write::{HdfsUpload, Target};
+use login::Security;
+use ticket::{Cache, Ticket};
 
 pub use conf::ConfError;
 pub use failed::advice;
@@ -124,15 +126,38 @@ pub fn open_as_hadoop(location: &str) -> std::result::Result<Location, OpenError
 
 /// The home of the user that we are.
 fn home(conf: &HadoopConf) -> String {
-    let user = user();
+    let user = user(conf);
     let above = conf.get("dfs.user.home.dir.prefix").unwrap_or_else(|| "/user".to_owned());
     format!("{}/{user}", above.trim_end_matches('/'))
 }
 
-/// Who we say we are where nobody asks for a proof.
-fn user() -> String {
+/// Who we are on a cluster with these settings.
+fn user(conf: &HadoopConf) -> String {
     let named = std::env::var("HADOOP_USER_NAME").ok().filter(|name| !name.is_empty());
-    named.or_else(users::current).unwrap_or_default()
+    let is_kerberos = Security::of(conf).is_kerberos;
+    // A cache that only the library can read is taken to be that of the user who runs this process, as it mostly is.
+    let ticket = if is_kerberos { Cache::of_environment().read().ok().flatten() } else { None };
+    let proof = if is_kerberos { Proof::Ticket(ticket) } else { Proof::None { named } };
+    proof.user(users::current())
+}
+
+/// How a cluster is told who we are.
+enum Proof {
+    /// By a Kerberos ticket, where its cache can be read.
+    Ticket(Option<Ticket>),
+    /// We say so, by `HADOOP_USER_NAME`, and are believed.
+    None { named: Option<String> },
+}
+
+impl Proof {
+    /// As Hadoop's client has it: with Kerberos, a name that is merely said counts for nothing.
+    fn user(self, runs_process: Option<String>) -> String {
+        let user = match self {
+            Proof::Ticket(ticket) => ticket.map(|ticket| ticket.short_name().to_owned()),
+            Proof::None { named } => named,
+        };
+        user.or(runs_process).unwrap_or_default()
+    }
 }
 
 /// The host and what follows it; the host is empty in `/data` and `///data`.
@@ -751,3 +776,14 @@ mod tests {
         check("//nn:80200/in", &[], None);
     }
 }
+    #[test]
+    fn with_kerberos_the_home_is_that_of_the_ticket_whatever_name_is_said() {
+        let runs_process = || Some("root".to_owned());
+        let ticket = |principal: &str| Ticket { principal: principal.to_owned(), ends_s: None, renewable_s: 0 };
+        let said = |named: Option<&str>| Proof::None { named: named.map(str::to_owned) }.user(runs_process());
+        assert_eq!([said(Some("mallory")), said(None)], ["mallory", "root"]);
+        let shown = |ticket: Option<Ticket>| Proof::Ticket(ticket).user(runs_process());
+        assert_eq!(shown(Some(ticket("alice@LAB.TEST"))), "alice");
+        assert_eq!(shown(Some(ticket("hdfs/nn1.lab@LAB.TEST"))), "hdfs");
+        assert_eq!(shown(None), "root");
+    }

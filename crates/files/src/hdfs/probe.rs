@@ -149,10 +149,10 @@ impl Cluster<'_> {
             return Vec::new();
         };
         if !self.security.is_kerberos {
-            return vec![Check::fine(WHAT, format!("as {}, without a proof (no Kerberos)", user()))];
+            return vec![Check::fine(WHAT, format!("as {}, without a proof (no Kerberos)", user(&self.conf)))];
         }
         if greeting.is_open() {
-            let text = format!("as {}: our settings name Kerberos, the cluster lets in everybody", user());
+            let text = format!("as {}: our settings name Kerberos, the cluster lets in everybody", user(&self.conf));
             return vec![Check::warning(
                 WHAT,
                 text,

@@ -24,6 +24,14 @@ pub(crate) struct Ticket {
     pub(crate) renewable_s: u32,
 }
 
+impl Ticket {
+    /// Who its principal is to Hadoop where the cluster keeps to the default rule of `hadoop.security.auth_to_local`: `alice`, and `hdfs`
+    /// of `hdfs/nn1@LAB.TEST`.
+    pub(crate) fn short_name(&self) -> &str {
+        self.principal.split(['/', '@']).next().unwrap_or_default()
+    }
+}
+
 /// The place of the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cache {

@@ -56,6 +56,25 @@ fn a_job_trains_scores_and_streams_and_the_doctor_says_who_we_are_and_until_when
 }
 
 #[test]
+fn a_relative_path_lies_in_the_home_of_whom_the_ticket_names() {
+    let trial = Trial::awaiting("home", 0, 0);
+    let relative = |arguments: &[&str]| {
+        let mut command = trial.loans.place.command(arguments);
+        // With Kerberos nobody is who he merely says he is.
+        Ran::of(command.env("HADOOP_USER_NAME", "mallory").output().unwrap())
+    };
+    let home = format!("{}/user/alice", told("OGNIVO_HDFS"));
+    trial.fs(&["mkdir", "-p", &home]).ok();
+    relative(&["fs", "put", "-f", "train.csv", "of-alice.csv"]).ok();
+    let expect = std::fs::read_to_string(trial.loans.place.at("train.csv")).unwrap();
+    assert_eq!(trial.fs(&["cat", &format!("{home}/of-alice.csv")]).ok(), expect);
+    let listed = relative(&["fs", "ls"]).ok();
+    assert!(listed.contains(" alice ") && listed.trim_end().ends_with(" of-alice.csv"), "{listed}");
+    let ran = relative(&["fs", "cat", "of-nobody.csv"]);
+    assert!(ran.stderr.contains("`of-nobody.csv': No such file or directory"), "{ran:?}");
+}
+
+#[test]
 fn without_a_ticket_the_cache_is_named_and_what_fetches_one() {
     let words = ["no Kerberos ticket: there is no ", "/none.cc", "kinit"];
     let (_, found_) = check("no-ticket", 1, &words, |trial, command| {
