@@ -25,10 +25,17 @@ use super::failed::{Effect, Failed, WasIn};
 use super::greeting::greet;
 use super::login::{LoginFailure, Security};
 
-/// A NameNode answers within milliseconds; one that collects garbage may take seconds.
-pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// A NameNode answers within milliseconds; one that collects garbage may take seconds. The settings may say otherwise.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Data must move on within this time; hdfs-native itself waits 60 s for a DataNode's word before it tries another one.
+/// How many milliseconds a DataNode is waited for; 0 is for ever. hdfs-native reads it too.
+const SOCKET_TIMEOUT_KEY: &str = "dfs.client.socket-timeout";
+
+/// How many milliseconds Hadoop's client waits for a NameNode; 0, once the default, is for ever.
+const ANSWER_DEADLINE_KEY: &str = "ipc.client.rpc-timeout.ms";
+
+/// Data must move on within this time; hdfs-native itself waits 60 s for a DataNode's word on what it was sent before it tries another
+/// one. Settings of shorter patience make it less.
 const DATA_DEADLINE: Duration = Duration::from_secs(90);
 
 /// Slower than this, data counts as not moving.
@@ -42,11 +49,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A NameNode that has just closed a connection greets at once, or not at all.
 const GREETING_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How long so many bytes may be under way.
-pub(crate) fn data_deadline(n_bytes: u64) -> Duration {
-    DATA_DEADLINE + Duration::from_secs(n_bytes / SLOWEST_BYTES_PER_SECOND)
-}
 
 /// When a call may be made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub(crate) struct Connection {
     has_been_in: AtomicBool,
     /// Whether closing a file has broken off before: then files are synced before they are closed.
     has_failed_to_close: AtomicBool,
+    answer_deadline: Duration,
+    data_deadline: Duration,
     patience: Duration,
     current: Mutex<Current>,
     /// Temporaries whose rename may still come into effect; see [`settle`](Connection::settle).
@@ -112,18 +116,32 @@ impl Connection {
             true => format!("hdfs://{authority}"),
             false => format!("hdfs://{authority}:{DEFAULT_PORT}"),
         };
+        let answer_deadline = answer_deadline(conf);
+        let settings = settings(authority, conf);
         Connection {
             url,
             name_service: authority.to_owned(),
-            settings: settings(authority, conf),
+            data_deadline: data_deadline(answer_deadline, &settings),
+            settings,
             security: Security::of(conf),
             has_been_in: AtomicBool::new(false),
             has_failed_to_close: AtomicBool::new(false),
+            answer_deadline,
             patience: PATIENCE,
             current: Mutex::default(),
             unsettled: Mutex::default(),
             abandoned: Mutex::default(),
         }
+    }
+
+    /// How long a NameNode's answer is waited for.
+    pub(crate) fn answer_deadline(&self) -> Duration {
+        self.answer_deadline
+    }
+
+    /// How long so many bytes may be under way.
+    pub(crate) fn data_deadline(&self, n_bytes: u64) -> Duration {
+        self.data_deadline + Duration::from_secs(n_bytes / SLOWEST_BYTES_PER_SECOND)
     }
 
     /// The same way, on which no call is repeated: for looking at how things are now.
@@ -302,7 +320,7 @@ impl Connection {
 
     async fn remove_unsettled(&self, temporary: &str) -> Result<bool, Failed> {
         let client = self.client()?;
-        let removed = self.within(ANSWER_DEADLINE, async { Ok(client.delete(temporary, false).await?) }).await?;
+        let removed = self.within(self.answer_deadline, async { Ok(client.delete(temporary, false).await?) }).await?;
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != temporary);
         Ok(removed)
     }
@@ -336,7 +354,7 @@ impl Connection {
                     let path = path.clone();
                     async move { Ok(client.delete(&path, false).await?) }
                 };
-                if connection.attempt(ANSWER_DEADLINE, &delete).await.is_err() {
+                if connection.attempt(connection.answer_deadline, &delete).await.is_err() {
                     connection.abandon(temporary);
                 }
             }
@@ -373,6 +391,19 @@ impl Connection {
     }
 }
 
+/// For ever is no deadline: then, as without a setting, ours counts.
+fn answer_deadline(conf: &HadoopConf) -> Duration {
+    let set = conf.get(ANSWER_DEADLINE_KEY).and_then(|ms| ms.parse().ok()).filter(|ms| *ms > 0);
+    set.map_or(ANSWER_DEADLINE, Duration::from_millis)
+}
+
+/// A NameNode, then one DataNode after the other of those that have a block of three copies.
+fn data_deadline(answer_deadline: Duration, settings: &HashMap<String, String>) -> Duration {
+    const N_COPIES: u32 = 3;
+    let set = settings.get(SOCKET_TIMEOUT_KEY).and_then(|ms| ms.parse().ok()).filter(|ms| *ms > 0);
+    set.map_or(DATA_DEADLINE, |ms| (answer_deadline + Duration::from_millis(ms) * N_COPIES).min(DATA_DEADLINE))
+}
+
 /// Hadoop's port of a NameNode where none is written.
 const DEFAULT_PORT: u16 = 8020;
 
@@ -383,7 +414,7 @@ fn settings(authority: &str, conf: &HadoopConf) -> HashMap<String, String> {
     // The client tries each NameNode once and begins again once; beyond that, patience is ours.
     settings.insert("dfs.client.failover.max.attempts".to_owned(), name_nodes.to_string());
     // A frozen DataNode is given up well within our own deadline, so that another one can be tried.
-    settings.entry("dfs.client.socket-timeout".to_owned()).or_insert_with(|| "20000".to_owned());
+    settings.entry(SOCKET_TIMEOUT_KEY.to_owned()).or_insert_with(|| "20000".to_owned());
     settings
 }
 
@@ -463,6 +494,28 @@ mod tests {
         let connection = Connection::new("labns", &HadoopConf::of(&[(key, "nn1, nn2,nn3")]));
         let orders: Vec<String> = (0..4).map(|n| connection.settings_after(n)[key].clone()).collect();
         assert_eq!(orders, ["nn1,nn2,nn3", "nn2,nn3,nn1", "nn3,nn1,nn2", "nn1,nn2,nn3"]);
+    }
+
+    #[test]
+    fn an_answer_is_waited_for_as_long_as_the_settings_say_and_never_for_ever() {
+        let deadline =
+            |ms: &str| Connection::new("nn", &HadoopConf::of(&[(ANSWER_DEADLINE_KEY, ms)])).answer_deadline();
+        assert_eq!(deadline("2500"), Duration::from_millis(2500));
+        assert_eq!([deadline("0"), deadline("-1"), deadline("a minute")], [ANSWER_DEADLINE; 3]);
+        assert_eq!(Connection::new("nn", &HadoopConf::default()).answer_deadline(), ANSWER_DEADLINE);
+    }
+
+    #[test]
+    fn data_may_stand_still_for_as_long_as_the_settings_allow_and_no_longer_than_without_them() {
+        let deadline = |conf: &[(&str, &str)]| Connection::new("nn", &HadoopConf::of(conf)).data_deadline(0);
+        assert_eq!(deadline(&[]), DATA_DEADLINE);
+        assert_eq!(deadline(&[(ANSWER_DEADLINE_KEY, "3000"), (SOCKET_TIMEOUT_KEY, "2000")]), Duration::from_secs(9));
+        assert_eq!(
+            [deadline(&[(SOCKET_TIMEOUT_KEY, "60000")]), deadline(&[(SOCKET_TIMEOUT_KEY, "0")])],
+            [DATA_DEADLINE; 2]
+        );
+        let of_16_mib = Connection::new("nn", &HadoopConf::default()).data_deadline(16 << 20);
+        assert_eq!(of_16_mib, DATA_DEADLINE + Duration::from_secs(16));
     }
 
     #[test]

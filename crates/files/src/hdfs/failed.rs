@@ -110,7 +110,7 @@ impl Failed {
     pub(crate) fn to_line(&self) -> String {
         match self {
             Failed::Hdfs(error) => said(error),
-            Failed::Late(deadline) => format!("no answer within {} s", deadline.as_secs()),
+            Failed::Late(deadline) => late(*deadline),
             Failed::Here(error) => error.to_string(),
             Failed::Login(failure, _) => failure.to_string(),
             Failed::Unprotected(error) => format!("{}, and the settings have no {DATA_PROTECTION}", said(error)),
@@ -125,10 +125,7 @@ impl Failed {
             place.to_owned(),
             match self {
                 Failed::Hdfs(error) => error,
-                Failed::Late(deadline) => {
-                    let text = format!("no answer within {} s: {place}", deadline.as_secs());
-                    return generic(ErrorKind::TimedOut, text);
-                }
+                Failed::Late(deadline) => return generic(ErrorKind::TimedOut, format!("{}: {place}", late(deadline))),
                 Failed::Here(error) => return generic(error.kind(), format!("{error}: {place}")),
                 Failed::Login(failure, was_in) => return not_let_in(&failure, was_in, place.to_owned()),
                 Failed::Unprotected(error) => {
@@ -176,6 +173,10 @@ impl Failed {
             error => error,
         }
     }
+}
+
+fn late(deadline: Duration) -> String {
+    format!("no answer within {} s", deadline.as_secs_f64())
 }
 
 const INCOMPLETE: &str = "its last block is still being written, or no DataNode has reported it yet";
@@ -261,9 +262,27 @@ fn said(error: &HdfsError) -> String {
             };
         }
         HdfsError::IOError(error) => error.to_string(),
+        HdfsError::DataTransferError(text) if text.starts_with(ALL_FAILED) => no_data_node(text),
         error => error.to_string(),
     };
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// What the client says when it has tried every DataNode that has a block, before all that it knows of them.
+const ALL_FAILED: &str = "All DataNodes failed: ";
+
+/// The same with their addresses only.
+fn no_data_node(text: &str) -> String {
+    let field = |node: &str, name: &str| {
+        let (_, after) = node.split_once(name)?;
+        Some(after.split([',', ' ']).next()?.trim_matches('"').to_owned())
+    };
+    let address = |node: &str| Some(format!("{}:{}", field(node, "ip_addr: ")?, field(node, "xfer_port: ")?));
+    let addresses: Vec<String> = text.split("DatanodeIdProto {").skip(1).filter_map(address).collect();
+    match addresses.is_empty() {
+        true => "no DataNode is known to have the block".to_owned(),
+        false => format!("no DataNode that has the block gives it: {}", addresses.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -332,5 +351,21 @@ mod tests {
             expect!["Generic HDFS error: connection refused: hdfs://nn:8020/t/f"],
         );
         assert_eq!(effect(&HdfsError::IOError(ErrorKind::ConnectionAborted.into())), Effect::Unknown);
+    }
+    #[test]
+    fn data_nodes_that_give_no_block_are_told_by_their_addresses() {
+        let node = |port: u16| {
+            format!(
+                "DatanodeInfoProto {{ id: DatanodeIdProto {{ ip_addr: \"10.0.0.1\", host_name: \"dn\", datanode_uuid: \"198c\", \
+                 xfer_port: {port}, info_port: 9864, ipc_port: 9867, info_secure_port: Some(0) }}, capacity: Some(1) }}"
+            )
+        };
+        check(
+            HdfsError::DataTransferError(format!("{ALL_FAILED}[{}, {}]", node(9866), node(9966))),
+            Effect::Unknown,
+            expect![
+                "Generic HDFS error: no DataNode that has the block gives it: 10.0.0.1:9866, 10.0.0.1:9966: hdfs://nn:8020/t/f"
+            ],
+        );
     }
 }

@@ -27,6 +27,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path as DiskPath;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -53,11 +54,11 @@ use crate::temporary::{is_of_this_process, is_temporary};
 use crate::unnameable::Unnameable;
 use crate::users;
 use conf::HadoopConf;
-use connection::{ANSWER_DEADLINE, Connection, Repeat, data_deadline, detached};
+use connection::{Connection, Repeat, detached};
 use failed::{Effect, Failed};
-use write::{HdfsUpload, Target};
 use login::Security;
 use ticket::{Cache, Ticket};
+use write::{HdfsUpload, Target};
 
 pub use conf::ConfError;
 pub use failed::advice;
@@ -204,6 +205,16 @@ impl HdfsStore {
         format!("{}/{path}", self.root)
     }
 
+    /// Asks the NameNode.
+    async fn call<T, F, W>(&self, repeat: Repeat, work: W) -> std::result::Result<T, Failed>
+    where
+        T: Send + 'static,
+        F: Future<Output = std::result::Result<T, Failed>> + Send + 'static,
+        W: Fn(Client) -> F + Send + Sync + 'static,
+    {
+        self.connection.call(repeat, self.connection.answer_deadline(), work).await
+    }
+
     fn target(&self, path: &Path, may_replace: bool) -> Target {
         Target { path: in_hdfs(path), place: self.place(path), may_replace }
     }
@@ -215,7 +226,7 @@ impl HdfsStore {
             let asked = asked.clone();
             async move { Ok(client.get_file_info(&asked).await?) }
         };
-        match self.connection.call(Repeat::Freely, ANSWER_DEADLINE, ask).await {
+        match self.call(Repeat::Freely, ask).await {
             Ok(status) => Ok(Some(status)),
             Err(failed) if failed.is_absent() => Ok(None),
             Err(failed) => Err(failed.at(&self.place(path))),
@@ -239,7 +250,7 @@ impl HdfsStore {
             let asked = asked.clone();
             async move { statuses_in(&client, &asked).await }
         };
-        match self.connection.call(Repeat::Freely, ANSWER_DEADLINE, list).await {
+        match self.call(Repeat::Freely, list).await {
             Ok(entries) => Ok(entries),
             Err(failed) if failed.is_absent() => Ok(Vec::new()),
             Err(failed) => Err(failed.at(&self.place(folder))),
@@ -299,7 +310,7 @@ impl HdfsStore {
                 Ok(pieces)
             }
         };
-        let read = self.connection.call(Repeat::Freely, data_deadline(n_bytes), read).await;
+        let read = self.connection.call(Repeat::Freely, self.connection.data_deadline(n_bytes), read).await;
         read.map_err(|failed| failed.at(&self.place(path)))
     }
 
@@ -311,7 +322,7 @@ impl HdfsStore {
             async move { open_up_to(&client, &asked, Some(end)).await }
         };
         let place = self.place(path);
-        let opened = self.connection.call(Repeat::Freely, ANSWER_DEADLINE, open).await;
+        let opened = self.call(Repeat::Freely, open).await;
         let reader = opened.map_err(|failed| failed.at(&place))?;
         let (handfuls, waiting) = mpsc::channel(HANDFULS_AHEAD);
         let fetch = {
@@ -321,7 +332,7 @@ impl HdfsStore {
                 let mut stream = reader.read_range_stream(start, end - start).boxed();
                 let mut is_over = false;
                 while !is_over {
-                    let read = handful(&mut stream).await;
+                    let read = handful(&mut stream, connection.data_deadline(0)).await;
                     is_over = read.is_over;
                     let failed = read.failed.map(|failed| Err(connection.explained(failed).at(&place)));
                     let handful: Vec<Result<Bytes>> = read.pieces.into_iter().map(Ok).chain(failed).collect();
@@ -350,7 +361,7 @@ impl HdfsStore {
             let (source, target) = (source.clone(), target.clone());
             async move { Ok(client.rename(&source, &target, may_replace).await?) }
         };
-        let failed = match self.connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, rename).await {
+        let failed = match self.call(Repeat::IfNotServed, rename).await {
             Ok(()) => return Ok(()),
             Err(failed) => failed,
         };
@@ -369,7 +380,7 @@ impl HdfsStore {
             let asked = asked.clone();
             async move { Ok(client.delete(&asked, false).await?) }
         };
-        match self.connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, delete).await {
+        match self.call(Repeat::IfNotServed, delete).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::NotFound { path: self.place(path), source: "no such file".into() }),
             Err(failed) => Err(failed.at(&self.place(path))),
@@ -418,7 +429,7 @@ impl OpenedFile for HdfsFile {
                 Ok(bytes)
             }
         };
-        let read = self.connection.call(Repeat::Freely, data_deadline(n_bytes), read).await;
+        let read = self.connection.call(Repeat::Freely, self.connection.data_deadline(n_bytes), read).await;
         read.map_err(|failed| failed.at(&self.place))
     }
 }
@@ -433,19 +444,19 @@ struct Handful {
     is_over: bool,
 }
 
-/// The next [`HANDFUL_BYTES`], or what is left.
-async fn handful(stream: &mut BoxStream<'static, hdfs_native::Result<Bytes>>) -> Handful {
+/// The next [`HANDFUL_BYTES`], or what is left; each piece of it has `deadline`.
+async fn handful(stream: &mut BoxStream<'static, hdfs_native::Result<Bytes>>, deadline: Duration) -> Handful {
     let mut handful = Handful::default();
     let mut n_bytes = 0;
     while n_bytes < HANDFUL_BYTES {
-        match timeout(data_deadline(0), stream.next()).await {
+        match timeout(deadline, stream.next()).await {
             Ok(Some(Ok(piece))) => {
                 n_bytes += piece.len();
                 handful.pieces.push(piece);
             }
             Ok(None) => return Handful { is_over: true, ..handful },
             Ok(Some(Err(error))) => return Handful { failed: Some(error.into()), is_over: true, ..handful },
-            Err(_) => return Handful { failed: Some(Failed::Late(data_deadline(0))), is_over: true, ..handful },
+            Err(_) => return Handful { failed: Some(Failed::Late(deadline)), is_over: true, ..handful },
         }
     }
     handful
@@ -642,7 +653,7 @@ impl Folders for HdfsStore {
             let asked = asked.clone();
             async move { Ok(client.mkdirs(&asked, PERMISSION, true).await?) }
         };
-        let created = self.connection.call(Repeat::Freely, ANSWER_DEADLINE, create).await;
+        let created = self.call(Repeat::Freely, create).await;
         created.map_err(|failed| failed.writing(&self.place(folder)))
     }
 
@@ -656,7 +667,7 @@ impl Folders for HdfsStore {
             let asked = asked.clone();
             async move { Ok(client.delete(&asked, true).await?) }
         };
-        let deleted = self.connection.call(Repeat::Freely, ANSWER_DEADLINE, delete).await;
+        let deleted = self.call(Repeat::Freely, delete).await;
         deleted.map(|_| ()).map_err(|failed| failed.at(&self.place(folder)))
     }
 
@@ -698,7 +709,7 @@ impl Folders for HdfsStore {
                 }
             }
         };
-        let moved = self.connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, trash).await;
+        let moved = self.call(Repeat::IfNotServed, trash).await;
         let moved = moved.map_err(|failed| failed.at(&self.place(path)))?;
         Ok(moved.map(|place| format!("{}{place}", self.root)))
     }
@@ -775,7 +786,6 @@ mod tests {
         check("//user@nn/in", &[], None);
         check("//nn:80200/in", &[], None);
     }
-}
     #[test]
     fn with_kerberos_the_home_is_that_of_the_ticket_whatever_name_is_said() {
         let runs_process = || Some("root".to_owned());
@@ -787,3 +797,4 @@ mod tests {
         assert_eq!(shown(Some(ticket("hdfs/nn1.lab@LAB.TEST"))), "hdfs");
         assert_eq!(shown(None), "root");
     }
+}

@@ -31,7 +31,7 @@ use ognivo_stream::staging::{BegunFile, StagedFile};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{ANSWER_DEADLINE, Connection, Repeat, Running, data_deadline, detached};
+use super::connection::{Connection, Repeat, Running, detached};
 use super::failed::{Effect, Failed};
 use super::open_up_to;
 use crate::temporary;
@@ -111,7 +111,8 @@ impl OpenFile {
 
     async fn write(&mut self, piece: Bytes) -> std::result::Result<(), Failed> {
         let n_bytes = piece.len() as u64;
-        in_time(data_deadline(n_bytes), async { Ok(self.writer.write_bytes(piece).await?) }).await?;
+        let deadline = self.hidden.connection.data_deadline(n_bytes);
+        in_time(deadline, async { Ok(self.writer.write_bytes(piece).await?) }).await?;
         self.n_bytes += n_bytes;
         Ok(())
     }
@@ -125,6 +126,7 @@ impl OpenFile {
 
     /// Makes every byte durable; the file is whole under its hidden name.
     async fn finish(&mut self, syncing: Syncing) -> std::result::Result<(), Failed> {
+        let deadline = self.hidden.connection.data_deadline(0);
         let finished = async {
             let is_synced = match syncing {
                 Syncing::WithClose => false,
@@ -144,7 +146,7 @@ impl OpenFile {
                 Ok(()) => Ok(()),
             }
         };
-        in_time(data_deadline(0), finished).await
+        in_time(deadline, finished).await
     }
 
     /// Lets the NameNode end the file whose every byte is durable, after its writer broke off with `failed`.
@@ -236,7 +238,7 @@ pub(super) async fn stage(connection: &Arc<Connection>, target: Target, payload:
         let (connection, target, payload) = (Arc::clone(connection), target.clone(), payload.clone());
         move |client| write_hidden(client, Arc::clone(&connection), target.clone(), payload.clone())
     };
-    let written = connection.call(Repeat::Freely, data_deadline(n_bytes) * 2, write).await;
+    let written = connection.call(Repeat::Freely, connection.data_deadline(n_bytes) * 2, write).await;
     let hidden = written.map_err(|failed| failed.writing(&target.place))?;
     Ok(Staged { hidden, target, payload })
 }
@@ -261,7 +263,7 @@ pub(super) fn begin_hidden(connection: &Arc<Connection>, target: Target, first: 
             async move { OpenFile::create_with(client, connection, &target, &first).await }
         }
     };
-    let file = connection.begin(data_deadline(0), write).ok();
+    let file = connection.begin(connection.data_deadline(0), write).ok();
     Begun { connection: Arc::clone(connection), target, n_begun_bytes, file }
 }
 
@@ -278,7 +280,7 @@ impl BegunFile for Begun {
                 file.finish(syncing).await?;
                 Ok(file.hidden)
             };
-            if let Ok(hidden) = connection.go_on(data_deadline(content.len() as u64) * 2, finish).await {
+            if let Ok(hidden) = connection.go_on(connection.data_deadline(content.len() as u64) * 2, finish).await {
                 return Ok(Box::new(Staged { hidden, target, payload: content.into() }));
             }
         }
@@ -293,11 +295,13 @@ impl BegunFile for Begun {
             if let Some(file) = file
                 && let Ok(mut file) = file.answer().await
             {
-                let _ = connection.go_on(data_deadline(0), async move { file.finish(Syncing::WithClose).await }).await;
+                let _ = connection
+                    .go_on(connection.data_deadline(0), async move { file.finish(Syncing::WithClose).await })
+                    .await;
             }
         };
         // A file that nobody wants is not worth more patience; one that is let go of is removed all the same.
-        let _ = timeout(ANSWER_DEADLINE, ending).await;
+        let _ = timeout(connection.answer_deadline(), ending).await;
         connection.tidy().await;
     }
 }
@@ -327,7 +331,8 @@ impl StagedFile for Staged {
             let path = path.clone();
             async move { Ok(client.set_times(&path, modified_ms as u64, AS_IT_IS).await?) }
         };
-        let set = self.hidden.connection.call(Repeat::Freely, ANSWER_DEADLINE, set).await;
+        let connection = &self.hidden.connection;
+        let set = connection.call(Repeat::Freely, connection.answer_deadline(), set).await;
         set.map_err(|failed| failed.writing(&self.target.place))
     }
 
@@ -369,7 +374,7 @@ async fn publish(mut hidden: Hidden, target: &Target, content: Content) -> Resul
         let (from, to) = (from.clone(), to.clone());
         async move { Ok(client.rename(&from, &to, may_replace).await?) }
     };
-    let renamed = connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, rename).await;
+    let renamed = connection.call(Repeat::IfNotServed, connection.answer_deadline(), rename).await;
     let published = match renamed {
         Ok(()) => {
             hidden.is_gone = true;
@@ -427,7 +432,7 @@ async fn holds(connection: &Arc<Connection>, target: &Target, content: Content) 
             }
         }
     };
-    match connection.call(Repeat::Freely, data_deadline(n_bytes), look).await {
+    match connection.call(Repeat::Freely, connection.data_deadline(n_bytes), look).await {
         Err(failed) if failed.is_absent() => Ok(false),
         looked => looked,
     }
@@ -460,7 +465,7 @@ impl HdfsUpload {
                 async move { OpenFile::create(client, connection, &target).await }
             }
         };
-        let created = connection.call(Repeat::Freely, ANSWER_DEADLINE, create).await;
+        let created = connection.call(Repeat::Freely, connection.answer_deadline(), create).await;
         let file = created.map_err(|failed| failed.writing(&place))?;
         let (orders, queue) = mpsc::unbounded_channel();
         let connection = Arc::clone(connection);
@@ -539,7 +544,7 @@ async fn begin(
         Err(failed) if failed.effect() == Effect::Refused => return Err(failed),
         Err(_) => drop(file),
     }
-    let deadline = data_deadline(payload.content_length() as u64) * 2;
+    let deadline = connection.data_deadline(payload.content_length() as u64) * 2;
     let write = {
         let (connection, target) = (Arc::clone(connection), target.clone());
         move |client: Client| {

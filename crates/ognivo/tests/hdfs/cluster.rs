@@ -101,6 +101,12 @@ impl Server {
         assert!(sent.success(), "signal {signal} to process {id}");
     }
 
+    /// Freezes it for as long as what comes back lives: whatever a test finds, the next one has a server.
+    pub(crate) fn freeze(&self) -> Frozen<'_> {
+        self.signal("STOP");
+        Frozen(self)
+    }
+
     /// Starts it again, as it was started before, once the one before has let go of its ports.
     pub(crate) fn start(&self) {
         let id = std::fs::read_to_string(&self.pid_file).unwrap();
@@ -113,5 +119,14 @@ impl Server {
         command.args(&self.command_line[1..]).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let id = command.spawn().unwrap().id();
         std::fs::write(&self.pid_file, id.to_string()).unwrap();
+    }
+}
+
+/// A server that takes calls and answers none.
+pub(crate) struct Frozen<'a>(&'a Server);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal("CONT");
     }
 }

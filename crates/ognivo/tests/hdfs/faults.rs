@@ -1,7 +1,9 @@
-//! A stream whose servers are frozen, killed and started again goes on by itself, and the oracle is clean.
+//! A stream whose servers are frozen, killed and started again goes on by itself, and the oracle is clean. Where a server stays frozen,
+//! whoever waits for it gives up and says so.
 //!
 //! These run one after the other: they share the servers.
 
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -85,4 +87,94 @@ fn a_put_waits_for_a_data_node_that_is_away() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let expect = std::fs::read_to_string(trial.loans.place.at("train.csv")).unwrap();
     assert_eq!(trial.fs(&["cat", &target]).ok(), expect);
+}
+
+/// A trial whose client has Hadoop's settings of one that waits 3 s for a server.
+struct Impatient(Trial);
+
+impl Impatient {
+    fn new(trial: Trial) -> Impatient {
+        let property = |name: &str| format!("<property><name>{name}</name><value>3000</value></property>");
+        let properties = ["ipc.client.rpc-timeout.ms", "dfs.client.socket-timeout"].map(property).concat();
+        trial.loans.place.write("conf/core-site.xml", &format!("<configuration>{properties}</configuration>"));
+        Impatient(trial)
+    }
+
+    fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.0.loans.place.command(arguments);
+        command.env("HADOOP_CONF_DIR", self.0.loans.place.at("conf"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+/// Waits for the end of what is to end by itself; what does not within two minutes is killed.
+#[track_caller]
+fn end_of(mut child: Child) -> Ran {
+    const DEADLINE: Duration = Duration::from_secs(120);
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > DEADLINE {
+            child.kill().unwrap();
+            panic!("it hangs: {:?}", Ran::of_child(child));
+        }
+        sleep(Duration::from_millis(50));
+    }
+    Ran::of_child(child)
+}
+
+#[test]
+fn while_the_name_node_stays_frozen_who_waits_for_it_gives_up_and_says_so() {
+    let impatient = Impatient::new(Trial::new("stays-frozen-name-node", 60, 3));
+    let trial = &impatient.0;
+    let form = StreamForm { stream: "  retryDeadline: 5 seconds\n", ..StreamForm::default() };
+    let job = trial.write_job("run", form);
+    let name_node = Server::of("namenode");
+    let stream = impatient.start(&["stream", &job, "--progress", "none"]);
+    wait_for(trial, "run/checkpoint/offsets/1");
+
+    let frozen = name_node.freeze();
+    let begin = Instant::now();
+    let patient = trial.loans.place.start(&["fs", "ls", &trial.root]);
+    let started_late = impatient.start(&["stream", &job, "--progress", "none"]);
+    let listed = end_of(impatient.start(&["fs", "ls", &trial.root]));
+    assert_eq!(listed.code, Some(1), "{listed:?}");
+    assert!(listed.stderr.contains("ls: ") && listed.stderr.contains("no answer within 3 s"), "{}", listed.stderr);
+    for ran in [stream, started_late].map(end_of) {
+        assert_eq!(ran.code, Some(75), "{}", ran.stderr);
+        assert!(ran.stderr.contains("no answer within 3 s"), "it says what it waited for: {}", ran.stderr);
+    }
+    // Without settings of the cluster's.
+    let listed = end_of(patient);
+    assert_eq!(listed.code, Some(1), "{listed:?}");
+    assert!(listed.stderr.contains("no answer within 30 s"), "{}", listed.stderr);
+    println!("a NameNode that stays frozen was given up after {} s", begin.elapsed().as_secs());
+    drop(frozen);
+
+    trial.loans.place.run(&["stream", &job, "--quiet"]).ok();
+    assert_eq!(trial.check("run").batches, 60);
+}
+
+#[test]
+fn while_the_data_node_stays_frozen_who_waits_for_it_gives_up_and_says_so() {
+    let impatient = Impatient::new(Trial::new("stays-frozen-data-node", 1, 3));
+    let trial = &impatient.0;
+    let (there, new) = (format!("{}/train.csv", trial.root), format!("{}/good.csv", trial.root));
+    let data_node = Server::of("datanode");
+    let frozen = data_node.freeze();
+    let begin = Instant::now();
+    let put = impatient.start(&["fs", "put", "good.csv", &new]);
+    let shown = end_of(impatient.start(&["fs", "cat", &there]));
+    assert_eq!(shown.code, Some(1), "{shown:?}");
+    assert!(shown.stderr.contains("cat: ") && shown.stderr.contains("DataNode"), "{}", shown.stderr);
+    assert_eq!(shown.stderr.lines().count(), 1, "nothing of the client's inner life: {}", shown.stderr);
+    let put = end_of(put);
+    assert_eq!(put.code, Some(1), "{put:?}");
+    assert!(put.stderr.contains("put: ") && put.stderr.contains("could only be written to 0"), "{}", put.stderr);
+    println!("a DataNode that stays frozen was given up after {} s", begin.elapsed().as_secs());
+    drop(frozen);
+
+    assert_eq!(trial.fs(&["ls", &new]).code, Some(1), "nothing of it is there");
+    trial.fs(&["put", "good.csv", &new]).ok();
+    let expect = std::fs::read_to_string(trial.loans.place.at("good.csv")).unwrap();
+    assert_eq!(trial.fs(&["cat", &new]).ok(), expect);
 }
