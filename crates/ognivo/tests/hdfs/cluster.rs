@@ -107,6 +107,13 @@ impl Server {
         Frozen(self)
     }
 
+    /// Runs another of Hadoop's classes on the class path of this server, and with its settings, to its end.
+    pub(crate) fn run_beside(&self, class: &str, arguments: &[&str]) {
+        let (_, java) = self.command_line.split_last().unwrap();
+        let done = Command::new(&java[0]).args(&java[1..]).arg(class).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{class} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
     /// Starts it again, as it was started before, once the one before has let go of its ports.
     pub(crate) fn start(&self) {
         let id = std::fs::read_to_string(&self.pid_file).unwrap();

@@ -74,6 +74,44 @@ fn a_killed_data_node_is_waited_for() {
     });
 }
 
+/// Safe mode, which ends when this goes out of sight: whatever a test finds, the next one can write.
+struct SafeMode<'a>(&'a Server);
+
+impl<'a> SafeMode<'a> {
+    fn enter(name_node: &'a Server) -> SafeMode<'a> {
+        name_node.run_beside(DFS_ADMIN, &["-safemode", "enter"]);
+        SafeMode(name_node)
+    }
+}
+
+impl Drop for SafeMode<'_> {
+    fn drop(&mut self) {
+        self.0.run_beside(DFS_ADMIN, &["-safemode", "leave"]);
+    }
+}
+
+const DFS_ADMIN: &str = "org.apache.hadoop.hdfs.tools.DFSAdmin";
+
+#[test]
+fn a_name_node_in_safe_mode_is_waited_for_and_named() {
+    // The stream is still in the middle of them when Hadoop's tool, a JVM, has started.
+    let trial = Trial::new("safe-mode", 100, 4);
+    let job = trial.write_job("run", StreamForm::default());
+    let name_node = Server::of("namenode");
+    let stream = trial.loans.place.start(&["stream", &job, "--progress", "none"]);
+    wait_for(&trial, "run/checkpoint/offsets/1");
+    let safe_mode = SafeMode::enter(&name_node);
+    // Longer than a call is repeated: the stream itself must wait.
+    sleep(Duration::from_secs(20));
+    drop(safe_mode);
+    let ran = end_of(stream);
+    assert_eq!(ran.code, Some(0), "it goes on by itself: {}", ran.stderr);
+    for words in ["waiting ", "is in safe mode", "SafeModeException"] {
+        assert!(ran.stderr.contains(words), "{words} in {}", ran.stderr);
+    }
+    assert_eq!(trial.check("run").batches, 100, "{}", ran.stderr);
+}
+
 #[test]
 fn a_put_waits_for_a_data_node_that_is_away() {
     let trial = Trial::awaiting("put-without-data-node", 0, 0);
