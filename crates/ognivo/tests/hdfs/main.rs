@@ -3,6 +3,7 @@
 //! `cargo xtask hdfs` starts the servers and runs these; they are no part of `cargo test`, which has no servers.
 //!
 //! - `stream`: what a stream leaves, killed or not, is what the oracle of local streams expects;
+//! - `damaged`: the newest records of a stream's progress are emptied or cut, and put back;
 //! - `doctor`: what is found of a cluster before a job runs;
 //! - `faults`: servers that are frozen, killed and started again under a stream;
 //! - `failover`: one NameNode of a name service takes over from the other under a stream;
@@ -12,6 +13,7 @@
 #![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
 mod cluster;
+mod damaged;
 mod doctor;
 mod failover;
 mod faults;
