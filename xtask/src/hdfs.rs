@@ -17,7 +17,7 @@ const FOLDER: &str = "services/hdfs-tests";
 /// Where the servers of a name service keep what they have.
 const NAME_SERVICE_FOLDER: &str = "services/hdfs-name-service-tests";
 
-const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha | reports | spark [FOLDER]]";
+const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha | reports | shell | spark [FOLDER]]";
 
 /// Starts the servers, runs what was asked for, and stops them, whatever came out.
 ///
@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         Asked::Nemesis { n_runs, seed } => on_a_cluster(|cluster| nemesis(cluster, n_runs, seed.as_deref())),
         Asked::FailOver => fail_over(),
         Asked::Reports => read_before_reports(),
+        Asked::Shell => on_a_cluster(compare_shells),
         Asked::Spark | Asked::SparkIn(_) => on_a_cluster(spark::open),
     }
 }
@@ -54,6 +55,8 @@ enum Asked {
     },
     FailOver,
     Reports,
+    /// Ours beside Hadoop's.
+    Shell,
     Spark,
     /// What a job has left on a cluster that runs.
     SparkIn(String),
@@ -72,6 +75,7 @@ impl Asked {
             }
             ["ha"] => Ok(Asked::FailOver),
             ["reports"] => Ok(Asked::Reports),
+            ["shell"] => Ok(Asked::Shell),
             ["spark"] => Ok(Asked::Spark),
             ["spark", folder] => Ok(Asked::SparkIn(folder.to_owned())),
             _ => Err(USAGE.to_owned()),
@@ -91,7 +95,6 @@ fn on_a_cluster(check: impl FnOnce(&Cluster) -> Result<(), String>) -> Result<()
 fn check(cluster: &Cluster) -> Result<(), String> {
     println!("== the laws of stores");
     program::run(at_root(program::built("debug", "examples/store_laws")).arg(format!("{}/laws", cluster.url())))?;
-    println!("== `ognivo fs` beside Hadoop's own shell");
     compare_shells(cluster)?;
     for (name, filter) in [
         (
@@ -174,23 +177,59 @@ fn fail_over() -> Result<(), String> {
     done.and(stopped)
 }
 
-/// Commands that both shells are given, after the first line was done with ours.
+/// Commands that both shells are given, after these were done with ours. What a command changes is each shell's own: `{there}` on the
+/// cluster, `{here}` on the local disk.
 const PREPARED: [&[&str]; 3] = [
-    &["mkdir", "-p", "/shell/deep/er"],
+    &["mkdir", "-p", "/shell/deep/er", "/user"],
     &["put", "README.md", "Cargo.toml", "/shell"],
     &["put", "fixtures/data", "/shell/deep"],
 ];
-const COMPARED: [&[&str]; 9] = [
+const PREPARED_FOR_EACH: [&[&str]; 2] =
+    [&["mkdir", "{there}"], &["put", "README.md", "fixtures/data", "docs", "{there}"]];
+const COMPARED: [&[&str]; 26] = [
+    // There is no home yet, only the folder of all homes.
+    &["ls"],
+    &["put", "README.md"],
+    &["mkdir", "-p", "."],
+    &["put", "-f", "README.md"],
+    &["put", "README.md"],
+    &["ls"],
+    &["ls", "README.md", "./README.md", "nothing"],
+    &["du", "README.md"],
     &["ls", "/shell", "/nowhere"],
     &["ls", "-R", "/shell"],
+    &["ls", "-d", "/shell"],
     &["ls", "-h", "/shell/*.md"],
     &["du", "/shell"],
     &["du", "-s", "-h", "/shell/deep"],
     &["cat", "/shell/Cargo.toml", "/shell/deep"],
     &["mkdir", "/shell", "/shell/a/b"],
     &["put", "README.md", "/shell"],
+    &["put", "-f", "README.md", "{there}"],
+    &["get", "/shell/Cargo.toml", "{here}"],
+    // The working directory has one.
+    &["get", "/shell/README.md"],
     &["mv", "/shell/README.md", "/shell/no/where"],
+    &["mv", "{there}/README.md", "{there}/moved.md"],
+    &["rm", "{there}/moved.md", "{there}/data"],
+    &["rm", "-r", "{there}/data"],
+    &["rm", "-r", "-skipTrash", "{there}/docs"],
+    &["ls", "{there}"],
 ];
+
+/// What is each shell's own, by its name.
+const OWN: [&str; 2] = ["A", "B"];
+
+/// The words of a command for the shell that owns what is called `own`.
+fn words(cluster: &Cluster, own: &str, command: &[&str]) -> Vec<String> {
+    let here = cluster.folder().join(own);
+    let word = |word: &&str| word.replace("{there}", &there(own)).replace("{here}", &here.to_string_lossy());
+    command.iter().map(word).collect()
+}
+
+fn there(own: &str) -> String {
+    format!("/own-{own}")
+}
 
 fn our_shell(cluster: &Cluster) -> Command {
     let mut ours = at_root(program::built("debug", "ognivo"));
@@ -199,20 +238,29 @@ fn our_shell(cluster: &Cluster) -> Command {
 }
 
 fn compare_shells(cluster: &Cluster) -> Result<(), String> {
+    println!("== `ognivo fs` beside Hadoop's own shell");
     let ours = || our_shell(cluster);
     for arguments in PREPARED {
         program::run(ours().args(arguments))?;
     }
-    for arguments in COMPARED {
-        let mut theirs = cluster.shell()?;
-        theirs.current_dir(program::root()).arg(format!("-{}", arguments[0])).args(&arguments[1..]);
-        let (theirs, ours) = (Answer::of(&mut theirs)?, Answer::of(ours().args(arguments))?);
-        if theirs != ours {
-            return Err(format!(
-                "{} is answered otherwise than by Hadoop:\n{theirs:#?}\n{ours:#?}",
-                arguments.join(" ")
-            ));
+    for own in OWN {
+        for arguments in PREPARED_FOR_EACH {
+            program::run(ours().args(words(cluster, own, arguments)))?;
         }
+    }
+    for command in COMPARED {
+        let [their_words, our_words] = OWN.map(|own| words(cluster, own, command));
+        let mut theirs = cluster.shell()?;
+        theirs.current_dir(program::root()).arg(format!("-{}", their_words[0])).args(&their_words[1..]);
+        let theirs = Answer::of(&mut theirs)?;
+        let ours = Answer::of(ours().args(our_words))?.renamed(&there(OWN[1]), &there(OWN[0]));
+        if theirs != ours {
+            return Err(format!("{} is answered otherwise than by Hadoop:\n{theirs:#?}\n{ours:#?}", command.join(" ")));
+        }
+    }
+    let fetched = OWN.map(|own| std::fs::read(cluster.folder().join(own)).ok());
+    if fetched[0].is_none() || fetched[0] != fetched[1] {
+        return Err("what was fetched differs".to_owned());
     }
     println!("{} commands are answered alike", COMPARED.len());
     Ok(())
@@ -232,5 +280,12 @@ impl Answer {
         // Hadoop's shell complains that it has no native library.
         let errors = errors.lines().filter(|line| !line.contains("NativeCodeLoader")).map(str::to_owned).collect();
         Ok(Answer { code: output.status.code(), stdout: String::from_utf8_lossy(&output.stdout).into_owned(), errors })
+    }
+
+    /// As it would be had the other shell been asked about its own.
+    fn renamed(mut self, from: &str, to: &str) -> Answer {
+        self.stdout = self.stdout.replace(from, to);
+        self.errors.iter_mut().for_each(|line| *line = line.replace(from, to));
+        self
     }
 }

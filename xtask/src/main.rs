@@ -37,7 +37,7 @@ usage: cargo xtask <command>
   examples                write the data of examples/ again, from fixed seeds
   bench [--rounds N] [PART …]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
-  hdfs [nemesis [RUNS [SEED]] | ha | spark [FOLDER]]
+  hdfs [nemesis [RUNS [SEED]] | ha | reports | shell | spark [FOLDER]]
                           run whole jobs on a real HDFS, with kills and faults; compare our fs with Hadoop's shell
   hdfs kerberos [--ticket-life SECONDS]
                           run jobs on an HDFS with Kerberos, through the end of their tickets; wants Debian's KDC

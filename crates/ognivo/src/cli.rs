@@ -1,5 +1,6 @@
 //! Verbs and flags.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -271,22 +272,18 @@ pub(crate) enum FsAction {
         /// Replace files that are there.
         #[arg(short)]
         force: bool,
-        /// Local files and folders.
+        /// Local files and folders, then a new name or the folder to copy into; the user's home when there is only one path.
         #[arg(required = true)]
-        sources: Vec<String>,
-        /// A new name, or the folder to copy into.
-        target: String,
+        paths: Vec<String>,
     },
     /// Copies files and folders of the cluster to a local disk.
     Get {
         /// Replace files that are there.
         #[arg(short)]
         force: bool,
-        /// Files and folders; globs.
+        /// Files and folders, or globs, then a new local name or the folder to copy into; the working directory when there is only one path.
         #[arg(required = true)]
-        sources: Vec<String>,
-        /// A new local name, or the folder to copy into.
-        target: String,
+        paths: Vec<String>,
     },
     /// Lists files and what is in folders.
     #[command(disable_help_flag = true)]
@@ -317,7 +314,7 @@ pub(crate) enum FsAction {
         /// What is not there is no error.
         #[arg(short)]
         force: bool,
-        /// Past the trash.
+        /// Past the trash; -skipTrash, as Hadoop writes it, is the same.
         #[arg(long)]
         skip_trash: bool,
         /// Files and folders; globs.
@@ -345,6 +342,11 @@ pub(crate) enum FsAction {
         #[arg(required = true)]
         paths: Vec<String>,
     },
+}
+
+/// The words of a command line, with the one option of `hdfs dfs` that no parser of ours would take as it is written there.
+pub(crate) fn as_clap_takes_them(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    words.map(|word| if word == "-skipTrash" { "--skip-trash".into() } else { word })
 }
 
 impl FsAction {

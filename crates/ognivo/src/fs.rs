@@ -63,13 +63,15 @@ async fn obey(action: &FsAction, quiet: bool, ended: &mut Ended) -> Result<(), F
                 ended.take(made);
             }
         }
-        FsAction::Put { force, sources, target } => {
+        FsAction::Put { force, paths } => {
             let copying = Copying { may_replace: *force, is_quiet: quiet };
+            let (sources, target) = sources_and_target(paths);
             let target = Operand::remote(target);
             copy::all(sources.iter().map(|source| Operand::local(source)), target, &copying, ended).await;
         }
-        FsAction::Get { force, sources, target } => {
+        FsAction::Get { force, paths } => {
             let copying = Copying { may_replace: *force, is_quiet: quiet };
+            let (sources, target) = sources_and_target(paths);
             let target = Operand::local(target);
             copy::all(sources.iter().map(|source| Operand::remote(source)), target, &copying, ended).await;
         }
@@ -128,6 +130,14 @@ async fn obey(action: &FsAction, quiet: bool, ended: &mut Ended) -> Result<(), F
         }
     }
     Ok(())
+}
+
+/// What is copied, and where to: as with Hadoop, one path alone goes to the home or, from the cluster, to the working directory.
+fn sources_and_target(paths: &[String]) -> (&[String], &str) {
+    match paths {
+        [sources @ .., target] if !sources.is_empty() => (sources, target),
+        source => (source, "."),
+    }
 }
 
 /// So many operands are looked for at the same time: each look is an answer of the NameNode, whoever else waits for one.
@@ -231,4 +241,21 @@ async fn measure(found: Found, summary: bool) -> Result<Vec<show::Usage>, Troubl
         rows.push(show::Usage { n_bytes, n_bytes_on_disks, shown: part.shown });
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_path_is_the_target_unless_it_is_the_only_one() {
+        let taken = |paths: &[&str]| {
+            let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+            let (sources, target) = sources_and_target(&paths);
+            format!("{} to {target}", sources.join(" and "))
+        };
+        assert_eq!(taken(&["a"]), "a to .");
+        assert_eq!(taken(&["a", "b"]), "a to b");
+        assert_eq!(taken(&["a", "b", "/c"]), "a and b to /c");
+    }
 }

@@ -39,7 +39,7 @@ use cli::{Cli, Verb};
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(cli::as_clap_takes_them(std::env::args_os()));
     run(&cli).unwrap_or_else(|failure| exit::report(failure.cause(), exit::code_of(failure.cause())))
 }
 

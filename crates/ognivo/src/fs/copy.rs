@@ -109,6 +109,10 @@ impl Target {
                 None => Ok(self.operand.clone()),
             },
             Some(_) => Ok(self.operand.clone()),
+            // A home that is missing must not become a file.
+            None if self.operand.shown == "." => {
+                Err(Trouble::NoFolderFor(self.operand.shown.clone(), self.operand.location.uri()))
+            }
             None => {
                 let uri = self.operand.location.uri();
                 let missing = |_: &Location| Trouble::NoFolderFor(self.operand.shown.clone(), uri);

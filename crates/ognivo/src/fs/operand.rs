@@ -74,7 +74,9 @@ impl Operand {
     pub(crate) fn remote(text: &str) -> Result<Operand, Trouble> {
         // Nothing written is the user's home, or the working directory.
         let written = if text.is_empty() { "." } else { text };
-        Ok(Operand { shown: without_slash(text), location: open_as_hadoop(written).map_err(Trouble::Open)? })
+        // Hadoop shows `./a` as `a`.
+        let shown = without_slash(text.strip_prefix("./").filter(|rest| !rest.is_empty()).unwrap_or(text));
+        Ok(Operand { shown, location: open_as_hadoop(written).map_err(Trouble::Open)? })
     }
 
     /// On a local disk.
