@@ -4,7 +4,7 @@ use ognivo_stream::kill_point::KillPoint;
 
 use crate::binary::Ran;
 use crate::cluster::Trial;
-use crate::loans::StreamForm;
+use crate::loans::{Fate, StreamForm};
 
 #[test]
 fn a_job_whose_every_path_is_on_hdfs_trains_scores_and_streams() {
@@ -57,6 +57,45 @@ fn scores_written_there_are_those_written_here_in_every_format() {
     }
     let listed = trial.fs(&["ls", root]).ok();
     assert!(!listed.contains(".ognivo-"), "nothing is left half-written: {listed}");
+}
+
+/// Trains on the rows of `folder`, here or on the cluster, and scores its other rows; the model is called `name`.
+fn trained_and_scored(trial: &Trial, format: &str, folder: &str, name: &str) -> String {
+    const SCHEMA: &str = "id BIGINT, funded_amnt INT, term STRING, int_rate DOUBLE, annual_inc DOUBLE, Class STRING";
+    let place = &trial.loans.place;
+    let train = std::fs::read_to_string(place.at("train.yaml")).unwrap();
+    let train = train
+        .replace("format: csv, path: train.csv", &format!("format: {format}, path: {folder}/train"))
+        .replace(crate::loans::SCHEMA, SCHEMA)
+        .replace("path: model", &format!("path: {name}"));
+    // Only CSV has a header.
+    let train = if format == "csv" { train } else { train.replace(", options: {header: true}", "") };
+    place.write("format.yaml", &train);
+    place.run(&["train", "format.yaml", "--quiet"]).ok();
+    let select = "id,rawPrediction,probability,prediction";
+    let good = format!("{folder}/good");
+    let arguments = ["score", name, &good, "--format", format, "--select", select, "--output", "json", "--quiet"];
+    place.run(&arguments).ok()
+}
+
+#[test]
+fn rows_that_are_read_there_in_every_format_are_those_that_are_read_here() {
+    let trial = Trial::new("formats", 4, 30);
+    let (root, place) = (&trial.root, &trial.loans.place);
+    for (format, ending) in [("csv", "csv"), ("json", "jsonl"), ("parquet", "parquet")] {
+        for rows in ["train", "good"] {
+            std::fs::create_dir_all(place.at(&format!("{format}/{rows}"))).unwrap();
+            let (input, out) = (format!("{rows}.csv"), format!("{format}/{rows}/rows.{ending}"));
+            let select = "id,funded_amnt,term,int_rate,annual_inc,Class";
+            let schema = crate::loans::SCHEMA;
+            place.run(&["score", "model", &input, "--schema", schema, "--select", select, "-o", &out, "--quiet"]).ok();
+        }
+        trial.fs(&["put", format, root]).ok();
+        let here = trained_and_scored(&trial, format, format, &format!("{format}-here"));
+        assert_eq!(here.lines().count(), trial.loans.count(Fate::Scored), "{format}");
+        let there = trained_and_scored(&trial, format, &format!("{root}/{format}"), &format!("{format}-there"));
+        assert_eq!(there, here, "{format}");
+    }
 }
 
 #[test]
