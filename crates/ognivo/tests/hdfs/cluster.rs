@@ -54,9 +54,10 @@ impl Trial {
     pub(crate) fn write_job(&self, run: &str, form: StreamForm) -> String {
         let name = self.loans.write_job(run, form);
         let root = &self.root;
+        let input = if form.input.is_empty() { "incoming" } else { form.input };
         let text = std::fs::read_to_string(self.loans.place.at(&name)).unwrap();
         let text = text
-            .replace("path: incoming", &format!("path: {root}/incoming"))
+            .replace(&format!("path: {input}\n"), &format!("path: {root}/{input}\n"))
             .replace("model: model", &format!("model: {root}/model"))
             .replace(&format!("path: {run}/"), &format!("path: {root}/{run}/"))
             .replace(&format!("checkpointLocation: {run}/"), &format!("checkpointLocation: {root}/{run}/"));

@@ -5,6 +5,7 @@ use ognivo_stream::kill_point::KillPoint;
 use crate::binary::Ran;
 use crate::cluster::Trial;
 use crate::loans::{Fate, StreamForm};
+use crate::stream_oracle::{Counts, files_below};
 
 #[test]
 fn a_job_whose_every_path_is_on_hdfs_trains_scores_and_streams() {
@@ -139,28 +140,87 @@ fn a_report_is_written_there() {
     assert!(page.starts_with("<!") && numbers["ognivoReport"].is_string());
 }
 
+/// A trial, and what a stream of it that nobody kills leaves.
+struct Clean {
+    trial: Trial,
+    counts: Counts,
+}
+
+impl Clean {
+    fn of(trial: Trial) -> Clean {
+        let job = trial.write_job("clean", StreamForm::default());
+        trial.loans.place.run(&["stream", &job, "--quiet"]).ok();
+        let counts = trial.check("clean");
+        Clean { trial, counts }
+    }
+
+    /// How often a stream passes the point; none when a plain one does not.
+    fn n_passes(&self, point: KillPoint) -> Option<u64> {
+        match point {
+            KillPoint::SourceAcknowledging | KillPoint::Purging => None,
+            KillPoint::SinkPartVisible => {
+                let letters = files_below(&self.trial.loans.place.at("clean/dead")).len();
+                Some((self.counts.files + letters) as u64)
+            }
+            _ => Some(self.trial.loans.n_files),
+        }
+    }
+
+    /// Kills a stream at the `nth` pass of the point, starts it again, and holds what it leaves to the clean one.
+    fn kill_and_start_again(&self, form: StreamForm, point: KillPoint, nth: u64) {
+        let place = &self.trial.loans.place;
+        let run = format!("{}-{nth}", point.name());
+        let job = self.trial.write_job(&run, form);
+        let mut command = place.command(&["stream", &job, "--quiet"]);
+        let ran = Ran::of(command.env("OGNIVO_KILL_POINT", format!("{}@{nth}", point.name())).output().unwrap());
+        assert_eq!(ran.code, None, "{run}: the process was to die\n{}", ran.stderr);
+        place.run(&["stream", &job, "--quiet"]).ok();
+        assert_eq!(self.trial.check(&run), self.counts, "{run}");
+    }
+
+    /// At every point that a plain stream passes.
+    fn kill_at_every_point(&self, nth_of: impl Fn(u64) -> u64) {
+        let passed = KillPoint::ALL.iter().filter_map(|point| Some((*point, self.n_passes(*point)?)));
+        let n_points =
+            passed.map(|(point, n)| self.kill_and_start_again(StreamForm::default(), point, nth_of(n))).count();
+        assert_eq!(n_points, KillPoint::ALL.len() - 2);
+    }
+}
+
+#[test]
+fn a_kill_at_any_point_of_the_first_batch_loses_and_repeats_nothing() {
+    Clean::of(Trial::new("killed-first", 4, 3)).kill_at_every_point(|_| 1);
+}
+
 #[test]
 fn a_kill_at_any_point_of_a_batch_loses_and_repeats_nothing() {
-    let trial = Trial::new("killed", 4, 3);
-    let job = trial.write_job("clean", StreamForm::default());
-    trial.loans.place.run(&["stream", &job, "--quiet"]).ok();
-    let clean = trial.check("clean");
-    let mut n_points = 0;
-    for point in KillPoint::ALL {
-        // Reached by no plain stream of four files.
-        if [KillPoint::SourceAcknowledging, KillPoint::Purging].contains(point) {
-            continue;
-        }
-        let run = point.name();
-        let job = trial.write_job(run, StreamForm::default());
-        let mut command = trial.loans.place.command(&["stream", &job, "--quiet"]);
-        let ran = Ran::of(command.env("OGNIVO_KILL_POINT", format!("{run}@2")).output().unwrap());
-        assert_eq!(ran.code, None, "{run}: the process was to die\n{}", ran.stderr);
-        trial.loans.place.run(&["stream", &job, "--quiet"]).ok();
-        assert_eq!(trial.check(run), clean, "{run}");
-        n_points += 1;
+    Clean::of(Trial::new("killed", 4, 3)).kill_at_every_point(|_| 2);
+}
+
+#[test]
+fn a_kill_at_any_point_of_the_last_batch_loses_and_repeats_nothing() {
+    Clean::of(Trial::new("killed-last", 4, 3)).kill_at_every_point(|n_passes| n_passes);
+}
+
+#[test]
+fn a_kill_while_files_that_are_done_are_removed_loses_nothing() {
+    let clean = Clean::of(Trial::new("killed-tidying", 4, 3));
+    for (input, nth) in [("arriving-1", 1), ("arriving-4", 4)] {
+        let arriving = format!("{}/{input}", clean.trial.root);
+        clean.trial.fs(&["put", "incoming", &arriving]).ok();
+        let form = StreamForm { input, read_options: ", cleanSource: delete", ..StreamForm::default() };
+        clean.kill_and_start_again(form, KillPoint::SourceAcknowledging, nth);
+        assert_eq!(clean.trial.fs(&["ls", &arriving]).ok(), "", "files are left in {arriving}");
     }
-    assert_eq!(n_points, KillPoint::ALL.len() - 2);
+}
+
+#[test]
+fn a_kill_while_old_entries_are_purged_loses_nothing() {
+    // The first pass is the purge of plans at batch 110, the second that of the entries that say done.
+    let clean = Clean::of(Trial::new("killed-purging", 112, 1));
+    for nth in [1, 2] {
+        clean.kill_and_start_again(StreamForm::default(), KillPoint::Purging, nth);
+    }
 }
 
 #[test]
