@@ -31,14 +31,19 @@ pub(super) fn run(arguments: &[String]) -> Result<(), String> {
     for protection in PROTECTIONS {
         println!("== Kerberos, protection of what is said: {protection}");
         let cluster = Cluster::start_with_kerberos(FOLDER, protection)?;
-        let done = check(&cluster, life_s);
+        // Tickets are renewed in one way, whatever is said under them; it takes a minute and a half.
+        let filters: &[&str] = match protection {
+            "privacy" => &["kerberos::messages", "kerberos::tickets"],
+            _ => &["kerberos::messages"],
+        };
+        let done = check(&cluster, life_s, filters);
         let stopped = Cluster::stop_all_in(FOLDER);
         done.and(stopped)?;
     }
     Ok(())
 }
 
-fn check(cluster: &Cluster, life_s: u32) -> Result<(), String> {
+fn check(cluster: &Cluster, life_s: u32, filters: &[&str]) -> Result<(), String> {
     let kdc = cluster.kdc_folder().ok_or("the cluster has no KDC")?;
     // Who owns everything lets everybody make folders, but not in his own.
     log_in(kdc, "services", &format!("hdfs/localhost@{REALM}"))?;
@@ -47,10 +52,10 @@ fn check(cluster: &Cluster, life_s: u32) -> Result<(), String> {
         program::run(as_user(&mut cluster.shell()?, kdc, "services").args(arguments))?;
     }
     log_in(kdc, "alice", &format!("alice@{REALM}"))?;
-    // The second one restarts servers, which the others do not wait for.
-    for filter in ["kerberos::messages", "kerberos::tickets"] {
+    // One after the other: the tests of tickets restart servers, which the others do not wait for.
+    for filter in filters {
         let mut tests = cargo();
-        tests.args(["test", "--package", "ognivo", "--test", "hdfs", "--", filter]);
+        tests.args(["test", "--package", "ognivo", "--test", "hdfs", "--", *filter]);
         as_user(&mut tests, kdc, "alice");
         tests.env("OGNIVO_HDFS", cluster.url()).env("OGNIVO_HDFS_SERVERS", cluster.folder());
         tests.env("OGNIVO_KDC", kdc).env("OGNIVO_TICKET_LIFE_S", life_s.to_string());

@@ -352,6 +352,7 @@ mod tests {
         );
         assert_eq!(effect(&HdfsError::IOError(ErrorKind::ConnectionAborted.into())), Effect::Unknown);
     }
+
     #[test]
     fn data_nodes_that_give_no_block_are_told_by_their_addresses() {
         let node = |port: u16| {

@@ -786,6 +786,7 @@ mod tests {
         check("//user@nn/in", &[], None);
         check("//nn:80200/in", &[], None);
     }
+
     #[test]
     fn with_kerberos_the_home_is_that_of_the_ticket_whatever_name_is_said() {
         let runs_process = || Some("root".to_owned());
