@@ -247,11 +247,18 @@ impl Producer {
         }
         let (client, name) = (Arc::clone(self.client()), topic.to_owned());
         let asked = spawn_blocking(move || {
-            let failed = |cause| KafkaError::client(format!("cannot write to {name}"), &cause);
+            let doing = || format!("cannot write to {name}");
+            let failed = |cause| KafkaError::client(doing(), &cause);
             let metadata = client.client().fetch_metadata(Some(&name), ATTEMPT).map_err(failed)?;
             let found = metadata.topics().iter().find(|topic| topic.name() == name);
-            let n_partitions = found.map_or(0, |topic| topic.partitions().len());
-            Ok::<i32, KafkaError>(i32::try_from(n_partitions).unwrap_or(i32::MAX))
+            match found.map(|topic| (topic.error().map(Code::from), topic.partitions().len())) {
+                Some((None, n_partitions)) if n_partitions > 0 => Ok(i32::try_from(n_partitions).unwrap_or(i32::MAX)),
+                // A broker that does not know it now may know it in a moment: no word about the row.
+                other => {
+                    let code = other.and_then(|(code, _)| code).unwrap_or(Code::UnknownTopicOrPartition);
+                    Err(KafkaError::code(doing(), code))
+                }
+            }
         });
         let n_partitions = asked.await.map_err(|_| KafkaError::FetcherEnded)??;
         let known = (n_partitions, Instant::now());
