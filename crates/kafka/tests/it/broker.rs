@@ -216,7 +216,8 @@ impl Topic {
         let asking: BaseConsumer = client().set("group.id", group).create().unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&self.name, 0, n_partitions - 1);
-        let positions = asking.committed_offsets(list, DEADLINE).unwrap();
+        // A new broker has no coordinator for a moment.
+        let Ok(positions) = asking.committed_offsets(list, DEADLINE) else { return false };
         positions.elements().iter().all(|element| matches!(element.offset(), Offset::Offset(_)))
     }
 
