@@ -245,22 +245,11 @@ impl Producer {
         {
             return Ok((0..n_partitions).contains(&partition));
         }
-        let (client, name) = (Arc::clone(self.client()), topic.to_owned());
-        let asked = spawn_blocking(move || {
-            let doing = || format!("cannot write to {name}");
-            let failed = |cause| KafkaError::client(doing(), &cause);
-            let metadata = client.client().fetch_metadata(Some(&name), ATTEMPT).map_err(failed)?;
-            let found = metadata.topics().iter().find(|topic| topic.name() == name);
-            match found.map(|topic| (topic.error().map(Code::from), topic.partitions().len())) {
-                Some((None, n_partitions)) if n_partitions > 0 => Ok(i32::try_from(n_partitions).unwrap_or(i32::MAX)),
-                // A broker that does not know it now may know it in a moment: no word about the row.
-                other => {
-                    let code = other.and_then(|(code, _)| code).unwrap_or(Code::UnknownTopicOrPartition);
-                    Err(KafkaError::code(doing(), code))
-                }
-            }
-        });
-        let n_partitions = asked.await.map_err(|_| KafkaError::FetcherEnded)??;
+        let n_partitions = match self.ask_for(topic).await? {
+            (None, n_partitions) if n_partitions > 0 => i32::try_from(n_partitions).unwrap_or(i32::MAX),
+            // A broker that does not know it now may know it in a moment: no word about the row.
+            (code, _) => return Err(cannot_write(topic, code.unwrap_or(Code::UnknownTopicOrPartition))),
+        };
         let known = (n_partitions, Instant::now());
         self.n_partitions.lock().expect("nobody panics while holding this lock").insert(topic.to_owned(), known);
         Ok((0..n_partitions).contains(&partition))
@@ -268,26 +257,36 @@ impl Producer {
 
     /// Whether the topic is there.
     pub(crate) async fn check_topic(&self, topic: &str) -> Result<(), KafkaError> {
+        match self.ask_for(topic).await?.0 {
+            None => Ok(()),
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
+                Err(KafkaError::NoTopic { topic: topic.to_owned() })
+            }
+            Some(code) => Err(cannot_write(topic, code)),
+        }
+    }
+
+    /// What the brokers say is wrong with a topic, and how many partitions it has.
+    async fn ask_for(&self, topic: &str) -> Result<(Option<Code>, usize), KafkaError> {
         let (client, topic) = (Arc::clone(self.client()), topic.to_owned());
         let asked = spawn_blocking(move || {
-            let doing = || format!("cannot write to {topic}");
-            let failed = |cause| KafkaError::client(doing(), &cause);
+            let failed = |cause| KafkaError::client(format!("cannot write to {topic}"), &cause);
             let metadata = client.client().fetch_metadata(Some(&topic), ATTEMPT).map_err(failed)?;
-            let error = metadata.topics().iter().find(|found| found.name() == topic).and_then(|found| found.error());
-            match error.map(Code::from) {
-                None => Ok(()),
-                Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Err(KafkaError::NoTopic { topic }),
-                Some(code) => Err(KafkaError::code(doing(), code)),
-            }
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            Ok(found.map_or((None, 0), |found| (found.error().map(Code::from), found.partitions().len())))
         });
         asked.await.map_err(|_| KafkaError::FetcherEnded)?
     }
 }
 
+fn cannot_write(topic: &str, code: Code) -> KafkaError {
+    KafkaError::code(format!("cannot write to {topic}"), code)
+}
+
 fn not_sent(account: &Account, topic: &str, failure: &ClientError) -> KafkaError {
     // A record that failed before says more than that the transaction is over.
     match account.take_failure() {
-        Some(code) => KafkaError::code(format!("cannot write to {topic}"), code),
+        Some(code) => cannot_write(topic, code),
         None => KafkaError::client(format!("cannot write to {topic}"), failure),
     }
 }

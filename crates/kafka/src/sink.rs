@@ -13,9 +13,9 @@
 //! **At least once between topics**, a batch need not wait for the one before: its records are sent while those of the batches before
 //! are on their way, and positions are stored behind them, in the order of the batches.
 //!
-//! **Transactional ids.** `ognivo-<job>` for a sink alone, or of partitions that the job assigns. Instances that share a group each take the name of the first of
-//! their partitions behind it: whoever inherits that partition from a dead instance inherits the id, and thereby ends its
-//! transaction at once instead of after `transaction.timeout.ms`.
+//! **Transactional ids.** `ognivo-<job>` for a sink alone, or of partitions that the job assigns. Instances that share a group each
+//! take the name of the first of their partitions behind it: whoever inherits that partition from a dead instance inherits the id, and
+//! thereby ends its transaction at once instead of after `transaction.timeout.ms`.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -23,7 +23,7 @@ macro_rules! kill_points {
 
         impl KillPoint {
             /// Every kill point that batches pass, in that order.
-            pub const ALL: &[KillPoint] = &[$(KillPoint::$variant,)*];
+            pub const OF_BATCHES: &[KillPoint] = &[$(KillPoint::$variant,)*];
 
             /// The others: where partitions come and go.
             pub const BETWEEN_BATCHES: &[KillPoint] = &[$(KillPoint::$rare,)*];
@@ -85,7 +85,7 @@ kill_points! {
 impl KillPoint {
     /// The kill point of this name.
     pub fn of_name(name: &str) -> Option<KillPoint> {
-        KillPoint::BETWEEN_BATCHES.iter().chain(KillPoint::ALL).copied().find(|point| point.name() == name)
+        KillPoint::BETWEEN_BATCHES.iter().chain(KillPoint::OF_BATCHES).copied().find(|point| point.name() == name)
     }
 }
 
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn every_name_is_found_again() {
-        for point in KillPoint::BETWEEN_BATCHES.iter().chain(KillPoint::ALL) {
+        for point in KillPoint::BETWEEN_BATCHES.iter().chain(KillPoint::OF_BATCHES) {
             assert_eq!(KillPoint::of_name(point.name()), Some(*point));
         }
     }

@@ -302,7 +302,7 @@ async fn no_row_is_lost_or_repeated_when_the_store_fails_from_any_call_on() {
 async fn no_row_is_lost_or_repeated_when_the_process_dies_at_any_kill_point() {
     let mut n_kills = 0;
     for commit_log in [CommitLog::Spark, CommitLog::Success] {
-        for &point in KillPoint::ALL {
+        for &point in KillPoint::OF_BATCHES {
             for nth in 1..=3 {
                 let mut world = World::new(commit_log, 5);
                 kill_point::kill_at(point, nth);

@@ -72,7 +72,7 @@ impl Trial {
 
     /// Every point that a plain stream passes; gives how many there are.
     fn at_every_point(&self, when: &str, form: StreamForm, nths_of: impl Fn(u64) -> Vec<u64>) -> usize {
-        let passed = KillPoint::ALL.iter().map(|point| (*point, self.n_passes(*point))).filter(|(_, n)| *n > 0);
+        let passed = KillPoint::OF_BATCHES.iter().map(|point| (*point, self.n_passes(*point))).filter(|(_, n)| *n > 0);
         let passed: Vec<_> = passed.collect();
         let mut n_kills = 0;
         for (point, n_passes) in &passed {
@@ -101,7 +101,7 @@ fn small() -> Trial {
 fn a_kill_at_any_point_of_the_first_batch_loses_and_repeats_nothing() {
     let n_points =
         small().at_every_point("at every named place of its first batch", StreamForm::default(), |_| vec![1]);
-    assert_eq!(n_points, KillPoint::ALL.len() - 2);
+    assert_eq!(n_points, KillPoint::OF_BATCHES.len() - 2);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn points(options: WorldOptions) -> Vec<KillPoint> {
         KillPoint::SinkAllVisible | KillPoint::Purging => false,
         _ => true,
     };
-    KillPoint::ALL.iter().filter(is_passed).copied().collect()
+    KillPoint::OF_BATCHES.iter().filter(is_passed).copied().collect()
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Life {
     /// The process dies somewhere, and perhaps again while it recovers.
     async fn crash(&mut self, member: usize) {
         loop {
-            let point = KillPoint::ALL[self.random.below(KillPoint::ALL.len() as u64) as usize];
+            let point = KillPoint::OF_BATCHES[self.random.below(KillPoint::OF_BATCHES.len() as u64) as usize];
             kill_point::kill_at(point, 1 + self.random.below(3) as u32);
             let died = self.queries[member].process_all_available().await;
             let spared = kill_point::spare();
@@ -178,7 +178,7 @@ fn no_random_life_loses_or_repeats_a_row() {
         let threads: Vec<_> = seeds.chunks(share).map(|seeds| scope.spawn(|| live_all(seeds))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a schedule failed; its seed is above")).collect()
     });
-    for (i, point) in KillPoint::ALL.iter().enumerate() {
+    for (i, point) in KillPoint::OF_BATCHES.iter().enumerate() {
         eprintln!("passed {} {} times", point.name(), counts.iter().map(|counts| counts.passes[i]).sum::<u64>());
     }
     let sum = |count: fn(&Counts) -> u64| counts.iter().map(count).sum::<u64>();
@@ -215,6 +215,6 @@ fn live_all(seeds: &[u64]) -> Counts {
             counts.n_failures += life.n_failures;
         }
     });
-    counts.passes = KillPoint::ALL.iter().map(|point| kill_point::passed(*point)).collect();
+    counts.passes = KillPoint::OF_BATCHES.iter().map(|point| kill_point::passed(*point)).collect();
     counts
 }
