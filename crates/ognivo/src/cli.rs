@@ -206,6 +206,9 @@ pub(crate) struct ScoreArgs {
     /// Threads to work on; all cores when absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
+    /// How long a cluster that does not serve is waited for, except in the middle of an output there; 5 minutes when absent.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) retry_deadline: Option<Duration>,
 }
 
 /// Format of files on the command line.
@@ -388,9 +391,15 @@ pub(crate) enum DlqAction {
     },
 }
 
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| format!("not a duration: {text}"))
+}
+
 fn interval(text: &str) -> Result<Duration, String> {
-    let found = parse_duration(text).filter(|interval| !interval.is_zero());
-    found.ok_or_else(|| format!("not a duration: {text}"))
+    duration(text).and_then(|interval| match interval.is_zero() {
+        true => Err(format!("not a duration: {text}")),
+        false => Ok(interval),
+    })
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ognivo_files::hdfs::wait_for_servers;
 use ognivo_ml::tuning::Progress;
+
+use crate::print;
 
 /// The line; clones write to the same one.
 #[derive(Debug, Clone)]
 pub(crate) struct ProgressLine {
     bar: ProgressBar,
+    is_quiet: bool,
     /// Whether the end of the step is known, and things are counted instead of passes.
     is_counting: Arc<AtomicBool>,
 }
@@ -20,7 +25,18 @@ impl ProgressLine {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::new_spinner();
         bar.set_draw_target(target);
-        ProgressLine { bar, is_counting: Arc::default() }
+        ProgressLine { bar, is_quiet: quiet, is_counting: Arc::default() }
+    }
+
+    /// From now on a cluster that does not serve is waited for, and said above the line to be.
+    pub(crate) fn wait_for_servers(&self, deadline: Duration) {
+        let bar = self.bar.clone();
+        let is_quiet = self.is_quiet;
+        wait_for_servers(deadline, move |words| {
+            if !is_quiet {
+                bar.suspend(|| print::say(words));
+            }
+        });
     }
 
     /// A new step begins.

@@ -12,8 +12,10 @@ use ognivo::session::Session;
 use ognivo_data::column::find_column;
 use ognivo_data::outcome::{Fates, Outcome};
 use ognivo_data::schema::parse_ddl;
+use ognivo_files::hdfs::wait_for_servers;
 use ognivo_files::open::{Location, open};
 use ognivo_ml::stage::{BoundStage, StageError};
+use ognivo_stream::retry::RETRY_DEADLINE;
 use rayon::prelude::*;
 
 use crate::cli::{Cli, Format, Output, ScoreArgs};
@@ -25,6 +27,12 @@ use crate::print;
 /// Scores the input; the exit code says whether every row could be scored.
 pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
     refuse_overwriting_what_is_read(args)?;
+    let is_quiet = cli.quiet;
+    wait_for_servers(args.retry_deadline.unwrap_or(RETRY_DEADLINE), move |words| {
+        if !is_quiet {
+            print::say(words);
+        }
+    });
     let session = Session::start(args.threads.map(usize::from))?;
     let model = session.runtime().block_on(load_model(&args.model, Path::new(".")))?;
     let standard_input = (args.input == "-").then(StandardInput::keep).transpose()?;

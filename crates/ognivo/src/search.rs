@@ -50,6 +50,7 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<E
     search.report.as_deref().map_or(Ok(()), |path| report::check_place(path, &job.base))?;
     let session = Session::start(job.threads)?;
     let line = ProgressLine::new(cli.quiet);
+    line.wait_for_servers(train.retry_deadline);
     let searched = search_job(&job, train, search, &session, &line);
     line.finish();
     let searched = searched?;

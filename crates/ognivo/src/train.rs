@@ -127,6 +127,7 @@ pub(crate) fn run(args: &JobArgs, seed_uids: Option<u64>, cli: &Cli) -> Result<(
     train.report.as_deref().map_or(Ok(()), |path| report::check_place(path, &job.base))?;
     let session = Session::start(job.threads)?;
     let line = ProgressLine::new(cli.quiet);
+    line.wait_for_servers(train.retry_deadline);
     let trained = train_job(&job, train, &session, &line);
     line.finish();
     let mut trained = trained?;

@@ -7,13 +7,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use hdfs_native::{Client, ClientBuilder, HdfsError};
 use ognivo_stream::clock::{Clock as _, SystemClock};
 use tokio::runtime::Runtime;
@@ -24,6 +23,7 @@ use super::conf::{HA_NAMENODES, HadoopConf};
 use super::failed::{Effect, Failed, WasIn};
 use super::greeting::greet;
 use super::login::{LoginFailure, Security};
+use super::patience::{self, Patience};
 
 /// A NameNode answers within milliseconds; one that collects garbage may take seconds. The settings may say otherwise.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ const DATA_DEADLINE: Duration = Duration::from_secs(90);
 /// Slower than this, data counts as not moving.
 const SLOWEST_BYTES_PER_SECOND: u64 = 1 << 20;
 
-/// How long a call is repeated before its caller hears of the failure; a stream then waits in its own, visible way.
+/// How long a call is repeated where this process was told nothing; a stream then waits in its own, visible way.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -83,9 +83,13 @@ pub(crate) struct Connection {
     has_failed_to_close: AtomicBool,
     answer_deadline: Duration,
     data_deadline: Duration,
-    patience: Duration,
+    /// That of the process where there is none of its own.
+    patience: Option<Arc<Patience>>,
+    /// When the first of the calls began that failed since the last one that did not: what is waited for in vain at one call is not
+    /// waited for anew at the next.
+    failing_since_ms: Mutex<Option<i64>>,
     current: Mutex<Current>,
-    /// Temporaries whose rename may still come into effect; see [`settle`](Connection::settle).
+    /// Temporaries whose rename may still come into effect; see [`leave_unsettled`](Connection::leave_unsettled).
     unsettled: Mutex<Vec<String>>,
     /// Temporaries that nobody will finish, and that are still there.
     abandoned: Mutex<Vec<String>>,
@@ -127,7 +131,8 @@ impl Connection {
             has_been_in: AtomicBool::new(false),
             has_failed_to_close: AtomicBool::new(false),
             answer_deadline,
-            patience: PATIENCE,
+            patience: None,
+            failing_since_ms: Mutex::default(),
             current: Mutex::default(),
             unsettled: Mutex::default(),
             abandoned: Mutex::default(),
@@ -146,10 +151,10 @@ impl Connection {
 
     /// The same way, on which no call is repeated: for looking at how things are now.
     pub(crate) fn without_patience(self) -> Connection {
-        Connection { patience: Duration::ZERO, ..self }
+        Connection { patience: Some(Arc::new(Patience::none())), ..self }
     }
 
-    /// Makes a call, and makes it again as long as `repeat` allows and [`PATIENCE`] lasts.
+    /// Makes a call, and makes it again as long as `repeat` allows and [`PATIENCE`] lasts, or what the process was told.
     pub(crate) async fn call<T, F, W>(
         self: &Arc<Self>,
         repeat: Repeat,
@@ -161,23 +166,63 @@ impl Connection {
         F: Future<Output = Result<T, Failed>> + Send + 'static,
         W: Fn(Client) -> F + Send + Sync + 'static,
     {
+        self.call_for(PATIENCE, repeat, deadline, work).await
+    }
+
+    /// As [`call`](Connection::call), for so long where the process was told nothing.
+    pub(crate) async fn call_for<T, F, W>(
+        self: &Arc<Self>,
+        untold: Duration,
+        repeat: Repeat,
+        deadline: Duration,
+        work: W,
+    ) -> Result<T, Failed>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failed>> + Send + 'static,
+        W: Fn(Client) -> F + Send + Sync + 'static,
+    {
         let connection = Arc::clone(self);
         spawned(async move {
-            let mut patience = pin!(sleep(connection.patience));
+            let patience = connection.patience.clone().or_else(patience::of_process);
+            let patient_for = patience.as_ref().map_or(untold, |patience| patience.deadline);
+            let begin_ms = SystemClock.now_ms();
             let mut pause = FIRST_PAUSE;
             loop {
                 let failed = match connection.attempt(deadline, &work).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(answer) => {
+                        connection.answered();
+                        return Ok(answer);
+                    }
                     Err(failed) => failed,
                 };
-                if !repeat.allows(failed.effect()) || patience.as_mut().now_or_never().is_some() {
+                if failed.effect() == Effect::Refused {
+                    connection.answered();
+                }
+                let now_ms = SystemClock.now_ms();
+                let since_ms = begin_ms.min(connection.failing_since_ms(begin_ms));
+                let failing = Duration::from_millis(now_ms.saturating_sub(since_ms).max(0) as u64);
+                if !repeat.allows(failed.effect()) || failing >= patient_for {
                     return Err(failed);
+                }
+                if let Some(patience) = &patience {
+                    patience.waiting(&connection.url, &failed.to_line(), failing, now_ms);
                 }
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         })
         .await
+    }
+
+    /// A call came to its end.
+    fn answered(&self) {
+        *self.failing_since_ms.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Since when no call has come to its end; from now on, one that began at `begin_ms` is the first that did not.
+    fn failing_since_ms(&self, begin_ms: i64) -> i64 {
+        *self.failing_since_ms.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(begin_ms)
     }
 
     async fn attempt<T, F>(&self, deadline: Duration, work: &impl Fn(Client) -> F) -> Result<T, Failed>
@@ -283,46 +328,20 @@ impl Connection {
     }
 
     /// Says that the rename of a temporary may have come into effect, or may do so later: a NameNode that is frozen works off
-    /// what it was sent when it goes on. No other call is made before [`settle`](Connection::settle) has answered.
+    /// what it was sent when it goes on. No other call is made before the temporary was removed: then the rename has come into effect, or
+    /// never will.
     pub(crate) fn leave_unsettled(&self, temporary: &str) {
         self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).push(temporary.to_owned());
-    }
-
-    /// Removes the temporary, after which its rename has come into effect or never will: true says never.
-    ///
-    /// # Errors
-    /// Then it is still unsettled.
-    pub(crate) async fn settle(self: &Arc<Self>, temporary: &str) -> Result<bool, Failed> {
-        let (connection, temporary) = (Arc::clone(self), temporary.to_owned());
-        spawned(async move {
-            let mut patience = pin!(sleep(connection.patience));
-            let mut pause = FIRST_PAUSE;
-            loop {
-                match connection.remove_unsettled(&temporary).await {
-                    Err(failed)
-                        if Repeat::Freely.allows(failed.effect()) && patience.as_mut().now_or_never().is_none() => {}
-                    settled => return settled,
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        })
-        .await
     }
 
     async fn settle_all(&self) -> Result<(), Failed> {
         loop {
             let first = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
             let Some(temporary) = first else { return Ok(()) };
-            self.remove_unsettled(&temporary).await?;
+            let client = self.client()?;
+            self.within(self.answer_deadline, async { Ok(client.delete(&temporary, false).await?) }).await?;
+            self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != temporary);
         }
-    }
-
-    async fn remove_unsettled(&self, temporary: &str) -> Result<bool, Failed> {
-        let client = self.client()?;
-        let removed = self.within(self.answer_deadline, async { Ok(client.delete(temporary, false).await?) }).await?;
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other != temporary);
-        Ok(removed)
     }
 
     /// Says that closing a file broke off.
@@ -521,9 +540,8 @@ mod tests {
     #[test]
     fn without_a_name_node_a_call_ends_and_says_so() {
         // Port 1 of the loopback: nobody listens there, and nobody may without being root.
-        let mut connection = Connection::new("127.0.0.1:1", &HadoopConf::default());
-        connection.patience = Duration::ZERO;
-        let connection = Arc::new(connection);
+        let connection = Connection::new("127.0.0.1:1", &HadoopConf::default());
+        let connection = Arc::new(connection.without_patience());
         let work = |client: Client| async move { Ok(client.get_file_info("/").await?) };
         let asked = connection.call(Repeat::IfNotServed, ANSWER_DEADLINE, work);
         let failed = futures::executor::block_on(asked).unwrap_err();

@@ -133,7 +133,7 @@ impl Failed {
                     let hint = format!(
                         "let HADOOP_CONF_DIR name a folder whose hdfs-site.xml sets {DATA_PROTECTION} as the cluster's does"
                     );
-                    return advised(ErrorKind::ConnectionReset, text, hint);
+                    return advised(ErrorKind::Other, text, hint);
                 }
                 Failed::Incomplete => {
                     let hint = "when nobody writes it any more, `hdfs debug recoverLease -path` closes it".to_owned();
@@ -149,6 +149,8 @@ impl Failed {
                 Error::Unauthenticated { path, source }
             }
             HdfsError::IOError(error) => generic(error.kind(), format!("{source}: {place}")),
+            // To or from a DataNode.
+            HdfsError::DataTransferError(_) => generic(ErrorKind::BrokenPipe, format!("{source}: {place}")),
             error => match class_of(error) {
                 Some(class) if is_permission(class) => Error::PermissionDenied { path, source },
                 Some(class) if class.ends_with("QuotaExceededException") => {

@@ -9,14 +9,15 @@
 //!
 //! What is promised beyond [`ObjectStore`] is what [`local`](crate::local) promises, and both are held to the same
 //! [laws](crate::laws): a write that has returned is on the DataNodes' disks, and readers see a file whole or not at all.
-//! Where a server does not serve (it restarts, is in safe mode or a standby) calls are repeated for some seconds, then fail
-//! in a way that a stream waits for.
+//! Where a server does not serve (it restarts, is in safe mode or a standby) calls are repeated for some seconds, or as long as
+//! [`wait_for_servers`] says, then fail in a way that a stream waits for.
 
 mod conf;
 mod connection;
 mod failed;
 mod greeting;
 mod login;
+mod patience;
 mod probe;
 mod status_page;
 mod ticket;
@@ -62,6 +63,7 @@ use write::{HdfsUpload, Target};
 
 pub use conf::ConfError;
 pub use failed::advice;
+pub use patience::wait_for_servers;
 pub(crate) use probe::probe;
 
 /// Files up to this size are read as a whole; longer ones while they are used.
@@ -354,6 +356,9 @@ impl HdfsStore {
     }
 
     /// Moves a file or a folder in one step; the folders above the target are made.
+    ///
+    /// When the answer is lost, it is asked for again: whichever of the two comes first moves it, and the other finds nothing to move,
+    /// as long as nobody puts something there meanwhile.
     async fn rename_any(&self, from: &Path, to: &Path, may_replace: bool) -> Result<()> {
         self.create_parent(to).await?;
         let (source, target) = (in_hdfs(from), in_hdfs(to));
@@ -361,11 +366,12 @@ impl HdfsStore {
             let (source, target) = (source.clone(), target.clone());
             async move { Ok(client.rename(&source, &target, may_replace).await?) }
         };
-        let failed = match self.call(Repeat::IfNotServed, rename).await {
-            Ok(()) => return Ok(()),
-            Err(failed) => failed,
+        let again = match self.call(Repeat::IfNotServed, rename.clone()).await {
+            Err(failed) if failed.effect() == Effect::Unknown => self.call(Repeat::Freely, rename).await,
+            answer => return answer.map_err(|failed| failed.at(&self.place(to))),
         };
-        let has_happened = failed.effect() == Effect::Unknown
+        let Err(failed) = again else { return Ok(()) };
+        let has_happened = failed.effect() == Effect::Refused
             && self.status(from).await?.is_none()
             && self.status(to).await?.is_some();
         match has_happened {
@@ -374,13 +380,20 @@ impl HdfsStore {
         }
     }
 
+    /// Removes a file. When the answer is lost, it is asked for again, and then it is no error that the file is not there.
     async fn delete(&self, path: &Path) -> Result<()> {
         let asked = in_hdfs(path);
         let delete = move |client: Client| {
             let asked = asked.clone();
             async move { Ok(client.delete(&asked, false).await?) }
         };
-        match self.call(Repeat::IfNotServed, delete).await {
+        let deleted = match self.call(Repeat::IfNotServed, delete.clone()).await {
+            Err(failed) if failed.effect() == Effect::Unknown => {
+                self.call(Repeat::Freely, delete).await.map(|_is_first| true)
+            }
+            answer => answer,
+        };
+        match deleted {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::NotFound { path: self.place(path), source: "no such file".into() }),
             Err(failed) => Err(failed.at(&self.place(path))),

@@ -11,8 +11,9 @@
 //! A file of which no more than its first bytes are known may be begun with them, which has the DataNodes connected: what fails of that
 //! is written once more as a whole.
 //! Between 3 and 4 a file may wait for as long as its writer likes: it is closed, so nobody holds a lease on it.
-//! When the answer of step 4 is lost, the temporary is removed: then the rename has happened before, or never will, and a look
-//! at the target tells which.
+//! When the answer of step 4 is lost, it is asked for again: whichever of the two comes first gives the name, and where the other one
+//! finds no temporary, a look at the target tells that it is ours. When that is not answered either, the temporary is removed before
+//! this process does anything else there: then the rename has happened, or never will.
 //!
 //! Where closing may break off, an hsync comes before it: then every byte is known to be on the disks, and the NameNode can end the
 //! file without its writer. A file whose bytes are still at hand is rather written once more, and goes without.
@@ -130,11 +131,7 @@ impl OpenFile {
         let finished = async {
             let is_synced = match syncing {
                 Syncing::WithClose => false,
-                Syncing::BeforeClose => match self.writer.hsync().await {
-                    // Files with erasure coding have no hsync; their last bytes are durable a moment after close.
-                    Err(HdfsError::UnsupportedFeature(_)) => false,
-                    synced => synced.map(|()| true)?,
-                },
+                Syncing::BeforeClose => self.sync().await?,
             };
             match self.close().await {
                 Err(failed) if failed.effect() != Effect::Unknown => Err(failed),
@@ -147,6 +144,31 @@ impl OpenFile {
             }
         };
         in_time(deadline, finished).await
+    }
+
+    /// Makes every byte durable before the file is closed; false where that cannot be done.
+    ///
+    /// The DataNodes are asked first, then the NameNode; a connection to it that broke off is made again. What breaks off at a DataNode
+    /// ends the writer.
+    async fn sync(&mut self) -> std::result::Result<bool, Failed> {
+        let mut first = None;
+        for _ in 0..MAX_SYNCS {
+            match self.writer.hsync().await {
+                Ok(()) => return Ok(true),
+                // Files with erasure coding have no hsync; their last bytes are durable a moment after close.
+                Err(HdfsError::UnsupportedFeature(_)) => return Ok(false),
+                Err(HdfsError::OperationFailed(said)) if said.contains("erasure-coded") => return Ok(false),
+                Err(error) => {
+                    let can_be_again = matches!(error, HdfsError::IOError(_));
+                    let failed = first.get_or_insert(Failed::from(error));
+                    if !can_be_again || failed.effect() == Effect::Refused {
+                        break;
+                    }
+                }
+            }
+            sleep(SYNC_EVERY).await;
+        }
+        Err(first.expect("a loop that ends without an answer has met a failure"))
     }
 
     /// Lets the NameNode end the file whose every byte is durable, after its writer broke off with `failed`.
@@ -191,6 +213,10 @@ const ONE_BLOCK_BYTES: u64 = 1 << 20;
 /// How often, and how many times, the NameNode is asked whether it knows the last block.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const MAX_LOOKS: usize = 40;
+
+/// How often, and how many times, a file is synced again whose NameNode is away.
+const SYNC_EVERY: Duration = Duration::from_millis(500);
+const MAX_SYNCS: usize = 20;
 
 /// How often, and how many times, the NameNode is asked whether it has ended a file whose writer is gone; it takes a second or two.
 const RECOVER_EVERY: Duration = Duration::from_millis(250);
@@ -374,15 +400,23 @@ async fn publish(mut hidden: Hidden, target: &Target, content: Content) -> Resul
         let (from, to) = (from.clone(), to.clone());
         async move { Ok(client.rename(&from, &to, may_replace).await?) }
     };
-    let renamed = connection.call(Repeat::IfNotServed, connection.answer_deadline(), rename).await;
-    let published = match renamed {
-        Ok(()) => {
-            hidden.is_gone = true;
-            Ok(())
+    let deadline = connection.answer_deadline();
+    let published = match connection.call(Repeat::IfNotServed, deadline, rename.clone()).await {
+        Err(failed) if failed.effect() == Effect::Unknown => {
+            let again = match connection.call(Repeat::Freely, deadline, rename).await {
+                Err(failed) if failed.effect() == Effect::Refused => was_before(&hidden, target, content, failed).await,
+                again => again,
+            };
+            if again.is_err() {
+                // The first one may still come into effect. From here on it is the connection that removes the temporary.
+                connection.leave_unsettled(&hidden.path);
+                hidden.is_gone = true;
+            }
+            again
         }
-        Err(failed) if failed.effect() == Effect::Unknown => settle(&mut hidden, target, content, failed).await,
-        Err(failed) => Err(failed),
+        renamed => renamed,
     };
+    hidden.is_gone |= published.is_ok();
     drop(hidden);
     if published.as_ref().is_ok() || published.as_ref().is_err_and(|failed| failed.effect() == Effect::Refused) {
         connection.tidy().await;
@@ -390,19 +424,23 @@ async fn publish(mut hidden: Hidden, target: &Target, content: Content) -> Resul
     published.map_err(|failed| failed.writing(&target.place))
 }
 
-/// Finds out whether a rename has happened whose answer was lost with `failed`.
-async fn settle(
-    hidden: &mut Hidden,
+/// Whether the rename that was refused with `failed` had been done before, by the one whose answer was lost.
+async fn was_before(
+    hidden: &Hidden,
     target: &Target,
     content: Content,
     failed: Failed,
 ) -> std::result::Result<(), Failed> {
-    let connection = Arc::clone(&hidden.connection);
-    connection.leave_unsettled(&hidden.path);
-    // From here on it is the connection that removes it.
-    hidden.is_gone = true;
-    let never_happens = connection.settle(&hidden.path).await?;
-    match !never_happens && holds(&connection, target, content).await? {
+    let (connection, path) = (&hidden.connection, hidden.path.clone());
+    let look = move |client: Client| {
+        let path = path.clone();
+        async move { Ok(client.get_file_info(&path).await?) }
+    };
+    let is_gone = match connection.call(Repeat::Freely, connection.answer_deadline(), look).await {
+        Err(failed) if failed.is_absent() => true,
+        looked => looked.map(|_status| false)?,
+    };
+    match is_gone && holds(connection, target, content).await? {
         true => Ok(()),
         false => Err(failed),
     }
@@ -527,9 +565,9 @@ async fn obey(
     connection.tidy().await;
 }
 
-/// How often the first bytes of a file are tried, each time with the patience of a call: a DataNode that starts again takes longer than
-/// that, and whoever copies a file has nobody else to wait for it.
-const MAX_BEGINNINGS: usize = 4;
+/// How long the first bytes of a file are tried where this process was told nothing: a DataNode that starts again takes longer than a call
+/// is repeated, and whoever copies a file has nobody else to wait for it.
+const BEGINNING: Duration = Duration::from_secs(60);
 
 /// Writes the first bytes of a file. Nothing is lost yet when that fails, as it does while no DataNode is there, so it is repeated with
 /// a new file.
@@ -552,13 +590,7 @@ async fn begin(
             async move { OpenFile::create_with(client, connection, &target, &payload).await }
         }
     };
-    for _ in 1..MAX_BEGINNINGS {
-        match connection.call(Repeat::Freely, deadline, write.clone()).await {
-            Err(failed) if failed.effect() != Effect::Refused => {}
-            ended => return ended,
-        }
-    }
-    connection.call(Repeat::Freely, deadline, write).await
+    connection.call_for(BEGINNING, Repeat::Freely, deadline, write).await
 }
 
 #[async_trait]

@@ -20,6 +20,9 @@ const PIECE_BYTES: u64 = 8 << 20;
 /// From this size on a copy says on the terminal how far it is.
 const LARGE_BYTES: u64 = 64 << 20;
 
+/// A copy that a lost connection broke off is begun anew, up to this many in all; the next one waits for the servers first.
+const MAX_COPIES: usize = 3;
+
 /// How files are copied.
 pub(crate) struct Copying {
     /// Whether a file that is there is replaced.
@@ -159,10 +162,30 @@ impl Copying {
         let line = ProgressLine::new(
             self.is_quiet || source.entry.size_bytes < LARGE_BYTES || !std::io::stderr().is_terminal(),
         );
-        let copied = copy_bytes(source, target, &line).await;
+        let mut copied = copy_bytes(source, target, &line).await;
+        for _ in 1..MAX_COPIES {
+            if !copied.as_ref().is_err_and(is_broken_off) {
+                break;
+            }
+            copied = copy_bytes(source, target, &line).await;
+        }
         line.finish();
         copied.map_err(Trouble::Store)
     }
+}
+
+/// Whether a server went away in the middle.
+fn is_broken_off(error: &object_store::Error) -> bool {
+    use std::io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
+    };
+    let object_store::Error::Generic { source, .. } = error else { return false };
+    let kind = source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind.is_some_and(|kind| {
+        let of_connections =
+            [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof];
+        of_connections.contains(&kind)
+    })
 }
 
 /// Reads a piece while the one before is written.

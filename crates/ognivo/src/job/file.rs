@@ -33,6 +33,11 @@ const TRAIN: &[Field] = &[
     optional("evaluate", Shape::Evaluators, "what to measure on the test rows"),
     optional("save", Shape::Record(SAVE), "where to save the fitted pipeline"),
     optional("report", Shape::Path, "where to write the report (HTML; the numbers as JSON beside it)"),
+    optional(
+        "retryDeadline",
+        Shape::Duration,
+        "how long a cluster that does not serve is waited for before the run ends with exit code 75; default 5 minutes",
+    ),
 ];
 
 /// `train.read`.

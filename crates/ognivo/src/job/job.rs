@@ -58,6 +58,8 @@ pub(crate) struct TrainJob {
     pub(crate) save: Option<SaveJob>,
     /// Where the report goes.
     pub(crate) report: Option<PathBuf>,
+    /// How long a cluster that does not serve is waited for, by `search` too.
+    pub(crate) retry_deadline: Duration,
 }
 
 /// Files and how to read them.

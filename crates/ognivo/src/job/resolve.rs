@@ -10,6 +10,10 @@ mod train;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ognivo_data::quantity::parse_duration;
+use ognivo_stream::retry::RETRY_DEADLINE;
 
 use self::metrics::resolve_metrics;
 use self::search::resolve_search;
@@ -115,6 +119,11 @@ fn text(node: &Node, key: &str) -> Option<String> {
 /// The number at `key`.
 fn number(node: &Node, key: &str) -> Option<usize> {
     text(node, key)?.parse().ok()
+}
+
+/// `retryDeadline`, or its default; a text that is no duration has been complained about.
+fn retry_deadline(node: &Node) -> Duration {
+    node.get("retryDeadline").and_then(|written| parse_duration(written.text()?)).unwrap_or(RETRY_DEADLINE)
 }
 
 /// The options of a format, as written.

@@ -1,14 +1,11 @@
 //! `stream` as meant.
 
-use std::time::Duration;
-
 use ognivo_data::quantity::parse_duration;
 use ognivo_data::version::SparkVersion;
-use ognivo_stream::retry::RETRY_DEADLINE;
 
 use super::read::resolve_source;
-use super::text;
 use super::write::resolve_sink;
+use super::{retry_deadline, text};
 use crate::job::complaint::Complaint;
 use crate::job::delivery::{Route, decide};
 use crate::job::job::{BatchTimeJob, DeliveryJob, ErrorsJob, OnBadRow, SinkJob, SourceJob, StreamJob, TriggerJob};
@@ -34,7 +31,7 @@ pub(super) fn resolve_stream(node: &Node, version: SparkVersion, complaints: &mu
         select: node.get("select").map(Node::texts),
         trigger: resolve_trigger(write.get("trigger"), complaints),
         errors: resolve_errors(node.get("errors"), read.as_ref(), dead_letter.is_some(), complaints),
-        retry_deadline: duration(node, "retryDeadline").unwrap_or(RETRY_DEADLINE),
+        retry_deadline: retry_deadline(node),
         read: read?,
         write: write_job?,
         checkpoint: text(write, "checkpointLocation"),
@@ -106,11 +103,6 @@ fn check_checkpoint(stream: &StreamJob, write: &Node, complaints: &mut Vec<Compl
         let hint = Some("name a folder that stays the same from start to start".to_owned());
         complaints.push(Complaint::new(write.at, "`writeStream` lacks the key: checkpointLocation").with_hint(hint));
     }
-}
-
-/// The key's duration; a text that is none has been complained about.
-fn duration(node: &Node, key: &str) -> Option<Duration> {
-    node.get(key)?.text().and_then(parse_duration)
 }
 
 fn resolve_trigger(node: Option<&Node>, complaints: &mut Vec<Complaint>) -> TriggerJob {

@@ -9,7 +9,7 @@ use ognivo_ml::pipeline::Pipeline;
 use ognivo_ml::stage::Stage;
 
 use super::read::resolve_read;
-use super::text;
+use super::{retry_deadline, text};
 use crate::job::complaint::Complaint;
 use crate::job::job::{PipelineJob, SaveJob, SplitJob, TrainJob};
 use crate::job::node::Node;
@@ -39,6 +39,7 @@ pub(super) fn resolve_train(node: &Node, version: SparkVersion, complaints: &mut
         split: split.map(|split| SplitJob { n_stages_before, ..split }),
         save: node.get("save").map(resolve_save),
         report: text(node, "report").map(PathBuf::from),
+        retry_deadline: retry_deadline(node),
         read: read?,
         prepare,
         pipeline,
