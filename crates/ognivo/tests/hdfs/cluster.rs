@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::binary::Ran;
 use crate::loans::{Loans, StreamForm};
@@ -65,6 +67,15 @@ impl Trial {
         name
     }
 
+    /// Writes a job that trains on rows of the cluster, and saves the model there as `model`.
+    pub(crate) fn write_training(&self, model: &str) -> &'static str {
+        let (root, place) = (&self.root, &self.loans.place);
+        let text = std::fs::read_to_string(place.at("train.yaml")).unwrap();
+        let text = text.replace("path: train.csv", &format!("path: {root}/train.csv"));
+        place.write("train-there.yaml", &text.replace("path: model", &format!("path: {root}/{model}")));
+        "train-there.yaml"
+    }
+
     /// What a run left on the cluster, after all of it was fetched, held to the oracle.
     pub(crate) fn check(&self, run: &str) -> Counts {
         self.fs(&["get", &format!("{}/{run}", self.root), run]).ok();
@@ -120,7 +131,7 @@ impl Server {
         let id = std::fs::read_to_string(&self.pid_file).unwrap();
         // One that is dead and that nobody has asked about has no command line any more.
         while !std::fs::read(format!("/proc/{}/cmdline", id.trim())).unwrap_or_default().is_empty() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            sleep(Duration::from_millis(1));
         }
         let log = std::fs::File::options().append(true).open(self.pid_file.with_extension("log")).unwrap();
         let mut command = Command::new(&self.command_line[0]);
@@ -136,5 +147,63 @@ pub(crate) struct Frozen<'a>(&'a Server);
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         self.0.signal("CONT");
+    }
+}
+
+/// Waits until there is a file of that name below the trial's folder.
+pub(crate) fn wait_for(trial: &Trial, file: &str) {
+    const DEADLINE: Duration = Duration::from_secs(60);
+    let begin = Instant::now();
+    while trial.fs(&["ls", &format!("{}/{file}", trial.root)]).code != Some(0) {
+        assert!(begin.elapsed() < DEADLINE, "{file} did not come");
+    }
+}
+
+/// A trial whose client has Hadoop's settings of one that waits 3 s for a server.
+pub(crate) struct Impatient(pub(crate) Trial);
+
+impl Impatient {
+    pub(crate) fn new(trial: Trial) -> Impatient {
+        let property = |name: &str| format!("<property><name>{name}</name><value>3000</value></property>");
+        let properties = ["ipc.client.rpc-timeout.ms", "dfs.client.socket-timeout"].map(property).concat();
+        trial.loans.place.write("conf/core-site.xml", &format!("<configuration>{properties}</configuration>"));
+        Impatient(trial)
+    }
+
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.0.loans.place.command(arguments);
+        command.env("HADOOP_CONF_DIR", self.0.loans.place.at("conf"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+/// Waits for the end of what is to end by itself; what does not within two minutes is killed.
+#[track_caller]
+pub(crate) fn end_of(mut child: Child) -> Ran {
+    const DEADLINE: Duration = Duration::from_secs(120);
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > DEADLINE {
+            child.kill().unwrap();
+            panic!("it hangs: {:?}", Ran::of_child(child));
+        }
+        sleep(Duration::from_millis(50));
+    }
+    Ran::of_child(child)
+}
+
+/// A server that is dead, and is started again when this goes out of sight: whatever a test finds, the next one has a server.
+pub(crate) struct Dead<'a>(&'a Server);
+
+impl<'a> Dead<'a> {
+    pub(crate) fn kill(server: &'a Server) -> Dead<'a> {
+        server.signal("KILL");
+        Dead(server)
+    }
+}
+
+impl Drop for Dead<'_> {
+    fn drop(&mut self) {
+        self.0.start();
     }
 }

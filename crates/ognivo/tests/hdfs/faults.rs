@@ -3,12 +3,11 @@
 //!
 //! These run one after the other: they share the servers.
 
-use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::binary::Ran;
-use crate::cluster::{Server, Trial};
+use crate::cluster::{Dead, Impatient, Server, Trial, end_of, wait_for};
 use crate::loans::StreamForm;
 
 /// Long enough for the next call of the stream to run into the fault.
@@ -24,14 +23,6 @@ fn check(name: &str, fault: impl FnOnce()) {
     let ran = Ran::of_child(stream);
     assert_eq!(ran.code, Some(0), "it goes on by itself: {}", ran.stderr);
     assert_eq!(trial.check("run").batches, 12, "{}", ran.stderr);
-}
-
-fn wait_for(trial: &Trial, file: &str) {
-    const DEADLINE: Duration = Duration::from_secs(60);
-    let begin = Instant::now();
-    while trial.fs(&["ls", &format!("{}/{file}", trial.root)]).code != Some(0) {
-        assert!(begin.elapsed() < DEADLINE, "{file} did not come");
-    }
 }
 
 #[test]
@@ -127,39 +118,6 @@ fn a_put_waits_for_a_data_node_that_is_away() {
     assert_eq!(trial.fs(&["cat", &target]).ok(), expect);
 }
 
-/// A trial whose client has Hadoop's settings of one that waits 3 s for a server.
-struct Impatient(Trial);
-
-impl Impatient {
-    fn new(trial: Trial) -> Impatient {
-        let property = |name: &str| format!("<property><name>{name}</name><value>3000</value></property>");
-        let properties = ["ipc.client.rpc-timeout.ms", "dfs.client.socket-timeout"].map(property).concat();
-        trial.loans.place.write("conf/core-site.xml", &format!("<configuration>{properties}</configuration>"));
-        Impatient(trial)
-    }
-
-    fn start(&self, arguments: &[&str]) -> Child {
-        let mut command = self.0.loans.place.command(arguments);
-        command.env("HADOOP_CONF_DIR", self.0.loans.place.at("conf"));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-}
-
-/// Waits for the end of what is to end by itself; what does not within two minutes is killed.
-#[track_caller]
-fn end_of(mut child: Child) -> Ran {
-    const DEADLINE: Duration = Duration::from_secs(120);
-    let begin = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if begin.elapsed() > DEADLINE {
-            child.kill().unwrap();
-            panic!("it hangs: {:?}", Ran::of_child(child));
-        }
-        sleep(Duration::from_millis(50));
-    }
-    Ran::of_child(child)
-}
-
 #[test]
 fn while_the_name_node_stays_frozen_who_waits_for_it_gives_up_and_says_so() {
     let impatient = Impatient::new(Trial::new("stays-frozen-name-node", 60, 3));
@@ -215,4 +173,42 @@ fn while_the_data_node_stays_frozen_who_waits_for_it_gives_up_and_says_so() {
     trial.fs(&["put", "good.csv", &new]).ok();
     let expect = std::fs::read_to_string(trial.loans.place.at("good.csv")).unwrap();
     assert_eq!(trial.fs(&["cat", &new]).ok(), expect);
+}
+
+#[test]
+fn a_training_and_a_scoring_wait_for_servers_that_are_away_and_say_so() {
+    let trial = Trial::new("training-waits", 1, 3);
+    let (job, place) = (trial.write_training("trained"), &trial.loans.place);
+    for name in ["namenode", "datanode"] {
+        let server = Server::of(name);
+        let dead = Dead::kill(&server);
+        let there = format!("{}/train.csv", trial.root);
+        let train = place.start(&["train", job]);
+        let score = place.start(&["score", "model", &there, "--select", "id,prediction", "-o", "scored.csv"]);
+        // Longer than a call is repeated by those who can wait in another way.
+        sleep(Duration::from_secs(20));
+        drop(dead);
+        for child in [train, score] {
+            let ran = end_of(child);
+            assert_eq!(ran.code, Some(0), "{name}: {}", ran.stderr);
+            assert!(ran.stderr.contains("waiting for hdfs://"), "{name}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_training_and_a_scoring_wait_no_longer_than_they_are_told_to() {
+    let trial = Trial::new("training-gives-up", 1, 3);
+    let job = trial.write_training("trained");
+    let (place, there) = (&trial.loans.place, format!("{}/train.csv", trial.root));
+    let name_node = Server::of("namenode");
+    let dead = Dead::kill(&name_node);
+    let train = place.start(&["train", job, "--quiet", "--set", "train.retryDeadline=2s"]);
+    let score = place.start(&["score", "model", &there, "--retry-deadline", "2s", "--quiet"]);
+    let ended = [train, score].map(end_of);
+    drop(dead);
+    for ran in ended {
+        assert_eq!(ran.code, Some(75), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("waiting") && ran.stderr.contains("refused"), "{}", ran.stderr);
+    }
 }

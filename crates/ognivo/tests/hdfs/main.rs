@@ -6,7 +6,9 @@
 //! - `damaged`: the newest records of a stream's progress are emptied or cut, and put back;
 //! - `doctor`: what is found of a cluster before a job runs;
 //! - `faults`: servers that are frozen, killed and started again under a stream;
+//! - `replicas`: the same where another DataNode has every block too;
 //! - `failover`: one NameNode of a name service takes over from the other under a stream;
+//! - `lost_calls`: each call of a job to the NameNode is lost once, its question or its answer;
 //! - `nemesis`: all of that and kills of the stream at random moments, while files arrive and a reader looks;
 //! - `kerberos`: a cluster that wants proof of who one is, and tickets that run out.
 
@@ -18,8 +20,11 @@ mod doctor;
 mod failover;
 mod faults;
 mod kerberos;
+mod lost_calls;
 mod nemesis;
 mod polling;
+mod relay;
+mod replicas;
 mod stream;
 mod web;
 

@@ -11,11 +11,9 @@ use crate::stream_oracle::{Counts, files_below};
 fn a_job_whose_every_path_is_on_hdfs_trains_scores_and_streams() {
     let trial = Trial::new("whole", 8, 3);
     let (root, place) = (&trial.root, &trial.loans.place);
-    let train = std::fs::read_to_string(place.at("train.yaml")).unwrap();
-    let train = train.replace("path: train.csv", &format!("path: {root}/train.csv"));
-    place.write("train-there.yaml", &train.replace("path: model", &format!("path: {root}/trained/model")));
-    place.run(&["validate", "train-there.yaml"]).ok();
-    let told = place.run(&["train", "train-there.yaml", "--quiet"]).ok();
+    let train = trial.write_training("trained/model");
+    place.run(&["validate", train]).ok();
+    let told = place.run(&["train", train, "--quiet"]).ok();
     assert!(told.contains(&format!("{root}/trained/model")), "{told}");
     let shown = place.run(&["inspect", &format!("{root}/trained/model")]).ok();
     assert!(shown.contains("loadable: yes"), "{shown}");
