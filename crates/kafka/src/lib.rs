@@ -55,6 +55,7 @@ pub mod config;
 mod decode;
 mod deliveries;
 mod error;
+mod features;
 mod fetcher;
 mod group;
 mod lane;

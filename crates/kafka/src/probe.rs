@@ -22,6 +22,7 @@ use crate::config::client::ClientSettings;
 use crate::config::{SinkConfig, SourceConfig, Topics};
 use crate::decode::ValueFormat;
 use crate::error::KafkaError;
+use crate::features::transaction_version;
 use crate::offsets::TopicPartition;
 use crate::producer::{Outgoing, Producer};
 use crate::registry::Registry;
@@ -66,6 +67,8 @@ pub async fn sink(config: &SinkConfig, topics: &[String], delivery: Delivery, tr
         }
     }
     if delivery == Delivery::ExactlyOnce {
+        let settings = config.client.clone();
+        checks.extend(spawn_blocking(move || version_check(&settings)).await.ok());
         let id = config.client.get("transactional.id").unwrap_or(transactional_id);
         checks.push(may_use_id(&config.client, &format!("{id}-doctor")).await);
     }
@@ -372,6 +375,13 @@ fn may_store(consumer: &BaseConsumer<Heard>, group: &str) -> Result<&'static str
         )) => Ok("granted"),
         Err(_) => answer.map(|()| "granted").map_err(|cause| KafkaError::client(doing(), &cause)),
     }
+}
+
+/// What the brokers have agreed on about transactions, as the first of them that answers tells it.
+fn version_check(settings: &ClientSettings) -> Check {
+    let what = "transaction version of the cluster";
+    let mut told = settings.bootstrap_servers().split(',').map(|host| transaction_version(settings, host.trim()));
+    Check::fine(what, told.find_map(Result::ok).map_or("not told".to_owned(), |version| version.to_string()))
 }
 
 /// Whether transactions that are open keep readers of committed records from what is behind them.

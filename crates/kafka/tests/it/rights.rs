@@ -118,9 +118,12 @@ async fn whoever_may_do_everything_is_told_so_by_every_way_in() {
             format!("topic {name}: largest record: ok"),
             format!("topic {name}: right to write: ok"),
             format!("topic {name}: open transactions: ok"),
+            "transaction version of the cluster: ok".to_owned(),
             "transactional id ognivo-doctors-doctor: ok".to_owned(),
         ];
         assert_eq!(shown(&checks), expect);
+        // As brokers of Kafka 4 agree on when they are made.
+        assert_eq!(checks[6], Check::fine("transaction version of the cluster", "2"), "{user}");
     }
     assert_eq!(topic.committed().len(), 1, "a look writes nothing");
 }
