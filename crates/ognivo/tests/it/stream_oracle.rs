@@ -84,7 +84,7 @@ pub(crate) fn check(loans: &Loans, run: &str, kind: LogKind, expected: &BTreeMap
 }
 
 /// Every id stands exactly where it belongs, and exactly once.
-fn check_ids(loans: &Loans, scored: &[(i64, Score)], letters: &[(i64, Fate)]) {
+pub(crate) fn check_ids(loans: &Loans, scored: &[(i64, Score)], letters: &[(i64, Fate)]) {
     let mut found: BTreeMap<i64, Vec<Fate>> = BTreeMap::new();
     let all = scored.iter().map(|(id, _)| (*id, Fate::Scored)).chain(letters.iter().copied());
     for (id, fate) in all {
@@ -98,7 +98,7 @@ fn check_ids(loans: &Loans, scored: &[(i64, Score)], letters: &[(i64, Fate)]) {
 }
 
 /// Ids and scores in a Parquet file, whatever other columns it has.
-fn read_scores(path: &Path) -> Vec<(i64, Score)> {
+pub(crate) fn read_scores(path: &Path) -> Vec<(i64, Score)> {
     let file = File::open(path).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
     reader.flat_map(|rows| scores_of(&rows.unwrap())).collect()
@@ -124,7 +124,7 @@ fn scores_of(rows: &RecordBatch) -> Vec<(i64, Score)> {
 }
 
 /// The newest batch of `_spark_metadata`, and the files that count.
-fn spark_log(output: &Path) -> (u64, Vec<PathBuf>) {
+pub(crate) fn spark_log(output: &Path) -> (u64, Vec<PathBuf>) {
     let folder = output.join("_spark_metadata");
     let names = names_in(&folder);
     let newest = newest_id(&folder);
@@ -221,7 +221,7 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-fn is_parquet(path: &Path) -> bool {
+pub(crate) fn is_parquet(path: &Path) -> bool {
     path.file_name().unwrap().to_str().is_some_and(|name| name.starts_with("part-") && name.ends_with(".parquet"))
 }
 

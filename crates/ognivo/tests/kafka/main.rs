@@ -8,6 +8,7 @@
 //! - `lag`: progress and pages tell how far a stream is behind;
 //! - `letters`: dead letters are listed, and sent back once through kills;
 //! - `stream`: what a stream leaves, killed at any point or not, is what the `score` verb says of its rows;
+//! - `files`: the same from a topic into a folder, and from a folder into a topic;
 //! - `instances`: zombies, and instances that are killed at random;
 //! - `campaign`: deaths at places and moments from a seed, as many as are asked for;
 //! - `tables`: streams into tables; these are run by `cargo xtask cassandra`, which has servers of both kinds.
@@ -17,6 +18,7 @@
 mod avro;
 mod avro_records;
 mod campaign;
+mod files;
 mod instances;
 mod registry;
 mod stream;

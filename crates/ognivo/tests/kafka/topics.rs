@@ -33,15 +33,19 @@ impl Rig {
         Rig { loans, scores, records, runtime: Runtime::new().unwrap() }
     }
 
+    /// A new topic.
+    pub(crate) fn topic(&self, name: &str, n_partitions: i32) -> Topic {
+        self.runtime.block_on(Topic::new(name, n_partitions))
+    }
+
     /// New topics and the job of a stream between them. `read` and `write` are more options, each with a comma before it.
     pub(crate) fn stream(&self, run: &str, n_partitions: i32, read: &str, write: &str, trigger: &str) -> Stream<'_> {
-        let topic = |name: &str, n| self.runtime.block_on(Topic::new(name, n));
         let stream = Stream {
             rig: self,
             file: format!("{run}.yaml"),
-            input: topic("in", n_partitions),
-            output: topic("out", 3),
-            letters: topic("bad", 1),
+            input: self.topic("in", n_partitions),
+            output: self.topic("out", 3),
+            letters: self.topic("bad", 1),
             n_partitions,
         };
         let (job, server) = (unique(run), address());
