@@ -17,7 +17,8 @@ const FOLDER: &str = "services/hdfs-tests";
 /// Where the servers of a name service keep what they have.
 const NAME_SERVICE_FOLDER: &str = "services/hdfs-name-service-tests";
 
-const USAGE: &str = "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha | reports | shell | spark [FOLDER]]";
+const USAGE: &str =
+    "usage: cargo xtask hdfs [nemesis [RUNS [SEED]] | ha | replicas | reports | shell | walk | spark FOLDER]";
 
 /// Starts the servers, runs what was asked for, and stops them, whatever came out.
 ///
@@ -27,23 +28,23 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if let Some(("kerberos", rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return kerberos::run(rest);
     }
-    let asked = Asked::parse(arguments)?;
-    if let Asked::SparkIn(folder) = &asked {
-        return spark::open_running(folder);
-    }
-    program::run(cargo().args(["build", "--quiet", "--package", "ognivo", "--package", "ognivo-files"]).args(EXAMPLE))?;
-    program::run(cargo().args(["build", "--quiet", "--package", "ognivo"]))?;
-    match asked {
+    match Asked::parse(arguments)? {
         Asked::Everything => {
-            on_a_cluster(check)?;
+            on(Cluster::start_empty, check)?;
+            lose_replicas()?;
             read_before_reports()?;
-            fail_over()
+            fail_over()?;
+            walk()
         }
-        Asked::Nemesis { n_runs, seed } => on_a_cluster(|cluster| nemesis(cluster, n_runs, seed.as_deref())),
+        Asked::Nemesis { n_runs, seed } => {
+            on(Cluster::start_empty, |cluster| nemesis(cluster, n_runs, seed.as_deref()))
+        }
         Asked::FailOver => fail_over(),
+        Asked::Replicas => lose_replicas(),
         Asked::Reports => read_before_reports(),
-        Asked::Shell => on_a_cluster(compare_shells),
-        Asked::Spark | Asked::SparkIn(_) => on_a_cluster(spark::open),
+        Asked::Shell => on(Cluster::start_empty, compare_shells),
+        Asked::Walk => walk(),
+        Asked::Spark(folder) => spark::open(&folder),
     }
 }
 
@@ -54,12 +55,15 @@ enum Asked {
         seed: Option<String>,
     },
     FailOver,
+    /// Two DataNodes, of which one fails.
+    Replicas,
     Reports,
     /// Ours beside Hadoop's.
     Shell,
-    Spark,
-    /// What a job has left on a cluster that runs.
-    SparkIn(String),
+    /// The example, from its first step to its last.
+    Walk,
+    /// What a job has left in this folder of a cluster that runs.
+    Spark(String),
 }
 
 impl Asked {
@@ -75,39 +79,54 @@ impl Asked {
             }
             ["ha"] => Ok(Asked::FailOver),
             ["reports"] => Ok(Asked::Reports),
+            ["replicas"] => Ok(Asked::Replicas),
             ["shell"] => Ok(Asked::Shell),
-            ["spark"] => Ok(Asked::Spark),
-            ["spark", folder] => Ok(Asked::SparkIn(folder.to_owned())),
+            ["walk"] => Ok(Asked::Walk),
+            ["spark", folder] => Ok(Asked::Spark(folder.to_owned())),
             _ => Err(USAGE.to_owned()),
         }
     }
 }
 
-const EXAMPLE: [&str; 2] = ["--example", "store_laws"];
+/// Builds what the checks run.
+fn build() -> Result<(), String> {
+    const EXAMPLE: [&str; 2] = ["--example", "store_laws"];
+    program::run(cargo().args(["build", "--quiet", "--package", "ognivo", "--package", "ognivo-files"]).args(EXAMPLE))?;
+    program::run(cargo().args(["build", "--quiet", "--package", "ognivo"]))
+}
 
-fn on_a_cluster(check: impl FnOnce(&Cluster) -> Result<(), String>) -> Result<(), String> {
-    let cluster = Cluster::start_empty(FOLDER)?;
-    let done = check(&cluster);
+/// Checks something on a cluster that is started for it, and stops it, whatever came out.
+fn on(
+    start: impl FnOnce(&str) -> Result<Cluster, String>,
+    check: impl FnOnce(&Cluster) -> Result<(), String>,
+) -> Result<(), String> {
+    build()?;
+    let done = check(&start(FOLDER)?);
     let stopped = Cluster::stop_all_in(FOLDER);
     done.and(stopped)
 }
+
+/// Modules of tests that want the servers for themselves, or other ones.
+const APART: [&str; 5] = ["faults::", "nemesis::", "replicas::", "failover::", "kerberos::"];
 
 fn check(cluster: &Cluster) -> Result<(), String> {
     println!("== the laws of stores");
     program::run(at_root(program::built("debug", "examples/store_laws")).arg(format!("{}/laws", cluster.url())))?;
     compare_shells(cluster)?;
-    for (name, filter) in [
-        (
-            "whole jobs",
-            &["--skip", "faults::", "--skip", "nemesis::", "--skip", "failover::", "--skip", "kerberos::"][..],
-        ),
-        ("servers that fail", &["--test-threads=1", "faults::"]),
-    ] {
-        println!("== {name}");
-        program::run(tests_on(cluster).args(filter))?;
-    }
-    spark::open(cluster)?;
+    println!("== whole jobs");
+    // They mostly wait.
+    let apart = APART.iter().flat_map(|module| ["--skip", module]);
+    program::run(tests_on(cluster).arg("--test-threads=4").args(apart))?;
+    println!("== servers that fail");
+    program::run(tests_on(cluster).args(["--test-threads=1", "faults::"]))?;
     nemesis(cluster, 1, None)
+}
+
+/// Every block is on two DataNodes, of which one fails.
+fn lose_replicas() -> Result<(), String> {
+    println!("== one of two DataNodes fails");
+    let check = |cluster: &Cluster| program::run(tests_on(cluster).args(["--test-threads=1", "replicas::"]));
+    on(Cluster::start_with_two_data_nodes, check)
 }
 
 fn tests_on(cluster: &Cluster) -> Command {
@@ -119,8 +138,7 @@ fn tests(url: &str, web: &str, folder: &Path) -> Command {
     let mut tests = cargo();
     tests.args(["test", "--package", "ognivo", "--test", "hdfs", "--"]);
     tests.env("OGNIVO_HDFS", url).env("OGNIVO_HDFS_WEB", web).env("OGNIVO_HDFS_SERVERS", folder);
-    // A developer's own cluster is not meant.
-    tests.env_remove("HADOOP_CONF_DIR").env_remove("HADOOP_HOME").env_remove("HADOOP_USER_NAME");
+    of_no_cluster(&mut tests);
     tests
 }
 
@@ -145,12 +163,11 @@ fn nemesis(cluster: &Cluster, n_runs: u64, seed: Option<&str>) -> Result<(), Str
 /// Reads files whose blocks no DataNode has told the NameNode of, which takes them to be closed and tells of no block.
 fn read_before_reports() -> Result<(), String> {
     println!("== files that were closed a moment ago");
-    let cluster = Cluster::start_with_late_reports(FOLDER)?;
-    let done = (1..=N_READ_AT_ONCE).try_for_each(|n| read_at_once(&cluster, &format!("/closed-{n}")));
-    let stopped = Cluster::stop_all_in(FOLDER);
-    done?;
+    on(Cluster::start_with_late_reports, |cluster| {
+        (1..=N_READ_AT_ONCE).try_for_each(|n| read_at_once(cluster, &format!("/closed-{n}")))
+    })?;
     println!("{N_READ_AT_ONCE} files are read whole");
-    stopped
+    Ok(())
 }
 
 const N_READ_AT_ONCE: usize = 3;
@@ -169,12 +186,28 @@ fn read_at_once(cluster: &Cluster, path: &str) -> Result<(), String> {
 /// Lets one NameNode take over from the other under a stream.
 fn fail_over() -> Result<(), String> {
     println!("== failover between two NameNodes");
+    build()?;
     let service = NameService::start_empty(NAME_SERVICE_FOLDER)?;
     let mut tests = tests(&service.url(), &service.web(), service.folder());
     tests.env("HADOOP_CONF_DIR", service.conf()).args(["--test-threads=1", "failover::"]);
     let done = program::run(&mut tests);
     let stopped = NameService::stop_all_in(NAME_SERVICE_FOLDER);
     done.and(stopped)
+}
+
+/// The example as its reader runs it, but for a binary that is there already; it starts the servers itself, and lets both Sparks open
+/// what it leaves.
+fn walk() -> Result<(), String> {
+    println!("== the example, step by step");
+    build()?;
+    let mut example = at_root("examples/loans-hdfs/run");
+    example.env("OGNIVO_BINARY", program::built("debug", "ognivo"));
+    program::run(of_no_cluster(&mut example))
+}
+
+/// A developer's own cluster is not meant.
+fn of_no_cluster(command: &mut Command) -> &mut Command {
+    command.env_remove("HADOOP_CONF_DIR").env_remove("HADOOP_HOME").env_remove("HADOOP_USER_NAME")
 }
 
 /// Commands that both shells are given, after these were done with ours. What a command changes is each shell's own: `{there}` on the

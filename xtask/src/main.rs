@@ -37,7 +37,7 @@ usage: cargo xtask <command>
   examples                write the data of examples/ again, from fixed seeds
   bench [--rounds N] [PART …]
                           measure against arrow-csv, Polars, scikit-learn and PySpark; all of it: docs/benchmarks.md
-  hdfs [nemesis [RUNS [SEED]] | ha | reports | shell | spark [FOLDER]]
+  hdfs [nemesis [RUNS [SEED]] | ha | replicas | reports | shell | walk | spark FOLDER]
                           run whole jobs on a real HDFS, with kills and faults; compare our fs with Hadoop's shell
   hdfs kerberos [--ticket-life SECONDS]
                           run jobs on an HDFS with Kerberos, through the end of their tickets; wants Debian's KDC
@@ -46,7 +46,7 @@ usage: cargo xtask <command>
   kafka [three | spark | campaign [--runs N] [--seed S]]
                           run the tests that need a Kafka broker, with kills and faults; three: only those of three brokers;
                           spark: topics and checkpoints to real Spark and back; campaign: hundreds of deaths, for an hour
-  services up hdfs|kafka|registry|cassandra | down
+  services up hdfs [NAME]|kafka|registry|cassandra | down [hdfs NAME]
                           start real servers from Maven's packages, or stop what was started
 
 Real Spark needs Java 17 and Python 3.11 or so; its environments go to the user's cache folder.";

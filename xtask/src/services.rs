@@ -12,7 +12,7 @@ use hdfs::Cluster;
 use kafka::Broker;
 use registry::Registry;
 
-const USAGE: &str = "usage: cargo xtask services up hdfs|kafka|registry|cassandra | down";
+const USAGE: &str = "usage: cargo xtask services up hdfs [NAME]|kafka|registry|cassandra | down [hdfs NAME]";
 
 /// Where a developer's servers keep what they have, below the cache folder.
 const HDFS: &str = "services/hdfs";
@@ -26,10 +26,11 @@ const CASSANDRA: &str = "services/cassandra";
 /// What could not be started, and where its log is.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["up", "hdfs"] => {
-            let cluster = match Cluster::running(HDFS)? {
+        ["up", "hdfs", ref folder @ ..] if folder.len() < 2 => {
+            let folder = folder.first().map_or(HDFS.to_owned(), |name| format!("services/{name}"));
+            let cluster = match Cluster::running(&folder)? {
                 Some(cluster) => cluster,
-                None => Cluster::start_empty(HDFS)?,
+                None => Cluster::start_empty(&folder)?,
             };
             println!("{} is ready", cluster.url());
             println!("export HADOOP_CONF_DIR={}", cluster.conf().display());
@@ -57,6 +58,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
                 None => Registry::start_empty(REGISTRY, None)?,
             };
             println!("{} is ready", registry.url());
+            Ok(())
+        }
+        ["down", "hdfs", name] => {
+            Cluster::stop_all_in(&format!("services/{name}"))?;
+            println!("stopped");
             Ok(())
         }
         ["down"] => {

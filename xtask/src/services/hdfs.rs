@@ -79,6 +79,14 @@ impl Cluster {
         Cluster::start(folder, SMALL, None)
     }
 
+    /// As [`start_empty`](Cluster::start_empty), with two DataNodes, each of which gets every block.
+    ///
+    /// # Errors
+    /// What could not be started, with the end of its log.
+    pub(crate) fn start_with_two_data_nodes(folder: &str) -> Result<Cluster, String> {
+        Cluster::start(folder, Shape { n_data_nodes: 2, ..SMALL }, None)
+    }
+
     /// As [`start_empty`](Cluster::start_empty), with two DataNodes that tell of a new block after a while. A file may be closed
     /// meanwhile.
     ///
