@@ -76,7 +76,8 @@ fn promises() -> Result<String, String> {
     let section = after.split("\n## ").next().unwrap_or_default();
     // A link to this page would lead from here to here.
     let paragraphs = section.split("\n\n").filter(|paragraph| !paragraph.contains("docs/reliability.md"));
-    Ok(paragraphs.collect::<Vec<_>>().join("\n\n").trim().to_owned())
+    // The page lies where the README's links lead.
+    Ok(paragraphs.collect::<Vec<_>>().join("\n\n").trim().replace("](docs/", "]("))
 }
 
 fn summary(tally: &Tally) -> String {
@@ -139,4 +140,21 @@ fn again(tally: &Tally) -> String {
          moments in time. `OGNIVO_CAMPAIGN_SCALE=<n>` tries the random ones `n` times as often.\n",
     );
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_what_is_written_by_hand_word_for_word() {
+        let page = std::fs::read_to_string(root().join("docs/reliability.md")).unwrap();
+        assert!(page.contains(&promises().unwrap()), "the README promises something else");
+        for (name, part) in [("found", FOUND), ("spark", SPARK), ("hdfs", HDFS), ("kafka", KAFKA), ("limits", LIMITS)] {
+            assert!(
+                page.contains(part.trim_end()),
+                "{name}.md differs: the next campaign would write that, and lose this"
+            );
+        }
+    }
 }
