@@ -7,6 +7,8 @@
 //! - `encrypted`: one server that speaks TLS only and wants to see certificates;
 //! - `three`: three servers that hold every row, of which one or two are killed or frozen.
 
+#![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
+
 mod alone;
 mod encrypted;
 mod place;

@@ -17,6 +17,7 @@
 #![allow(clippy::print_stdout, reason = "seeds and counts are told to whoever runs the tests")]
 
 mod beginnings;
+#[allow(dead_code, reason = "shared with the tests of whole jobs")]
 mod broker;
 mod exactly_once;
 mod faults;

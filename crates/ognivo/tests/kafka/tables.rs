@@ -163,7 +163,7 @@ impl<'a> Stream<'a> {
             Letters::Files => {
                 let files = files_below(&self.rig.loans.place.at(&format!("{}/dead", self.run)));
                 let parts = files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "json"));
-                parts.flat_map(|file| lines_of(file)).collect()
+                parts.flat_map(lines_of).collect()
             }
             Letters::Table => {
                 let query = format!("SELECT JSON payload, stage, position FROM KS.{}_dead", self.run);
