@@ -29,9 +29,8 @@ fn check(name: &str, fault: impl FnOnce()) {
 fn a_frozen_name_node_is_waited_for() {
     let name_node = Server::of("namenode");
     check("frozen-name-node", || {
-        name_node.signal("STOP");
+        let _frozen = name_node.freeze();
         sleep(FAULT);
-        name_node.signal("CONT");
     });
 }
 
@@ -39,9 +38,8 @@ fn a_frozen_name_node_is_waited_for() {
 fn a_killed_name_node_is_waited_for() {
     let name_node = Server::of("namenode");
     check("killed-name-node", || {
-        name_node.signal("KILL");
+        let _dead = Dead::kill(&name_node);
         sleep(FAULT);
-        name_node.start();
     });
 }
 
@@ -49,9 +47,8 @@ fn a_killed_name_node_is_waited_for() {
 fn a_frozen_data_node_is_waited_for() {
     let data_node = Server::of("datanode");
     check("frozen-data-node", || {
-        data_node.signal("STOP");
+        let _frozen = data_node.freeze();
         sleep(FAULT);
-        data_node.signal("CONT");
     });
 }
 
@@ -59,9 +56,8 @@ fn a_frozen_data_node_is_waited_for() {
 fn a_killed_data_node_is_waited_for() {
     let data_node = Server::of("datanode");
     check("killed-data-node", || {
-        data_node.signal("KILL");
+        let _dead = Dead::kill(&data_node);
         sleep(FAULT);
-        data_node.start();
     });
 }
 
@@ -107,11 +103,11 @@ fn a_name_node_in_safe_mode_is_waited_for_and_named() {
 fn a_put_waits_for_a_data_node_that_is_away() {
     let trial = Trial::awaiting("put-without-data-node", 0, 0);
     let data_node = Server::of("datanode");
-    data_node.signal("KILL");
+    let dead = Dead::kill(&data_node);
     let target = format!("{}/train.csv", trial.root);
     let put = trial.loans.place.start(&["fs", "put", "train.csv", &target]);
     sleep(FAULT);
-    data_node.start();
+    drop(dead);
     let ran = Ran::of_child(put);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let expect = std::fs::read_to_string(trial.loans.place.at("train.csv")).unwrap();

@@ -11,7 +11,7 @@ use crate::loans::{Fate, SCHEMA};
 use crate::stream_oracle::{
     Score, check_ids, check_nothing_is_left_over, files_below, is_parquet, read_scores, spark_log,
 };
-use crate::topics::{Rig, at_once, score_of};
+use crate::topics::{Rig, at_once, fate_of, score_of};
 
 /// Every stream here has so many batches, each with rows.
 const N_BATCHES: usize = 6;
@@ -47,11 +47,6 @@ fn write_job(rig: &Rig, run: &str, read: &str, write: &str, letters: &str) {
         job = unique(run),
     );
     rig.loans.place.write(&format!("{run}.yaml"), &text);
-}
-
-/// The fate of the row of a dead letter.
-fn fate_of(letter: &Value) -> Fate {
-    if letter["stage"].is_null() { Fate::Malformed } else { Fate::Unseen }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::loans::{Fate, SCHEMA};
 use crate::place::Place;
 use crate::server::contact_point;
 use crate::stream_oracle::{Score, files_below};
-use crate::topics::Rig;
+use crate::topics::{Rig, fate_of};
 
 const N_PARTITIONS: i32 = 3;
 
@@ -171,15 +171,15 @@ impl<'a> Stream<'a> {
                 rows.iter().map(|row| row[0].as_ref().and_then(CqlValue::as_text).unwrap().clone()).collect()
             }
         };
-        let fate_of = |text: &String| {
+        let of_text = |text: &String| {
             let letter: Value = serde_json::from_str(text).unwrap();
-            let fate = if letter["stage"].is_null() { Fate::Malformed } else { Fate::Unseen };
+            let fate = fate_of(&letter);
             let record: Value = serde_json::from_str(letter["payload"].as_str().unwrap()).unwrap();
             let position = letter["position"].as_str().unwrap();
             assert!(position.starts_with(&format!("{}-", self.input.name)), "{position}");
             (record["id"].as_i64().unwrap(), fate)
         };
-        texts.iter().map(fate_of).collect()
+        texts.iter().map(of_text).collect()
     }
 }
 

@@ -131,7 +131,7 @@ impl Stream<'_> {
         });
         let letters = self.letters.committed().into_iter().map(|seen| {
             let letter = json(seen.value);
-            let fate = if letter["stage"].is_null() { Fate::Malformed } else { Fate::Unseen };
+            let fate = fate_of(&letter);
             let record: Value = serde_json::from_str(letter["payload"].as_str().unwrap()).unwrap();
             let position = letter["position"].as_str().unwrap();
             assert!(position.starts_with(&format!("{}-", self.input.name)), "{position}");
@@ -172,6 +172,11 @@ impl Stream<'_> {
             std::thread::sleep(Duration::from_millis(200));
         }
     }
+}
+
+/// Why the row of a dead letter is dead.
+pub(crate) fn fate_of(letter: &Value) -> Fate {
+    if letter["stage"].is_null() { Fate::Malformed } else { Fate::Unseen }
 }
 
 /// The bits of a scored row.
