@@ -258,7 +258,7 @@ impl BatchWriter for FileBatch {
             None => self.log.add(self.batch, &files, now_ms).await?,
         }
         kill_point::pass(KillPoint::SinkLogged)?;
-        Ok(Written { n_scored, n_dead_letters })
+        Ok(Written { n_scored, n_dead_letters, shown_ms: None })
     }
 
     async fn abort(mut self: Box<Self>) {

@@ -69,6 +69,13 @@ impl Repeat {
     }
 }
 
+/// What came of [`Connection::ask`].
+pub(crate) struct Asked<T> {
+    pub(crate) answer: Result<T, Failed>,
+    /// Whether this is the answer to the second call: the first one may have come into effect, before it or after.
+    pub(crate) is_again: bool,
+}
+
 /// The way to one cluster.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -213,6 +220,21 @@ impl Connection {
             }
         })
         .await
+    }
+
+    /// Makes a call that is not repeated at will, and makes it once more when its answer was lost.
+    pub(crate) async fn ask<T, F, W>(self: &Arc<Self>, work: W) -> Asked<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failed>> + Send + 'static,
+        W: Fn(Client) -> F + Clone + Send + Sync + 'static,
+    {
+        match self.call(Repeat::IfNotServed, self.answer_deadline, work.clone()).await {
+            Err(failed) if failed.effect() == Effect::Unknown => {
+                Asked { answer: self.call(Repeat::Freely, self.answer_deadline, work).await, is_again: true }
+            }
+            answer => Asked { answer, is_again: false },
+        }
     }
 
     /// A call came to its end.

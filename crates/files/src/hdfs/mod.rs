@@ -19,8 +19,10 @@ mod greeting;
 mod login;
 mod patience;
 mod probe;
+mod read;
 mod status_page;
 mod ticket;
+mod user;
 mod write;
 
 use std::collections::HashMap;
@@ -28,7 +30,6 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path as DiskPath;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,7 +37,6 @@ use chrono::DateTime;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use hdfs_native::client::FileStatus;
-use hdfs_native::file::FileReader;
 use hdfs_native::{Client, HdfsError};
 use object_store::path::{Path, PathPart};
 use object_store::{
@@ -45,20 +45,17 @@ use object_store::{
     RenameTargetMode, Result,
 };
 use ognivo_stream::staging::{BegunFile, StagedFile, Staging};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use crate::entries::Entry;
 use crate::listing::is_hidden;
 use crate::open::{FolderVersion, Folders, Location, OpenError, OpenedFile};
 use crate::temporary::{is_of_this_process, is_temporary};
 use crate::unnameable::Unnameable;
-use crate::users;
 use conf::HadoopConf;
-use connection::{Connection, Repeat, detached};
+use connection::{Asked, Connection, Repeat};
 use failed::{Effect, Failed};
-use login::Security;
-use ticket::{Cache, Ticket};
+use read::{HdfsFile, LongRead, open_up_to, read_range};
+use user::home;
 use write::{HdfsUpload, Target};
 
 pub use conf::ConfError;
@@ -68,13 +65,6 @@ pub(crate) use probe::probe;
 
 /// Files up to this size are read as a whole; longer ones while they are used.
 const WHOLE_BYTES: u64 = 8 << 20;
-
-/// Bytes of a long file that are handed over at once, about sixteen packets of a DataNode's: waking whoever waits for them, on
-/// another thread, costs as much as it does to read one.
-const HANDFUL_BYTES: usize = 1 << 20;
-
-/// Handfuls that wait for their reader.
-const HANDFULS_AHEAD: usize = 4;
 
 /// The store of one cluster; a path is an absolute one without its leading slash.
 ///
@@ -124,42 +114,6 @@ pub fn open_as_hadoop(location: &str) -> std::result::Result<Location, OpenError
     match location.starts_with('/') {
         true => open(location, location),
         false => open(&format!("{}/{location}", home(&conf)), location),
-    }
-}
-
-/// The home of the user that we are.
-fn home(conf: &HadoopConf) -> String {
-    let user = user(conf);
-    let above = conf.get("dfs.user.home.dir.prefix").unwrap_or_else(|| "/user".to_owned());
-    format!("{}/{user}", above.trim_end_matches('/'))
-}
-
-/// Who we are on a cluster with these settings.
-fn user(conf: &HadoopConf) -> String {
-    let named = std::env::var("HADOOP_USER_NAME").ok().filter(|name| !name.is_empty());
-    let is_kerberos = Security::of(conf).is_kerberos;
-    // A cache that only the library can read is taken to be that of the user who runs this process, as it mostly is.
-    let ticket = if is_kerberos { Cache::of_environment().read().ok().flatten() } else { None };
-    let proof = if is_kerberos { Proof::Ticket(ticket) } else { Proof::None { named } };
-    proof.user(users::current())
-}
-
-/// How a cluster is told who we are.
-enum Proof {
-    /// By a Kerberos ticket, where its cache can be read.
-    Ticket(Option<Ticket>),
-    /// We say so, by `HADOOP_USER_NAME`, and are believed.
-    None { named: Option<String> },
-}
-
-impl Proof {
-    /// As Hadoop's client has it: with Kerberos, a name that is merely said counts for nothing.
-    fn user(self, runs_process: Option<String>) -> String {
-        let user = match self {
-            Proof::Ticket(ticket) => ticket.map(|ticket| ticket.short_name().to_owned()),
-            Proof::None { named } => named,
-        };
-        user.or(runs_process).unwrap_or_default()
     }
 }
 
@@ -323,29 +277,9 @@ impl HdfsStore {
             let asked = asked.clone();
             async move { open_up_to(&client, &asked, Some(end)).await }
         };
-        let place = self.place(path);
         let opened = self.call(Repeat::Freely, open).await;
-        let reader = opened.map_err(|failed| failed.at(&place))?;
-        let (handfuls, waiting) = mpsc::channel(HANDFULS_AHEAD);
-        let fetch = {
-            let connection = Arc::clone(&self.connection);
-            async move {
-                let (start, end) = within(&reader, range);
-                let mut stream = reader.read_range_stream(start, end - start).boxed();
-                let mut is_over = false;
-                while !is_over {
-                    let read = handful(&mut stream, connection.data_deadline(0)).await;
-                    is_over = read.is_over;
-                    let failed = read.failed.map(|failed| Err(connection.explained(failed).at(&place)));
-                    let handful: Vec<Result<Bytes>> = read.pieces.into_iter().map(Ok).chain(failed).collect();
-                    // Nobody waits for it any more.
-                    is_over |= handfuls.send(handful).await.is_err();
-                }
-            }
-        };
-        detached(fetch).map_err(|failed| failed.at(&self.place(path)))?;
-        let handfuls = futures::stream::unfold(waiting, |mut waiting| async { Some((waiting.recv().await?, waiting)) });
-        Ok(handfuls.flat_map(futures::stream::iter).boxed())
+        let reader = opened.map_err(|failed| failed.at(&self.place(path)))?;
+        Ok(LongRead::new(&self.connection, reader, range, self.place(path)).into_stream())
     }
 
     async fn create_parent(&self, path: &Path) -> Result<()> {
@@ -366,12 +300,10 @@ impl HdfsStore {
             let (source, target) = (source.clone(), target.clone());
             async move { Ok(client.rename(&source, &target, may_replace).await?) }
         };
-        let again = match self.call(Repeat::IfNotServed, rename.clone()).await {
-            Err(failed) if failed.effect() == Effect::Unknown => self.call(Repeat::Freely, rename).await,
-            answer => return answer.map_err(|failed| failed.at(&self.place(to))),
-        };
-        let Err(failed) = again else { return Ok(()) };
-        let has_happened = failed.effect() == Effect::Refused
+        let Asked { answer, is_again } = self.connection.ask(rename).await;
+        let Err(failed) = answer else { return Ok(()) };
+        let has_happened = is_again
+            && failed.effect() == Effect::Refused
             && self.status(from).await?.is_none()
             && self.status(to).await?.is_some();
         match has_happened {
@@ -387,110 +319,14 @@ impl HdfsStore {
             let asked = asked.clone();
             async move { Ok(client.delete(&asked, false).await?) }
         };
-        let deleted = match self.call(Repeat::IfNotServed, delete.clone()).await {
-            Err(failed) if failed.effect() == Effect::Unknown => {
-                self.call(Repeat::Freely, delete).await.map(|_is_first| true)
-            }
-            answer => answer,
-        };
-        match deleted {
+        let Asked { answer, is_again } = self.connection.ask(delete).await;
+        match answer {
             Ok(true) => Ok(()),
+            Ok(false) if is_again => Ok(()),
             Ok(false) => Err(Error::NotFound { path: self.place(path), source: "no such file".into() }),
             Err(failed) => Err(failed.at(&self.place(path))),
         }
     }
-}
-
-/// A file whose blocks were asked for once: each range of it costs a DataNode's answer, and none of the NameNode.
-#[derive(Debug)]
-struct HdfsFile {
-    connection: Arc<Connection>,
-    path: String,
-    place: String,
-    reader: Arc<Mutex<Held>>,
-}
-
-/// The reader of a file; none before the first range, and after a failure, when the blocks may lie elsewhere.
-#[derive(Default)]
-struct Held(Option<FileReader>);
-
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "open" } else { "to be opened" })
-    }
-}
-
-#[async_trait]
-impl OpenedFile for HdfsFile {
-    async fn open(&self) -> Result<()> {
-        self.read(0..0).await.map(drop)
-    }
-
-    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        let n_bytes = range.end - range.start;
-        let (path, held) = (self.path.clone(), Arc::clone(&self.reader));
-        let read = move |client: Client| {
-            let (path, held, range) = (path.clone(), Arc::clone(&held), range.clone());
-            async move {
-                let known = held.lock().unwrap_or_else(PoisonError::into_inner).0.take();
-                let reader = match known.filter(|reader| range.end <= reader.file_length() as u64) {
-                    Some(reader) => reader,
-                    None => open_up_to(&client, &path, Some(range.end)).await?,
-                };
-                let bytes = read_range(&reader, range).await?;
-                held.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(reader);
-                Ok(bytes)
-            }
-        };
-        let read = self.connection.call(Repeat::Freely, self.connection.data_deadline(n_bytes), read).await;
-        read.map_err(|failed| failed.at(&self.place))
-    }
-}
-
-/// The next bytes of a file, as they came.
-#[derive(Default)]
-struct Handful {
-    pieces: Vec<Bytes>,
-    /// What ended the reading before the end.
-    failed: Option<Failed>,
-    /// Whether nothing comes after these.
-    is_over: bool,
-}
-
-/// The next [`HANDFUL_BYTES`], or what is left; each piece of it has `deadline`.
-async fn handful(stream: &mut BoxStream<'static, hdfs_native::Result<Bytes>>, deadline: Duration) -> Handful {
-    let mut handful = Handful::default();
-    let mut n_bytes = 0;
-    while n_bytes < HANDFUL_BYTES {
-        match timeout(deadline, stream.next()).await {
-            Ok(Some(Ok(piece))) => {
-                n_bytes += piece.len();
-                handful.pieces.push(piece);
-            }
-            Ok(None) => return Handful { is_over: true, ..handful },
-            Ok(Some(Err(error))) => return Handful { failed: Some(error.into()), is_over: true, ..handful },
-            Err(_) => return Handful { failed: Some(Failed::Late(deadline)), is_over: true, ..handful },
-        }
-    }
-    handful
-}
-
-/// A reader of a file that reaches to `end`, or to the end of the file.
-///
-/// Of a file that was closed a moment ago the NameNode may not know the last block yet, where it lets files be closed before their blocks
-/// are reported (`dfs.namenode.file.close.num-committed-allowed`): it tells the file's length, and only the blocks before. Hadoop's
-/// client asks a DataNode then; here it is waited for, so that no file is taken to be shorter than it is.
-pub(super) async fn open_up_to(
-    client: &Client,
-    path: &str,
-    end: Option<u64>,
-) -> std::result::Result<FileReader, Failed> {
-    let reader = client.read(path).await?;
-    let length = reader.file_length();
-    if end.is_some_and(|end| end > length as u64) && client.get_file_info(path).await?.length > length {
-        return Err(Failed::Incomplete);
-    }
-    Ok(reader)
 }
 
 /// As [`Client::list_status`], which moves each of thousands of entries several times more.
@@ -505,18 +341,6 @@ async fn statuses_in(client: &Client, folder: &str) -> std::result::Result<Vec<F
         }
     }
     Ok(found)
-}
-
-async fn read_range(reader: &FileReader, range: Range<u64>) -> std::result::Result<Bytes, Failed> {
-    let (start, end) = within(reader, range);
-    Ok(reader.read_range(start, end - start).await?)
-}
-
-/// The part of a range that lies within the file: hdfs-native panics beyond.
-fn within(reader: &FileReader, range: Range<u64>) -> (usize, usize) {
-    let length = reader.file_length() as u64;
-    let end = range.end.min(length);
-    (range.start.min(end) as usize, end as usize)
 }
 
 /// A path as HDFS has it.
@@ -728,12 +552,7 @@ impl Folders for HdfsStore {
     }
 
     fn opened(&self, path: &Path) -> Option<Arc<dyn OpenedFile>> {
-        Some(Arc::new(HdfsFile {
-            connection: Arc::clone(&self.connection),
-            path: in_hdfs(path),
-            place: self.place(path),
-            reader: Arc::default(),
-        }))
+        Some(Arc::new(HdfsFile::new(&self.connection, in_hdfs(path), self.place(path))))
     }
 
     /// A file takes a dozen calls until every byte is on the disks, and one to be named.
@@ -798,17 +617,5 @@ mod tests {
         check("/in", &[("fs.defaultFS", "file:///")], None);
         check("//user@nn/in", &[], None);
         check("//nn:80200/in", &[], None);
-    }
-
-    #[test]
-    fn with_kerberos_the_home_is_that_of_the_ticket_whatever_name_is_said() {
-        let runs_process = || Some("root".to_owned());
-        let ticket = |principal: &str| Ticket { principal: principal.to_owned(), ends_s: None, renewable_s: 0 };
-        let said = |named: Option<&str>| Proof::None { named: named.map(str::to_owned) }.user(runs_process());
-        assert_eq!([said(Some("mallory")), said(None)], ["mallory", "root"]);
-        let shown = |ticket: Option<Ticket>| Proof::Ticket(ticket).user(runs_process());
-        assert_eq!(shown(Some(ticket("alice@LAB.TEST"))), "alice");
-        assert_eq!(shown(Some(ticket("hdfs/nn1.lab@LAB.TEST"))), "hdfs");
-        assert_eq!(shown(None), "root");
     }
 }

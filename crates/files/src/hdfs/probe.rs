@@ -14,7 +14,7 @@ use super::greeting::{Greeting, greet};
 use super::login::{DATA_PROTECTION, LIBRARY, Security, time};
 use super::status_page::{Status, status};
 use super::ticket::{Cache, Ticket};
-use super::user;
+use super::user::user;
 use crate::probe::size;
 
 /// A person waits for this.

@@ -32,9 +32,9 @@ use ognivo_stream::staging::{BegunFile, StagedFile};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, Repeat, Running, detached};
+use super::connection::{Asked, Connection, Repeat, Running, detached};
 use super::failed::{Effect, Failed};
-use super::open_up_to;
+use super::read::open_up_to;
 use crate::temporary;
 
 /// What is to become of a file.
@@ -400,22 +400,18 @@ async fn publish(mut hidden: Hidden, target: &Target, content: Content) -> Resul
         let (from, to) = (from.clone(), to.clone());
         async move { Ok(client.rename(&from, &to, may_replace).await?) }
     };
-    let deadline = connection.answer_deadline();
-    let published = match connection.call(Repeat::IfNotServed, deadline, rename.clone()).await {
-        Err(failed) if failed.effect() == Effect::Unknown => {
-            let again = match connection.call(Repeat::Freely, deadline, rename).await {
-                Err(failed) if failed.effect() == Effect::Refused => was_before(&hidden, target, content, failed).await,
-                again => again,
-            };
-            if again.is_err() {
-                // The first one may still come into effect. From here on it is the connection that removes the temporary.
-                connection.leave_unsettled(&hidden.path);
-                hidden.is_gone = true;
-            }
-            again
+    let Asked { answer: mut published, is_again } = connection.ask(rename).await;
+    if is_again {
+        published = match published {
+            Err(failed) if failed.effect() == Effect::Refused => was_before(&hidden, target, content, failed).await,
+            published => published,
+        };
+        if published.is_err() {
+            // The first one may still come into effect. From here on it is the connection that removes the temporary.
+            connection.leave_unsettled(&hidden.path);
+            hidden.is_gone = true;
         }
-        renamed => renamed,
-    };
+    }
     hidden.is_gone |= published.is_ok();
     drop(hidden);
     if published.as_ref().is_ok() || published.as_ref().is_err_and(|failed| failed.effect() == Effect::Refused) {
