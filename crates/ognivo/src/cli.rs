@@ -206,7 +206,7 @@ pub(crate) struct ScoreArgs {
     /// Threads to work on; all cores when absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
-    /// How long a cluster that does not serve is waited for, except in the middle of an output there; 5 minutes when absent.
+    /// How long a cluster that does not serve is waited for; 5 minutes when absent.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) retry_deadline: Option<Duration>,
 }

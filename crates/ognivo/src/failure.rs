@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ognivo_data::fault::{Explain, Fault, Retry};
+use ognivo_data::fault::{Explain, Fault, Retry, causes};
 
 /// An error that ends the verb.
 #[derive(Debug)]
@@ -15,6 +15,18 @@ impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
 }
 
 impl Failure {
+    /// Whether a server went away while something was written.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        let error: &(dyn std::error::Error + 'static) = self.cause();
+        error.downcast_ref::<StoreFailure>().is_some_and(|failure| is_broken_off(&failure.source))
+    }
+
+    /// What failed, and why, in a line.
+    pub(crate) fn to_line(&self) -> String {
+        let failed = self.cause().to_string();
+        causes(self.cause()).last().map_or(failed.clone(), |why| format!("{failed}: {why}"))
+    }
+
     /// The error itself.
     pub(crate) fn cause(&self) -> &(dyn Explain + 'static) {
         self.0.as_ref()
@@ -108,4 +120,18 @@ impl Explain for StoreFailure {
             _ => Retry::Never,
         }
     }
+}
+
+/// Whether a server went away in the middle.
+pub(crate) fn is_broken_off(error: &object_store::Error) -> bool {
+    use std::io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
+    };
+    let object_store::Error::Generic { source, .. } = error else { return false };
+    let kind = source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind.is_some_and(|kind| {
+        let of_connections =
+            [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof];
+        of_connections.contains(&kind)
+    })
 }

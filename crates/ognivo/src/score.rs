@@ -1,8 +1,10 @@
 //! `ognivo score`: a model over a file, batch by batch, in the order of the file.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -14,7 +16,7 @@ use ognivo_data::outcome::{Fates, Outcome};
 use ognivo_data::schema::parse_ddl;
 use ognivo_files::hdfs::wait_for_servers;
 use ognivo_files::open::{Location, open};
-use ognivo_ml::stage::{BoundStage, StageError};
+use ognivo_ml::stage::{BoundStage, StageError, Transformer};
 use ognivo_stream::retry::RETRY_DEADLINE;
 use rayon::prelude::*;
 
@@ -28,44 +30,84 @@ use crate::print;
 pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
     refuse_overwriting_what_is_read(args)?;
     let is_quiet = cli.quiet;
-    wait_for_servers(args.retry_deadline.unwrap_or(RETRY_DEADLINE), move |words| {
+    let deadline = args.retry_deadline.unwrap_or(RETRY_DEADLINE);
+    wait_for_servers(deadline, move |words| {
         if !is_quiet {
             print::say(words);
         }
     });
     let session = Session::start(args.threads.map(usize::from))?;
-    let model = session.runtime().block_on(load_model(&args.model, Path::new(".")))?;
+    let model = session.runtime().block_on(load_model(&args.model, Path::new(".")))?.model;
     let standard_input = (args.input == "-").then(StandardInput::keep).transpose()?;
     let path = standard_input.as_ref().map_or_else(|| args.input.clone(), StandardInput::path);
-    let read = input_of(args, path)?.read(Path::new("."), &session)?;
-    for warning in &read.warnings {
-        print::say(&format!("warning: {warning}"));
-    }
-    let scoring = Scoring::new(model.model.bind(read.dataset.schema())?, &args.select)?;
-    let mut target = open_target(args, cli, &scoring.schema, &session)?;
-    let mut tally = Tally::default();
-    let n_in_flight = 2 * session.n_threads();
-    for partition in 0..read.dataset.n_partitions() {
-        let mut batches = read.dataset.scan(partition)?;
-        loop {
-            let group: Vec<RecordBatch> = batches.by_ref().take(n_in_flight).collect::<Result<_, _>>()?;
-            if group.is_empty() {
-                break;
-            }
-            let encoder = target.encoder();
-            let scored: Vec<Result<Scored, Failure>> =
-                session.pool().install(|| group.into_par_iter().map(|rows| scoring.score(rows, encoder)).collect());
-            for scored in scored {
-                let scored = scored?;
-                tally.add(&scored.fates);
-                target.write(&scored.rows, scored.encoded)?;
+    let input = input_of(args, path)?;
+    let tally = Run { args, cli, session, model, input }.to_the_end(deadline)?;
+    Ok(tally.tell(cli.quiet))
+}
+
+/// An output that breaks off in the middle is begun anew, up to this many times in all; the next one waits for the servers first.
+const MAX_BEGINNINGS: usize = 3;
+
+/// What is scored by what.
+struct Run<'a> {
+    args: &'a ScoreArgs,
+    cli: &'a Cli,
+    session: Session,
+    model: Box<dyn Transformer>,
+    input: Input,
+}
+
+impl Run<'_> {
+    /// Scores all rows, and all of them once more where a cluster went away under the output and comes back in time.
+    fn to_the_end(&self, deadline: Duration) -> Result<Tally, Failure> {
+        for _ in 1..MAX_BEGINNINGS {
+            let last_write = Cell::new(Instant::now());
+            match self.score_all(&last_write) {
+                Err(failure) if failure.is_broken_off() && last_write.get().elapsed() < deadline => {
+                    if !self.cli.quiet {
+                        print::say(&format!("begun anew: {}", failure.to_line()));
+                    }
+                }
+                scored => return scored,
             }
         }
+        self.score_all(&Cell::new(Instant::now()))
     }
-    target.finish()?;
-    let counts = read.counts();
-    tally.n_dropped = counts.n_dropped;
-    Ok(tally.tell(cli.quiet))
+
+    /// Scores every row; `last_write` is when the last write began.
+    fn score_all(&self, last_write: &Cell<Instant>) -> Result<Tally, Failure> {
+        let Run { args, cli, session, model, input } = self;
+        let read = input.read(Path::new("."), session)?;
+        for warning in &read.warnings {
+            print::say(&format!("warning: {warning}"));
+        }
+        let scoring = Scoring::new(model.bind(read.dataset.schema())?, &args.select)?;
+        let mut target = open_target(args, cli, &scoring.schema, session)?;
+        let mut tally = Tally::default();
+        let n_in_flight = 2 * session.n_threads();
+        for partition in 0..read.dataset.n_partitions() {
+            let mut batches = read.dataset.scan(partition)?;
+            loop {
+                let group: Vec<RecordBatch> = batches.by_ref().take(n_in_flight).collect::<Result<_, _>>()?;
+                if group.is_empty() {
+                    break;
+                }
+                let encoder = target.encoder();
+                let scored: Vec<Result<Scored, Failure>> =
+                    session.pool().install(|| group.into_par_iter().map(|rows| scoring.score(rows, encoder)).collect());
+                for scored in scored {
+                    let scored = scored?;
+                    tally.add(&scored.fates);
+                    last_write.set(Instant::now());
+                    target.write(&scored.rows, scored.encoded)?;
+                }
+            }
+        }
+        last_write.set(Instant::now());
+        target.finish()?;
+        tally.n_dropped = read.counts().n_dropped;
+        Ok(tally)
+    }
 }
 
 /// The output may not take the place of the input, nor stand inside the input folder or the model.

@@ -12,6 +12,7 @@ use ognivo_files::open::Location;
 
 use super::Ended;
 use super::operand::{Found, Operand, Trouble, find};
+use crate::failure::is_broken_off;
 use crate::progress_line::ProgressLine;
 
 /// So many bytes are read while as many are written.
@@ -172,20 +173,6 @@ impl Copying {
         line.finish();
         copied.map_err(Trouble::Store)
     }
-}
-
-/// Whether a server went away in the middle.
-fn is_broken_off(error: &object_store::Error) -> bool {
-    use std::io::ErrorKind::{
-        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
-    };
-    let object_store::Error::Generic { source, .. } = error else { return false };
-    let kind = source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    kind.is_some_and(|kind| {
-        let of_connections =
-            [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof];
-        of_connections.contains(&kind)
-    })
 }
 
 /// Reads a piece while the one before is written.

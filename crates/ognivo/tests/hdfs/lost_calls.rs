@@ -100,6 +100,26 @@ fn a_training_that_loses_any_call_saves_the_same_model() {
 }
 
 #[test]
+fn a_scoring_that_loses_any_call_writes_the_same_rows_whole() {
+    let relayed = Relayed::new("lost-calls-of-scoring", 1, 3);
+    let trial = &relayed.trial;
+    let scored = |run: &str| {
+        let out = format!("{}/{run}/scored.csv", trial.root);
+        let [model, input] = ["model", "good.csv"].map(|name| format!("{}/{name}", trial.root));
+        trial.loans.place.run(&["score", &model, &input, "-o", &out, "--select", "id,probability,prediction"]).ok();
+        trial.fs(&["cat", &out]).ok()
+    };
+    trial.fs(&["put", "good.csv", &trial.root]).ok();
+    let expect = scored("first");
+    let n_lost = relayed.lose_each(|run| {
+        assert_eq!(scored(run), expect, "{run}");
+        let listed = trial.fs(&["ls", "-R", &format!("{}/{run}", trial.root)]).ok();
+        assert_eq!(listed.lines().count(), 1, "{run}: {listed}");
+    });
+    assert!(n_lost > 12, "{n_lost}");
+}
+
+#[test]
 fn files_are_put_moved_and_removed_whichever_call_is_lost() {
     let relayed = Relayed::new("lost-calls-of-fs", 2, 3);
     let trial = &relayed.trial;
