@@ -1,6 +1,7 @@
 //! The user's cache folder: Spark's environments, peers of the benchmarks, generated data.
 
 use std::env;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// `$XDG_CACHE_HOME/ognivo`, or `~/.cache/ognivo`, made if it is not there.
@@ -15,4 +16,15 @@ pub(crate) fn folder(name: &str) -> Result<PathBuf, String> {
     let folder = base.join("ognivo").join(name);
     std::fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
     Ok(folder)
+}
+
+/// Lets one process at a time fill the cache, until what is returned is let go of.
+///
+/// # Errors
+/// When the file that is locked cannot be made.
+pub(crate) fn lock() -> Result<File, String> {
+    let path = folder("")?.join("lock");
+    let file = File::create(&path).map_err(|e| format!("cannot make {}: {e}", path.display()))?;
+    file.lock().map_err(|e| format!("cannot lock {}: {e}", path.display()))?;
+    Ok(file)
 }

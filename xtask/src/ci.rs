@@ -1,9 +1,11 @@
 //! `cargo xtask ci`: everything that must hold before a change is taken.
 
+mod lanes;
+
 use std::time::Instant;
 
 use crate::program::{self, cargo};
-use crate::{campaign, cassandra, hdfs, kafka, report, spark};
+use crate::{campaign, report};
 
 /// What a step runs.
 enum Work {
@@ -11,6 +13,8 @@ enum Work {
     Cargo(&'static [&'static str]),
     /// A command of ours with these arguments.
     Ours(fn(&[String]) -> Result<(), String>, &'static [&'static str]),
+    /// Commands of ours, in lanes beside each other. Those that use the same servers are in the same lane.
+    Lanes(&'static [&'static [lanes::Step]]),
 }
 
 /// Name, and what it runs; the quick ones first. The tests of the campaign run once, in its own step.
@@ -43,18 +47,17 @@ const STEPS: &[(&str, Work)] = &[
     ),
     ("reports in a browser", Work::Ours(report::run, &[])),
     ("fault campaign", Work::Ours(campaign::run, &["--quick"])),
-    ("jobs on real HDFS", Work::Ours(hdfs::run, &[])),
-    ("streams on a real Kafka", Work::Ours(kafka::run, &[])),
-    ("topics to Spark and back", Work::Ours(kafka::run, &["spark"])),
-    ("tables of real Cassandra", Work::Ours(cassandra::run, &[])),
-    ("jobs on HDFS with Kerberos", Work::Ours(hdfs::run, &["kerberos"])),
-    ("both ways with real Spark", Work::Ours(spark::run, &[])),
+    ("jobs on real servers, and with real Spark", Work::Lanes(&[HDFS_AND_SPARK, CASSANDRA_AND_KAFKA])),
 ];
+
+const HDFS_AND_SPARK: &[lanes::Step] = &[&["hdfs"], &["hdfs", "kerberos"], &["spark"]];
+const CASSANDRA_AND_KAFKA: &[lanes::Step] = &[&["cassandra"], &["kafka"], &["kafka", "spark"]];
 
 impl Work {
     fn run(&self) -> Result<(), String> {
         match self {
             Work::Cargo(arguments) => program::run(cargo().args(*arguments)),
+            Work::Lanes(lanes) => lanes::run(lanes),
             Work::Ours(run, arguments) => {
                 run(&arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>())
             }
