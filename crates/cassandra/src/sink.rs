@@ -220,7 +220,7 @@ impl BatchWriter for TableBatch {
             *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.batch);
         }
         kill_point::pass(KillPoint::SinkLogged)?;
-        Ok(Written { n_scored: self.n_written, n_dead_letters: 0 })
+        Ok(Written { n_scored: self.n_written, n_dead_letters: 0, shown_ms: None })
     }
 
     /// Rows that are in the table stay: the batch's plan is written ahead, so the same rows come again.

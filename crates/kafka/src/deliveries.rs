@@ -3,10 +3,11 @@
 //! Each record carries the number of its batch's account through the client, so that a batch counts as arrived by its own records
 //! alone, in whatever order partitions answer.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ognivo_stream::clock::{Clock as _, SystemClock};
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{DeliveryResult, NoCustomPartitioner, ProducerContext};
@@ -31,6 +32,8 @@ struct Counts {
     is_taken: AtomicBool,
     n_sent: AtomicU64,
     n_done: AtomicU64,
+    /// When there was last none on its way, in milliseconds since 1970.
+    done_ms: AtomicI64,
     failure: Mutex<Option<Code>>,
     changed: Notify,
 }
@@ -96,6 +99,7 @@ impl ProducerContext<NoCustomPartitioner> for Deliveries {
         }
         counts.n_done.fetch_add(1, Ordering::SeqCst);
         if counts.all_are_done() {
+            counts.done_ms.store(SystemClock.now_ms(), Ordering::SeqCst);
             counts.changed.notify_waiters();
         }
     }
@@ -132,11 +136,12 @@ impl Account {
         self.counts().take_failure()
     }
 
-    /// Waits until all records of the batch have arrived.
+    /// Waits until all records of the batch have arrived, and gives the time when the last of them had, in milliseconds since 1970; None
+    /// when there were none.
     ///
     /// # Errors
     /// With the first that did not.
-    pub(crate) async fn arrived(&self) -> Result<(), KafkaError> {
+    pub(crate) async fn arrived(&self) -> Result<Option<i64>, KafkaError> {
         let counts = self.counts();
         let waiting = async {
             loop {
@@ -151,7 +156,11 @@ impl Account {
         if timeout(DELIVERY_DEADLINE, waiting).await.is_err() {
             return Err(KafkaError::code("cannot write", Code::MessageTimedOut));
         }
-        self.take_failure().map_or(Ok(()), |code| Err(KafkaError::code("cannot write", code)))
+        if let Some(code) = self.take_failure() {
+            return Err(KafkaError::code("cannot write", code));
+        }
+        let has_any = counts.n_sent.load(Ordering::SeqCst) > 0;
+        Ok(has_any.then(|| counts.done_ms.load(Ordering::SeqCst)))
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use tokio::select;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -14,8 +15,12 @@ use crate::error::KafkaError;
 use crate::group::{GroupHandle, Holding};
 use crate::offsets::Offsets;
 
-/// Positions are stored no more often: with a record a millisecond, storing each batch by itself would cost more than its rows.
-const STORE_EVERY: Duration = Duration::from_millis(5);
+/// Positions are stored no more often, unless many batches wait: with a record a millisecond, storing each batch by itself would cost
+/// more than its rows, and most of all the broker, which writes each store down. After a kill, rows of so long come again.
+const STORE_EVERY: Duration = Duration::from_millis(50);
+
+/// So many batches that wait are stored at once: the next ones would soon find no room.
+const MANY_BATCHES: u64 = 32;
 
 /// The batches that were begun since the target was asked last.
 pub(crate) struct PositionsInOrder {
@@ -26,6 +31,8 @@ pub(crate) struct PositionsInOrder {
     storing: tokio::sync::Mutex<()>,
     /// When positions may be stored again.
     next_store: Mutex<Instant>,
+    /// Told when many batches wait.
+    crowded: Notify,
 }
 
 #[derive(Default)]
@@ -71,6 +78,10 @@ impl State {
         (next, offsets, holding)
     }
 
+    fn is_crowded(&self) -> bool {
+        self.n_begun - self.n_stored >= MANY_BATCHES
+    }
+
     fn note_stored(&mut self, n_stored: u64) {
         self.n_stored = n_stored;
         self.arrived = self.arrived.split_off(&n_stored);
@@ -85,6 +96,7 @@ impl PositionsInOrder {
             changed: Notify::new(),
             storing: tokio::sync::Mutex::default(),
             next_store: Mutex::new(Instant::now()),
+            crowded: Notify::new(),
         }
     }
 
@@ -99,7 +111,14 @@ impl PositionsInOrder {
     /// Waits until positions may be stored again.
     async fn rest(&self) {
         let next_store = *self.next_store();
-        sleep_until(next_store).await;
+        let mut crowded = std::pin::pin!(self.crowded.notified());
+        crowded.as_mut().enable();
+        if !self.state().is_crowded() {
+            select! {
+                () = sleep_until(next_store) => {}
+                () = crowded => {}
+            }
+        }
     }
 
     /// The place of a batch that begins now.
@@ -107,6 +126,9 @@ impl PositionsInOrder {
         let mut state = self.state();
         let number = state.n_begun;
         state.n_begun += 1;
+        if state.is_crowded() {
+            self.crowded.notify_waiters();
+        }
         Place { order: Arc::clone(self), number }
     }
 
@@ -205,5 +227,15 @@ mod tests {
         assert_eq!([1, 2].map(|number| state.progress_of(number)), [Progress::Stored, Progress::Ready]);
         state.broken = Some(2);
         assert_eq!(state.progress_of(3), Progress::Lost);
+    }
+
+    #[test]
+    fn many_batches_that_wait_are_stored_at_once() {
+        let mut state = State { n_begun: 10 + MANY_BATCHES, n_stored: 11, ..State::default() };
+        assert!(!state.is_crowded());
+        state.n_begun += 1;
+        assert!(state.is_crowded());
+        state.note_stored(12);
+        assert!(!state.is_crowded());
     }
 }

@@ -529,9 +529,10 @@ impl BatchWriter for KafkaWriter {
         if let Store::InOrder { place, .. } = &self.store {
             place.rest().await;
         }
-        if let Err(error) = self.account.arrived().await {
-            return Err(self.give_up(error).await);
-        }
+        let arrived_ms = match self.account.arrived().await {
+            Ok(arrived_ms) => arrived_ms,
+            Err(error) => return Err(self.give_up(error).await),
+        };
         kill_point::pass(KillPoint::SinkStaged)?;
         // Not beside the arrival, though the transaction would let us: the broker says «not now» while it adds the records'
         // partitions to it, and the client then waits 100 ms.
@@ -548,6 +549,8 @@ impl BatchWriter for KafkaWriter {
         if let Some(turn) = self.turn.take() {
             turn.end();
         }
+        // Without a transaction, whoever reads the topic has had the rows since.
+        self.written.shown_ms = arrived_ms.filter(|_| !self.transaction_has_begun);
         Ok(self.written)
     }
 

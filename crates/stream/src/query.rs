@@ -31,6 +31,7 @@ use uuid::Uuid;
 
 use crate::batch::{Batch, Seen};
 use crate::checkpoint::{Notes, OffsetEntry};
+use crate::clock::Clock;
 use crate::committing::Committing;
 use crate::invariants;
 use crate::kill_point::{self, KillPoint};
@@ -511,8 +512,7 @@ impl StreamingQuery {
             return Ok(Stepped::Moved);
         }
         self.unreported = vec![batch.clone()];
-        commit(writer, &batch.seen.tally).await?;
-        batch.committed_ms = Some(clock.now_ms());
+        batch.committed_ms = Some(commit(writer, &batch.seen.tally, clock.as_ref()).await?);
         batch.watch.lap("addBatch", clock.as_ref());
         self.note_done(&mut batch, (!known.is_planned_ahead()).then_some(&known.conf)).await?;
         known.move_on(&batch.plan);
@@ -550,10 +550,8 @@ impl StreamingQuery {
         // The trigger goes by when rows were handed over: the next batch need not wait for more.
         self.pace.ran(self.options.clock.now_ms());
         let (seen, clock) = (Arc::clone(&batch.seen), self.options.clock.clone());
-        self.committing.begin(BatchAhead { batch, conf }, async move {
-            commit(writer, &seen.tally).await?;
-            Ok(clock.now_ms())
-        });
+        self.committing
+            .begin(BatchAhead { batch, conf }, async move { commit(writer, &seen.tally, clock.as_ref()).await });
     }
 
     /// Moments 5 to 7 of batches whose commits have ended, and of the oldest of the others until at most `n_left` are left.
@@ -736,14 +734,14 @@ impl StreamingQuery {
     }
 }
 
-/// Moment 4.
-async fn commit(writer: Box<dyn BatchWriter>, rows: &Tally) -> Result<(), QueryError> {
+/// Moment 4; when readers had the rows, in milliseconds since 1970.
+async fn commit(writer: Box<dyn BatchWriter>, rows: &Tally, clock: &dyn Clock) -> Result<i64, QueryError> {
     kill_point::pass(KillPoint::BeforeCommit)?;
     let written = writer.commit().await?;
     kill_point::pass(KillPoint::AfterCommit)?;
     debug_assert_eq!(written.n_scored as u64, rows.written, "the sink wrote what it was handed");
     debug_assert_eq!(written.n_dead_letters as u64, rows.dead_letters, "the sink wrote what it was handed");
-    Ok(())
+    Ok(written.shown_ms.unwrap_or_else(|| clock.now_ms()))
 }
 
 impl RunningBatch {

@@ -133,6 +133,8 @@ pub struct Written {
     pub n_scored: usize,
     /// Rows of the dead letter lane.
     pub n_dead_letters: usize,
+    /// When readers had all of them, in milliseconds since 1970, where that was before the commit came back.
+    pub shown_ms: Option<i64>,
 }
 
 /// How far a target says that it is.

@@ -175,7 +175,7 @@ impl BatchWriter for SplitWriter {
         };
         kill_point::pass(KillPoint::SinkPartVisible)?;
         let n_scored = self.scored.commit().await?.n_scored;
-        Ok(Written { n_scored, n_dead_letters })
+        Ok(Written { n_scored, n_dead_letters, shown_ms: None })
     }
 
     async fn abort(self: Box<Self>) {

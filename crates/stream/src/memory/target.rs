@@ -224,7 +224,8 @@ impl BatchWriter for MemoryWriter {
         faults.call("sink.commit").map_err(SinkError::new)?;
         kill_point::pass(KillPoint::SinkStaged)?;
         let count = |lane| self.staged.iter().filter(|(its, _)| *its == lane).count();
-        let written = Written { n_scored: count(Lane::Scored), n_dead_letters: count(Lane::DeadLetter) };
+        let written =
+            Written { n_scored: count(Lane::Scored), n_dead_letters: count(Lane::DeadLetter), shown_ms: None };
         match self.target.1 {
             TargetKind::Upserting => self.upsert()?,
             TargetKind::Counting | TargetKind::Positions => self.transact(),
