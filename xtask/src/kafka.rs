@@ -14,7 +14,7 @@ const FOLDER: &str = "services/kafka-tests";
 const FOLDER_OF_THREE: &str = "services/kafka-three-tests";
 const FOLDER_OF_REGISTRY: &str = "services/registry-tests";
 
-const USAGE: &str = "usage: cargo xtask kafka [avro | three | spark | campaign [--runs N] [--seed S]]";
+const USAGE: &str = "usage: cargo xtask kafka [avro | logins | three | spark | campaign [--runs N] [--seed S]]";
 
 /// Starts brokers, runs what was asked for, and stops them, whatever came out.
 ///
@@ -36,6 +36,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
                 [AVRO, DEATHS_OF_REGISTRY].iter().try_for_each(|part| part.run(broker, registry))
             })
         }),
+        Asked::Logins => with_every_login(),
         // No part of everything, and so of CI, until more runs have passed: docs/reliability.md.
         Asked::Three => on_three_brokers(),
         Asked::Spark => on_a_broker(spark::check),
@@ -46,6 +47,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 enum Asked {
     Everything,
     Avro,
+    Logins,
     Three,
     Spark,
     Campaign { n_runs: u64, seed: Option<u64> },
@@ -60,6 +62,7 @@ impl Asked {
         match words[..] {
             [] => return Ok(Asked::Everything),
             ["avro"] => return Ok(Asked::Avro),
+            ["logins"] => return Ok(Asked::Logins),
             ["three"] => return Ok(Asked::Three),
             ["spark"] => return Ok(Asked::Spark),
             ["campaign", ..] => {}
@@ -99,6 +102,23 @@ fn on_a_registry(broker: &Broker, work: impl FnOnce(&[(&str, String)]) -> Result
     let stopped = Registry::stop_in(FOLDER_OF_REGISTRY);
     done.and(stopped)
 }
+
+/// Logins, also those that want a library of the system: no part of CI, which builds without them.
+fn with_every_login() -> Result<(), String> {
+    let done = Broker::start_with_kerberos(FOLDER).and_then(|broker| {
+        let kdc = broker.kdc().ok_or("the broker has no KDC")?;
+        let mut tests = cargo();
+        tests.args(["test", "--package", "ognivo-kafka", "--features", "gssapi,oidc", "--test", "it", "--"]);
+        tests.args(["--nocapture", "rights::"]).env("OGNIVO_KDC", kdc.folder());
+        tests.env("KRB5_CONFIG", kdc.client_conf()).env("KRB5CCNAME", kdc.folder().join("frank.cc"));
+        program::run(on(&broker, &mut tests)).map_err(|e| format!("{e}\n{LIBRARIES}"))
+    });
+    let stopped = Broker::stop_in(FOLDER);
+    done.and(stopped)
+}
+
+const LIBRARIES: &str =
+    "it needs, on Debian: apt-get install libsasl2-dev libsasl2-modules-gssapi-mit krb5-user libcurl4-openssl-dev";
 
 fn on_three_brokers() -> Result<(), String> {
     println!("== one of three brokers at a time dies");

@@ -43,8 +43,9 @@ usage: cargo xtask <command>
                           run jobs on an HDFS with Kerberos, through the end of their tickets; wants Debian's KDC
   cassandra [alone] [encrypted] [three] [--full]
                           write into tables of a real Cassandra, with kills and faults
-  kafka [three | spark | campaign [--runs N] [--seed S]]
+  kafka [avro | logins | three | spark | campaign [--runs N] [--seed S]]
                           run the tests that need a Kafka broker, with kills and faults; three: only those of three brokers;
+                          logins: also by GSSAPI and OIDC, which wants libraries of the system and Debian's KDC;
                           spark: topics and checkpoints to real Spark and back; campaign: hundreds of deaths, for an hour
   services up hdfs [NAME]|kafka|registry|cassandra | down [hdfs NAME]
                           start real servers from Maven's packages, or stop what was started

@@ -11,7 +11,7 @@
 //! It listens four times: without a login (who comes there may do everything), with SASL, with SASL within TLS, and within TLS to
 //! whoever shows a certificate. `admin` (PLAIN, `admin-secret`), `alice` (SCRAM-SHA-512, `alice-secret`), `erin` (SCRAM-SHA-256,
 //! `erin-secret`), `dora` (OAUTHBEARER, an unsigned token) and `carol` (by `client.crt`) may do everything, `bob` (PLAIN,
-//! `bob-secret`) nothing.
+//! `bob-secret`) nothing. With a KDC, in `<folder>/kerberos`, `frank` (GSSAPI, within TLS) may do everything too.
 
 mod node;
 pub(crate) mod three;
@@ -20,6 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::kerberos::{Kdc, REALM};
 use super::packages;
 use super::server::free_ports;
 use crate::{cache, program};
@@ -55,7 +56,11 @@ pub(crate) struct Broker {
     sasl_address: String,
     tls_address: String,
     certificate_address: String,
+    kdc: Option<Kdc>,
 }
+
+/// Where the KDC keeps what it has, below the broker's folder.
+const KERBEROS: &str = "kerberos";
 
 impl Broker {
     /// Starts a broker that holds nothing; what an earlier one left in `folder` of the cache is stopped and removed.
@@ -63,13 +68,31 @@ impl Broker {
     /// # Errors
     /// What could not be started, with the end of its log.
     pub(crate) fn start_empty(folder: &str) -> Result<Broker, String> {
+        Broker::start(folder, |_node| Ok(None))
+    }
+
+    /// The same with a KDC.
+    ///
+    /// # Errors
+    /// What could not be started, with the end of its log.
+    pub(crate) fn start_with_kerberos(folder: &str) -> Result<Broker, String> {
+        Broker::start(folder, |node| Kdc::start(&node.path(KERBEROS), &["kafka/localhost"], &["frank"]).map(Some))
+    }
+
+    fn start(folder: &str, kdc: impl FnOnce(&Node) -> Result<Option<Kdc>, String>) -> Result<Broker, String> {
         Broker::stop_in(folder)?;
         let folder = cache::folder(folder)?;
         println!("== starting a Kafka broker in {}", folder.display());
         let ports = free_ports::<5>().map_err(|e| format!("no port is free: {e}"))?;
         let [port, sasl_port, tls_port, certificate_port, controller_port] = ports;
+        let node = Node::new(&folder)?;
+        let kdc = kdc(&node)?;
         let broker = Broker {
-            node: Node::new(&folder)?,
+            node: match &kdc {
+                Some(kdc) => node.with_kerberos(&kdc.client_conf()),
+                None => node,
+            },
+            kdc,
             address: format!("127.0.0.1:{port}"),
             sasl_address: format!("127.0.0.1:{sasl_port}"),
             tls_address: format!("localhost:{tls_port}"),
@@ -106,6 +129,7 @@ impl Broker {
             sasl_address,
             tls_address,
             certificate_address,
+            kdc: None,
         }))
     }
 
@@ -114,7 +138,8 @@ impl Broker {
     /// # Errors
     /// When it does not end.
     pub(crate) fn stop_in(folder: &str) -> Result<(), String> {
-        Node::of_folder(cache::folder(folder)?).stop()
+        let node = Node::of_folder(cache::folder(folder)?);
+        Kdc::stop_in(&node.path(KERBEROS)).and(node.stop())
     }
 
     /// Makes an empty topic.
@@ -150,6 +175,11 @@ impl Broker {
     /// Where it keeps its log, process id, data and certificates.
     pub(crate) fn folder(&self) -> &Path {
         self.node.folder()
+    }
+
+    /// Where one logs in with Kerberos.
+    pub(crate) fn kdc(&self) -> Option<&Kdc> {
+        self.kdc.as_ref()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -200,6 +230,7 @@ fn settings(broker: &Broker, controller_port: u16) -> String {
     let plain = format!("{} user_admin=\"admin-secret\" user_bob=\"bob-secret\";", module("plain.PlainLoginModule"));
     let scram = format!("{};", module("scram.ScramLoginModule"));
     let token = format!("{} unsecuredLoginStringClaim_sub=\"broker\";", module("oauthbearer.OAuthBearerLoginModule"));
+    let (gssapi, gssapi_login) = broker.kdc.as_ref().map(gssapi_settings).unwrap_or_default();
     let logins: String = ["sasl_plaintext", "sasl_ssl"]
         .map(|listener| {
             format!(
@@ -219,15 +250,15 @@ advertised.listeners=PLAINTEXT://{address},SASL_PLAINTEXT://{sasl_address},SASL_
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,SCRAM-SHA-256,OAUTHBEARER
-{logins}ssl.keystore.type=PEM
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,SCRAM-SHA-256,OAUTHBEARER{gssapi}
+{logins}{gssapi_login}ssl.keystore.type=PEM
 ssl.keystore.location={certs}/broker.pem
 ssl.truststore.type=PEM
 ssl.truststore.location={certs}/ca.pem
 listener.name.ssl.ssl.client.auth=required
 listener.name.ssl.ssl.principal.mapping.rules=RULE:^CN=(.*?)$/$1/,DEFAULT
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS;User:admin;User:alice;User:carol;User:dora;User:erin
+super.users=User:ANONYMOUS;User:admin;User:alice;User:carol;User:dora;User:erin;User:frank
 allow.everyone.if.no.acl.found=false
 log.dirs={data}
 offsets.topic.replication.factor=1
@@ -253,4 +284,17 @@ num.io.threads=4
 log.cleaner.dedupe.buffer.size=8388608
 "
     )
+}
+
+/// What follows the names of the other mechanisms, and the broker's own login. The name of its principal holds within TLS only, where
+/// its address is `localhost`.
+fn gssapi_settings(kdc: &Kdc) -> (&'static str, String) {
+    let module = "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true";
+    let keytab = kdc.keytab("services");
+    let login = format!(
+        "listener.name.sasl_ssl.gssapi.sasl.jaas.config={module} keyTab=\"{}\" principal=\"kafka/localhost@{REALM}\";\n\
+         sasl.kerberos.service.name=kafka\n",
+        keytab.display()
+    );
+    (",GSSAPI", login)
 }

@@ -52,6 +52,11 @@ pub(crate) fn certificate(name: &str) -> String {
     folder.join("certs").join(name).display().to_string()
 }
 
+/// The folder of the KDC, where one was started: then `frank` logs in with his keytab.
+pub(crate) fn kdc() -> Option<PathBuf> {
+    std::env::var_os("OGNIVO_KDC").map(PathBuf::from)
+}
+
 /// How many brokers keep a record.
 fn replication() -> i32 {
     std::env::var("OGNIVO_KAFKA_REPLICATION").map_or(1, |n| n.parse().unwrap())

@@ -30,3 +30,4 @@ mod rights;
 mod routes;
 mod stream;
 mod three;
+mod tokens;

@@ -15,8 +15,9 @@ use ognivo_stream::source::{ReadLimit, Source as _};
 use ognivo_stream::stop::stop_pair;
 use ognivo_stream::trigger::Trigger;
 
-use crate::broker::{Server, Topic, address, certificate, certificate_address, sasl_address, tls_address, unique};
+use crate::broker::{Server, Topic, address, certificate, certificate_address, kdc, sasl_address, tls_address, unique};
 use crate::stream::{id_schema, json, query_options, sink_parts};
+use crate::tokens;
 
 fn given(options: &[(&str, &str)]) -> Vec<(String, String)> {
     options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -69,7 +70,7 @@ fn ways_in() -> Vec<WayIn> {
         user: user.to_owned(),
         host: host.to_owned(),
     };
-    vec![
+    let mut ways = vec![
         way(&[("kafka.bootstrap.servers", own.as_str())], "anybody", &own),
         way(&login(&sasl, "admin", "admin-secret"), "admin", &sasl),
         way(&login(&sasl, "alice", "alice-secret"), "alice", &sasl),
@@ -77,7 +78,29 @@ fn ways_in() -> Vec<WayIn> {
         way(&[alice_within_tls, within_tls.to_vec()].concat(), "alice", &tls),
         way(&carol, &format!("the owner of {certificate}"), &by_certificate),
         way(&dora, "whom the token names", &sasl),
-    ]
+    ];
+    // Builds for them are made by `cargo xtask kafka logins`, which starts the KDC too.
+    if let Some(kdc) = kdc() {
+        let (keytab, tokens) = (kdc.join("frank.keytab").display().to_string(), tokens::serve("dora"));
+        let frank = [
+            ("kafka.bootstrap.servers", tls.as_str()),
+            ("kafka.sasl.mechanism", "GSSAPI"),
+            ("kafka.sasl.kerberos.service.name", "kafka"),
+            ("kafka.sasl.kerberos.keytab", &keytab),
+            ("kafka.sasl.kerberos.principal", "frank@LAB.TEST"),
+        ];
+        let dora_by_oidc = [
+            ("kafka.bootstrap.servers", tls.as_str()),
+            ("kafka.sasl.mechanism", "OAUTHBEARER"),
+            ("kafka.sasl.oauthbearer.method", "oidc"),
+            ("kafka.sasl.oauthbearer.client.id", "ognivo"),
+            ("kafka.sasl.oauthbearer.client.secret", "ognivo-secret"),
+            ("kafka.sasl.oauthbearer.token.endpoint.url", &tokens),
+        ];
+        ways.push(way(&[&frank[..], &within_tls].concat(), "the principal frank@LAB.TEST", &tls));
+        ways.push(way(&[&dora_by_oidc[..], &within_tls].concat(), "whom the token names", &tls));
+    }
+    ways
 }
 
 /// `heading: ok` or `heading: what is wrong`, a line each.

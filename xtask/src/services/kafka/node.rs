@@ -24,6 +24,8 @@ const READY: &str = "Kafka Server started";
 #[derive(Debug)]
 pub(super) struct Node {
     folder: PathBuf,
+    /// `-Djava.security.krb5.conf=…`, where one logs in with Kerberos.
+    krb5_conf: Option<String>,
 }
 
 impl Node {
@@ -37,7 +39,7 @@ impl Node {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
             _ => fs::create_dir_all(folder).map_err(failed)?,
         }
-        let node = Node { folder: folder.to_owned() };
+        let node = Node::of_folder(folder.to_owned());
         let to_file = log_settings("File", &format!("fileName = {}", node.path("server.log").display()), "INFO");
         let to_stderr = log_settings("Console", "target = SYSTEM_ERR", "WARN");
         node.write("log4j2.properties", &to_file)?;
@@ -47,7 +49,12 @@ impl Node {
 
     /// The node whose folder this is, as an earlier process left it.
     pub(super) fn of_folder(folder: PathBuf) -> Node {
-        Node { folder }
+        Node { folder, krb5_conf: None }
+    }
+
+    /// The same node, which hears of a KDC from this file.
+    pub(super) fn with_kerberos(self, krb5_conf: &Path) -> Node {
+        Node { krb5_conf: Some(format!("-Djava.security.krb5.conf={}", krb5_conf.display())), ..self }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -105,7 +112,7 @@ impl Node {
         let jars = packages::jars("kafka", include_str!("../kafka.xml"))?;
         let mut java = Command::new("java");
         java.args(["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
-        java.arg("-Djava.net.preferIPv4Stack=true");
+        java.arg("-Djava.net.preferIPv4Stack=true").args(&self.krb5_conf);
         java.arg(format!("-Dlog4j2.configurationFile={}", self.path(log).display()));
         java.arg("-cp").arg(format!("{}/*", jars.display())).arg(class);
         Ok(java)
