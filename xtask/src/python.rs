@@ -16,10 +16,16 @@ pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, Stri
     let holds_them = "import importlib.metadata as m, sys
 for name, _, version in (package.partition('==') for package in sys.argv[1:]):
     assert version in ('', m.version(name))";
+    let is_complete = || {
+        let mut check = Command::new(&python);
+        check.args(["-c", holds_them]).args(packages).stdout(Stdio::null()).stderr(Stdio::null());
+        check.status().is_ok_and(|status| status.success())
+    };
+    if is_complete() {
+        return Ok(python);
+    }
     let _others_wait = cache::lock()?;
-    let mut check = Command::new(&python);
-    check.args(["-c", holds_them]).args(packages).stdout(Stdio::null()).stderr(Stdio::null());
-    if check.status().is_ok_and(|status| status.success()) {
+    if is_complete() {
         return Ok(python);
     }
     println!("== installing {} into {}", packages.join(", "), folder.display());

@@ -78,6 +78,7 @@ impl Deliveries {
         let idx = self.0.iter().position(is_free).ok_or_else(|| KafkaError::code("cannot write", Code::QueueFull))?;
         self.0[idx].n_sent.store(0, Ordering::SeqCst);
         self.0[idx].n_done.store(0, Ordering::SeqCst);
+        self.0[idx].done_ms.store(0, Ordering::SeqCst);
         self.0[idx].take_failure();
         Ok(Account { deliveries: self.clone(), idx })
     }
@@ -136,12 +137,12 @@ impl Account {
         self.counts().take_failure()
     }
 
-    /// Waits until all records of the batch have arrived, and gives the time when the last of them had, in milliseconds since 1970; None
+    /// Waits until all records of the batch have arrived, and gives the time when the last of them had, in milliseconds since 1970; now,
     /// when there were none.
     ///
     /// # Errors
     /// With the first that did not.
-    pub(crate) async fn arrived(&self) -> Result<Option<i64>, KafkaError> {
+    pub(crate) async fn arrived(&self) -> Result<i64, KafkaError> {
         let counts = self.counts();
         let waiting = async {
             loop {
@@ -159,8 +160,9 @@ impl Account {
         if let Some(code) = self.take_failure() {
             return Err(KafkaError::code("cannot write", code));
         }
-        let has_any = counts.n_sent.load(Ordering::SeqCst) > 0;
-        Ok(has_any.then(|| counts.done_ms.load(Ordering::SeqCst)))
+        // Noted a moment after they are counted, so that it may not be there yet.
+        let noted_ms = counts.done_ms.load(Ordering::SeqCst);
+        Ok(if noted_ms > 0 { noted_ms } else { SystemClock.now_ms() })
     }
 }
 

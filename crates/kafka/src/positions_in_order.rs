@@ -62,20 +62,28 @@ impl State {
         match number {
             _ if number < self.n_stored => Progress::Stored,
             _ if self.broken.is_some_and(|first| first < number) => Progress::Lost,
-            _ if number < self.in_a_row().0 => Progress::Ready,
+            _ if number < self.end_of_row() => Progress::Ready,
             _ => Progress::Behind,
         }
     }
 
-    /// All that have arrived and have no gap before them; the number after the last of them.
+    /// The number after the last of those that have arrived and have no gap before them.
+    fn end_of_row(&self) -> u64 {
+        let numbers = self.arrived.keys().copied();
+        (self.n_stored..)
+            .zip(numbers)
+            .find(|(expected, number)| expected != number)
+            .map_or_else(|| self.n_stored + self.arrived.len() as u64, |(expected, _)| expected)
+    }
+
+    /// What is to be stored of them.
     fn in_a_row(&self) -> (u64, Offsets, Holding) {
-        let (mut next, mut offsets, mut holding) = (self.n_stored, Offsets::default(), Holding::new());
-        while let Some((its_offsets, its_holding)) = self.arrived.get(&next) {
+        let (end, mut offsets, mut holding) = (self.end_of_row(), Offsets::default(), Holding::new());
+        for (its_offsets, its_holding) in self.arrived.range(..end).map(|(_, arrived)| arrived) {
             offsets.0.extend(its_offsets.0.clone());
             holding.extend(its_holding.clone());
-            next += 1;
         }
-        (next, offsets, holding)
+        (end, offsets, holding)
     }
 
     fn is_crowded(&self) -> bool {

@@ -550,7 +550,7 @@ impl BatchWriter for KafkaWriter {
             turn.end();
         }
         // Without a transaction, whoever reads the topic has had the rows since.
-        self.written.shown_ms = arrived_ms.filter(|_| !self.transaction_has_begun);
+        self.written.shown_ms = (!self.transaction_has_begun).then_some(arrived_ms);
         Ok(self.written)
     }
 

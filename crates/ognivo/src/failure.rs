@@ -15,10 +15,11 @@ impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
 }
 
 impl Failure {
-    /// Whether a server went away while something was written.
+    /// Whether servers went away under what the program itself wrote.
     pub(crate) fn is_broken_off(&self) -> bool {
         let error: &(dyn std::error::Error + 'static) = self.cause();
-        error.downcast_ref::<StoreFailure>().is_some_and(|failure| is_broken_off(&failure.source))
+        let source = error.downcast_ref::<StoreFailure>().map(|failure| &failure.source);
+        source.is_some_and(|source| is_broken_off(source) || is_away(source))
     }
 
     /// What failed, and why, in a line.
@@ -122,16 +123,24 @@ impl Explain for StoreFailure {
     }
 }
 
-/// Whether a server went away in the middle.
+/// Whether a connection broke off in the middle, or nobody answered.
 pub(crate) fn is_broken_off(error: &object_store::Error) -> bool {
     use std::io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
     };
-    let object_store::Error::Generic { source, .. } = error else { return false };
-    let kind = source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    kind.is_some_and(|kind| {
-        let of_connections =
-            [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof];
-        of_connections.contains(&kind)
-    })
+    let of_connections =
+        [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected, TimedOut, UnexpectedEof];
+    kind_of(error).is_some_and(|kind| of_connections.contains(&kind))
+}
+
+/// Whether no server could be reached, or none of those that could did anything.
+fn is_away(error: &object_store::Error) -> bool {
+    use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, ResourceBusy};
+    let of_servers = [AddrNotAvailable, HostUnreachable, NetworkUnreachable, ResourceBusy];
+    kind_of(error).is_some_and(|kind| of_servers.contains(&kind))
+}
+
+fn kind_of(error: &object_store::Error) -> Option<std::io::ErrorKind> {
+    let object_store::Error::Generic { source, .. } = error else { return None };
+    source.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }

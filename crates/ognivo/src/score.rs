@@ -41,7 +41,8 @@ pub(crate) fn run(args: &ScoreArgs, cli: &Cli) -> Result<ExitCode, Failure> {
     let standard_input = (args.input == "-").then(StandardInput::keep).transpose()?;
     let path = standard_input.as_ref().map_or_else(|| args.input.clone(), StandardInput::path);
     let input = input_of(args, path)?;
-    let tally = Run { args, cli, session, model, input }.to_the_end(deadline)?;
+    let (last_write, has_warned) = (Cell::new(Instant::now()), Cell::new(false));
+    let tally = Run { args, cli, session, model, input, last_write, has_warned }.to_the_end(deadline)?;
     Ok(tally.tell(cli.quiet))
 }
 
@@ -55,15 +56,18 @@ struct Run<'a> {
     session: Session,
     model: Box<dyn Transformer>,
     input: Input,
+    /// When the last write began.
+    last_write: Cell<Instant>,
+    has_warned: Cell<bool>,
 }
 
 impl Run<'_> {
     /// Scores all rows, and all of them once more where a cluster went away under the output and comes back in time.
     fn to_the_end(&self, deadline: Duration) -> Result<Tally, Failure> {
         for _ in 1..MAX_BEGINNINGS {
-            let last_write = Cell::new(Instant::now());
-            match self.score_all(&last_write) {
-                Err(failure) if failure.is_broken_off() && last_write.get().elapsed() < deadline => {
+            match self.score_all() {
+                Err(failure) if failure.is_broken_off() && self.last_write.get().elapsed() < deadline => {
+                    self.has_warned.set(true);
                     if !self.cli.quiet {
                         print::say(&format!("begun anew: {}", failure.to_line()));
                     }
@@ -71,17 +75,17 @@ impl Run<'_> {
                 scored => return scored,
             }
         }
-        self.score_all(&Cell::new(Instant::now()))
+        self.score_all()
     }
 
-    /// Scores every row; `last_write` is when the last write began.
-    fn score_all(&self, last_write: &Cell<Instant>) -> Result<Tally, Failure> {
-        let Run { args, cli, session, model, input } = self;
+    fn score_all(&self) -> Result<Tally, Failure> {
+        let Run { args, cli, session, model, input, last_write, has_warned } = self;
         let read = input.read(Path::new("."), session)?;
-        for warning in &read.warnings {
+        for warning in read.warnings.iter().filter(|_| !has_warned.get()) {
             print::say(&format!("warning: {warning}"));
         }
         let scoring = Scoring::new(model.bind(read.dataset.schema())?, &args.select)?;
+        last_write.set(Instant::now());
         let mut target = open_target(args, cli, &scoring.schema, session)?;
         let mut tally = Tally::default();
         let n_in_flight = 2 * session.n_threads();

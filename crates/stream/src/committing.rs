@@ -17,9 +17,18 @@ use tokio::sync::oneshot;
 
 use crate::query_error::QueryError;
 
+/// When a batch was committed, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CommitTimes {
+    /// Readers of the target had the rows.
+    pub(crate) shown_ms: i64,
+    /// The target had stored the progress too.
+    pub(crate) ended_ms: i64,
+}
+
 /// Batches whose commits were begun, oldest first. `B` is what the loop knows of a batch.
 pub(crate) struct Committing<B> {
-    batches: VecDeque<(B, oneshot::Receiver<Result<i64, QueryError>>)>,
+    batches: VecDeque<(B, oneshot::Receiver<Result<CommitTimes, QueryError>>)>,
     commits: Commits,
 }
 
@@ -35,8 +44,12 @@ impl<B> Committing<B> {
         self.commits.clone()
     }
 
-    /// Begins the commit of a batch, which gives the time when the target had it.
-    pub(crate) fn begin(&mut self, batch: B, commit: impl Future<Output = Result<i64, QueryError>> + Send + 'static) {
+    /// Begins the commit of a batch, which gives the times when the target had it.
+    pub(crate) fn begin(
+        &mut self,
+        batch: B,
+        commit: impl Future<Output = Result<CommitTimes, QueryError>> + Send + 'static,
+    ) {
         let (told, ended) = oneshot::channel();
         self.batches.push_back((batch, ended));
         self.commits.all().push(Box::pin(async move {
@@ -45,7 +58,7 @@ impl<B> Committing<B> {
     }
 
     /// The oldest, once its commit has ended; waited for while there are more than `n_left`. None when there is none to wait for.
-    pub(crate) async fn next(&mut self, n_left: usize) -> Option<(B, Result<i64, QueryError>)> {
+    pub(crate) async fn next(&mut self, n_left: usize) -> Option<(B, Result<CommitTimes, QueryError>)> {
         let is_full = self.batches.len() > n_left;
         let (_, ended) = self.batches.front_mut()?;
         let committed = match ended.try_recv() {

@@ -32,7 +32,7 @@ use uuid::Uuid;
 use crate::batch::{Batch, Seen};
 use crate::checkpoint::{Notes, OffsetEntry};
 use crate::clock::Clock;
-use crate::committing::Committing;
+use crate::committing::{CommitTimes, Committing};
 use crate::invariants;
 use crate::kill_point::{self, KillPoint};
 use crate::offset::{Offset, OffsetRange, SourcePartition};
@@ -81,6 +81,9 @@ pub struct StreamingQuery {
 /// While there is nothing to do, the source is asked no more often than this how far behind we are.
 const LAG_PAUSE_MS: i64 = 1_000;
 
+/// While commits go on, a rest is no longer than this: then is looked which of them have ended.
+const COMMIT_PAUSE: Duration = Duration::from_millis(10);
+
 /// So many rows that wait are worth a batch of their own: scoring fewer takes less time than a commit.
 const MANY_ROWS: u64 = 8_192;
 
@@ -92,8 +95,8 @@ struct RunningBatch {
     replayed: bool,
     /// What was seen of its rows, once they were read.
     seen: Arc<Seen>,
-    /// When the target had it, in milliseconds since 1970; None until then, and when its answer was lost.
-    committed_ms: Option<i64>,
+    /// When the target had it; None until then, and when its answer was lost.
+    committed: Option<CommitTimes>,
     watch: Stopwatch,
 }
 
@@ -188,7 +191,7 @@ impl StreamingQuery {
         let commits = self.committing.commits();
         let all = async {
             while self.step(&never).await? == Stepped::Moved {}
-            Ok::<(), QueryError>(())
+            self.settle(0).await
         };
         select! {
             biased;
@@ -225,7 +228,8 @@ impl StreamingQuery {
                 }
                 Ok(Stepped::Resting) => {
                     backoff.succeeded();
-                    self.pace.rest(clock.now_ms())
+                    let pause = self.pace.rest(clock.now_ms());
+                    if self.committing.is_empty() { pause } else { pause.min(COMMIT_PAUSE) }
                 }
                 Err(error) => self.patience(error, &mut backoff, clock.now_ms())?,
             };
@@ -327,7 +331,7 @@ impl StreamingQuery {
                     if available == Available::Nothing {
                         self.pace.asked(self.options.clock.now_ms());
                     }
-                    self.settle(0).await?;
+                    self.settle(self.n_commits_at_rest()).await?;
                     self.tell_rest(known.start.as_ref());
                     self.known = Some(known);
                     return Ok(Stepped::Resting);
@@ -348,6 +352,15 @@ impl StreamingQuery {
             Ahead::Nothing => 0,
             Ahead::Sent { n_batches } => n_batches,
             Ahead::Scored => usize::from(self.is_behind),
+        }
+    }
+
+    /// How many commits may go on while there is nothing to do: what has been sent need not be waited for, and rows that come meanwhile
+    /// would have to wait too.
+    fn n_commits_at_rest(&self) -> usize {
+        match self.parts.sink.ahead() {
+            Ahead::Sent { .. } => self.n_commits_beside(),
+            Ahead::Nothing | Ahead::Scored => 0,
         }
     }
 
@@ -512,7 +525,7 @@ impl StreamingQuery {
             return Ok(Stepped::Moved);
         }
         self.unreported = vec![batch.clone()];
-        batch.committed_ms = Some(commit(writer, &batch.seen.tally, clock.as_ref()).await?);
+        batch.committed = Some(commit(writer, &batch.seen.tally, clock.as_ref()).await?);
         batch.watch.lap("addBatch", clock.as_ref());
         self.note_done(&mut batch, (!known.is_planned_ahead()).then_some(&known.conf)).await?;
         known.move_on(&batch.plan);
@@ -558,9 +571,9 @@ impl StreamingQuery {
     async fn settle(&mut self, n_left: usize) -> Result<(), QueryError> {
         while let Some((BatchAhead { mut batch, conf }, committed)) = self.committing.next(n_left).await {
             let noted = match committed {
-                Ok(committed_ms) => {
-                    batch.committed_ms = Some(committed_ms);
-                    batch.watch.lap_at("addBatch", committed_ms);
+                Ok(times) => {
+                    batch.committed = Some(times);
+                    batch.watch.lap_at("addBatch", times.ended_ms);
                     self.note_done(&mut batch, Some(&conf)).await
                 }
                 Err(error) => Err(error),
@@ -570,7 +583,7 @@ impl StreamingQuery {
                 self.give_up_commits();
                 return Err(error);
             }
-            let end_ms = batch.committed_ms.unwrap_or(batch.watch.start_ms);
+            let end_ms = batch.committed.map_or(batch.watch.start_ms, |times| times.ended_ms);
             self.report_ended(batch, end_ms);
         }
         Ok(())
@@ -701,10 +714,11 @@ impl StreamingQuery {
     fn report_ended(&mut self, batch: RunningBatch, trigger_end_ms: i64) {
         self.pace.ran(trigger_end_ms);
         self.n_batches += 1;
-        let RunningBatch { plan, replayed, seen, committed_ms, watch } = batch;
+        let RunningBatch { plan, replayed, seen, committed, watch } = batch;
         self.rows += seen.tally;
         // Where the answer to the commit was lost, the rows were there by now.
-        let age_ms = committed_ms.unwrap_or(trigger_end_ms).saturating_sub(seen.moment_ms).max(0) as u64;
+        let shown_ms = committed.map_or(trigger_end_ms, |times| times.shown_ms);
+        let age_ms = shown_ms.saturating_sub(seen.moment_ms).max(0) as u64;
         let lag = self.parts.source.lag(Some(&plan.range.end));
         self.lag_asked_ms = Some(trigger_end_ms);
         let report = Report {
@@ -734,19 +748,20 @@ impl StreamingQuery {
     }
 }
 
-/// Moment 4; when readers had the rows, in milliseconds since 1970.
-async fn commit(writer: Box<dyn BatchWriter>, rows: &Tally, clock: &dyn Clock) -> Result<i64, QueryError> {
+/// Moment 4.
+async fn commit(writer: Box<dyn BatchWriter>, rows: &Tally, clock: &dyn Clock) -> Result<CommitTimes, QueryError> {
     kill_point::pass(KillPoint::BeforeCommit)?;
     let written = writer.commit().await?;
     kill_point::pass(KillPoint::AfterCommit)?;
     debug_assert_eq!(written.n_scored as u64, rows.written, "the sink wrote what it was handed");
     debug_assert_eq!(written.n_dead_letters as u64, rows.dead_letters, "the sink wrote what it was handed");
-    Ok(written.shown_ms.unwrap_or_else(|| clock.now_ms()))
+    let ended_ms = clock.now_ms();
+    Ok(CommitTimes { shown_ms: written.shown_ms.unwrap_or(ended_ms), ended_ms })
 }
 
 impl RunningBatch {
     fn new(plan: BatchPlan, replayed: bool, watch: Stopwatch) -> RunningBatch {
-        RunningBatch { plan, replayed, seen: Arc::default(), committed_ms: None, watch }
+        RunningBatch { plan, replayed, seen: Arc::default(), committed: None, watch }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Steps that mostly wait for servers, in lanes that run side by side; each line that a step prints is told with the step's name.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -17,10 +18,11 @@ pub(crate) type Step = &'static [&'static str];
 /// # Errors
 /// The steps that failed.
 pub(crate) fn run(lanes: &[&[Step]]) -> Result<(), String> {
+    let ourselves = std::env::current_exe().map_err(|e| format!("this program cannot be found: {e}"))?;
     let has_failed = AtomicBool::new(false);
     let one_after_the_other = |lane: &[Step]| {
         let mut steps = lane.iter().take_while(|_| !has_failed.load(Ordering::Relaxed));
-        let done = steps.try_for_each(|step| run_step(step));
+        let done = steps.try_for_each(|step| run_step(&ourselves, step));
         has_failed.fetch_or(done.is_err(), Ordering::Relaxed);
         done
     };
@@ -35,11 +37,12 @@ pub(crate) fn run(lanes: &[&[Step]]) -> Result<(), String> {
 /// How long what a step has printed is still read after its end: a program that it left behind may hold the pipe for ever.
 const READ_ON: Duration = Duration::from_secs(5);
 
-fn run_step(step: Step) -> Result<(), String> {
+fn run_step(ourselves: &Path, step: Step) -> Result<(), String> {
     let (name, begin) = (step.join(" "), Instant::now());
     println!("[{name}] begins");
     let failed = |e: std::io::Error| format!("cargo xtask {name}: {e}");
-    let mut child = ourselves()?.args(step).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    let mut command = at_root(ourselves);
+    let mut child = command.args(step).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let (is_read, all_are_read) = mpsc::channel();
     tell(&name, child.stdout.take(), is_read.clone());
     tell(&name, child.stderr.take(), is_read);
@@ -52,12 +55,12 @@ fn run_step(step: Step) -> Result<(), String> {
             println!("[{name}] ok, {seconds} s");
             Ok(())
         }
-        false => Err(format!("cargo xtask {name} ended with {status} after {seconds} s")),
+        false => {
+            // The other lane may go on for long.
+            println!("[{name}] FAILED, {seconds} s");
+            Err(format!("cargo xtask {name} ended with {status} after {seconds} s"))
+        }
     }
-}
-
-fn ourselves() -> Result<Command, String> {
-    Ok(at_root(std::env::current_exe().map_err(|e| format!("this program cannot be found: {e}"))?))
 }
 
 /// Tells each line, from now on; `is_read` is let go of at the end.

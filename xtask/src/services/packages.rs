@@ -25,6 +25,9 @@ pub(crate) fn unpacked(name: &str, pom: &str) -> Result<PathBuf, String> {
 fn resolved(name: &str, pom: &str, goal: &str) -> Result<PathBuf, String> {
     let folder = cache::folder(name)?;
     let lib = folder.join("lib");
+    if lib.is_dir() {
+        return Ok(lib);
+    }
     let _others_wait = cache::lock()?;
     if !lib.is_dir() {
         resolve(name, pom, goal, &folder, &lib)?;

@@ -119,8 +119,15 @@ impl Failed {
     }
 
     /// As a store says it; `place` is what was asked for, such as `hdfs://host:port/a`.
+    ///
+    /// Beside the kinds that the system gives: `ResourceBusy` where no server did anything, `BrokenPipe` where that cannot be told.
     pub(crate) fn at(self, place: &str) -> Error {
         let is_absent = self.is_absent();
+        let otherwise = match self.effect() {
+            Effect::Refused => ErrorKind::Other,
+            Effect::NotServed => ErrorKind::ResourceBusy,
+            Effect::Unknown => ErrorKind::BrokenPipe,
+        };
         let (path, error) = (
             place.to_owned(),
             match self {
@@ -137,7 +144,7 @@ impl Failed {
                 }
                 Failed::Incomplete => {
                     let hint = "when nobody writes it any more, `hdfs debug recoverLease -path` closes it".to_owned();
-                    return advised(ErrorKind::Other, format!("{INCOMPLETE}: {place}"), hint);
+                    return advised(otherwise, format!("{INCOMPLETE}: {place}"), hint);
                 }
             },
         );
@@ -149,14 +156,12 @@ impl Failed {
                 Error::Unauthenticated { path, source }
             }
             HdfsError::IOError(error) => generic(error.kind(), format!("{source}: {place}")),
-            // To or from a DataNode.
-            HdfsError::DataTransferError(_) => generic(ErrorKind::BrokenPipe, format!("{source}: {place}")),
             error => match class_of(error) {
                 Some(class) if is_permission(class) => Error::PermissionDenied { path, source },
                 Some(class) if class.ends_with("QuotaExceededException") => {
                     generic(ErrorKind::QuotaExceeded, format!("{source}: {place}"))
                 }
-                _ => generic(ErrorKind::Other, format!("{source}: {place}")),
+                _ => generic(otherwise, format!("{source}: {place}")),
             },
         }
     }

@@ -544,7 +544,11 @@ async fn obey(
             Order::Complete(reply) => {
                 let completed = match file.finish(Syncing::BeforeClose).await {
                     Ok(()) => publish(file.hidden, &target, Content::Length(file.n_bytes)).await,
-                    Err(failed) => Err(connection.explained(failed).writing(&target.place)),
+                    Err(failed) => {
+                        drop(file);
+                        connection.tidy().await;
+                        Err(connection.explained(failed).writing(&target.place))
+                    }
                 };
                 let _ = reply.send(completed);
                 return;
