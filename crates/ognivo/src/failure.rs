@@ -144,3 +144,34 @@ fn kind_of(error: &object_store::Error) -> Option<std::io::ErrorKind> {
     let object_store::Error::Generic { source, .. } = error else { return None };
     source.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    fn of_store(source: object_store::Error) -> Failure {
+        StoreFailure::of("write", "hdfs://nn:8020/out.csv".to_owned())(source).into()
+    }
+
+    #[test]
+    fn only_servers_that_went_away_are_a_reason_to_begin_anew() {
+        let of_kind = |kind: ErrorKind| {
+            of_store(object_store::Error::Generic { store: "HDFS", source: std::io::Error::from(kind).into() })
+        };
+        for kind in [ErrorKind::ConnectionReset, ErrorKind::TimedOut, ErrorKind::ResourceBusy] {
+            assert!(of_kind(kind).is_broken_off(), "{kind}");
+        }
+        for kind in [ErrorKind::QuotaExceeded, ErrorKind::NotADirectory, ErrorKind::Other] {
+            assert!(!of_kind(kind).is_broken_off(), "{kind}");
+        }
+        let path = "hdfs://nn:8020/out.csv".to_owned();
+        assert!(!of_store(object_store::Error::PermissionDenied { path, source: "no".into() }).is_broken_off());
+        assert!(!Failure::from(Refusal::of_job("no", None)).is_broken_off());
+        assert_eq!(
+            of_kind(ErrorKind::TimedOut).to_line(),
+            "cannot write: hdfs://nn:8020/out.csv: Generic HDFS error: timed out"
+        );
+    }
+}

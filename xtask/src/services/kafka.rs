@@ -286,15 +286,16 @@ log.cleaner.dedupe.buffer.size=8388608
     )
 }
 
-/// What follows the names of the other mechanisms, and the broker's own login. The name of its principal holds within TLS only, where
-/// its address is `localhost`.
+/// What follows the names of the other mechanisms, and the broker's own login by it. Whoever comes without TLS knows the broker as
+/// `127.0.0.1`, which is no name of its principal.
 fn gssapi_settings(kdc: &Kdc) -> (&'static str, String) {
     let module = "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true";
     let keytab = kdc.keytab("services");
-    let login = format!(
-        "listener.name.sasl_ssl.gssapi.sasl.jaas.config={module} keyTab=\"{}\" principal=\"kafka/localhost@{REALM}\";\n\
-         sasl.kerberos.service.name=kafka\n",
-        keytab.display()
-    );
-    (",GSSAPI", login)
+    let login = ["sasl_plaintext", "sasl_ssl"].map(|listener| {
+        format!(
+            "listener.name.{listener}.gssapi.sasl.jaas.config={module} keyTab=\"{}\" principal=\"kafka/localhost@{REALM}\";\n",
+            keytab.display()
+        )
+    });
+    (",GSSAPI", format!("{}sasl.kerberos.service.name=kafka\n", login.concat()))
 }

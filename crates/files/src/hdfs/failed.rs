@@ -361,6 +361,24 @@ mod tests {
     }
 
     #[test]
+    fn the_kind_of_an_error_says_whether_any_server_did_anything() {
+        let kind = |error: HdfsError| match Failed::from(error).at("hdfs://nn/t/f") {
+            Error::Generic { source, .. } => source.downcast_ref::<io::Error>().map(io::Error::kind),
+            _ => None,
+        };
+        let busy = [
+            rpc("org.apache.hadoop.hdfs.server.namenode.SafeModeException", "Name node is in safe mode."),
+            rpc("java.io.IOException", "File /t/f could only be written to 0 of the 1 minReplication nodes."),
+        ];
+        assert_eq!(busy.map(kind), [Some(ErrorKind::ResourceBusy); 2]);
+        let unknown = HdfsError::OperationFailed("Failed to complete file in time".to_owned());
+        assert_eq!(kind(unknown), Some(ErrorKind::BrokenPipe));
+        assert_eq!(kind(rpc("java.io.IOException", "no")), Some(ErrorKind::Other));
+        let full = rpc("org.apache.hadoop.hdfs.protocol.DSQuotaExceededException", "The DiskSpace quota is exceeded");
+        assert_eq!(kind(full), Some(ErrorKind::QuotaExceeded));
+    }
+
+    #[test]
     fn data_nodes_that_give_no_block_are_told_by_their_addresses() {
         let node = |port: u16| {
             format!(
