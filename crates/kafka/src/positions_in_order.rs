@@ -69,11 +69,11 @@ impl State {
 
     /// The number after the last of those that have arrived and have no gap before them.
     fn end_of_row(&self) -> u64 {
-        let numbers = self.arrived.keys().copied();
-        (self.n_stored..)
-            .zip(numbers)
-            .find(|(expected, number)| expected != number)
-            .map_or_else(|| self.n_stored + self.arrived.len() as u64, |(expected, _)| expected)
+        let mut end = self.n_stored;
+        while self.arrived.contains_key(&end) {
+            end += 1;
+        }
+        end
     }
 
     /// What is to be stored of them.
