@@ -16,7 +16,7 @@ impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
 
 impl Failure {
     /// Whether servers went away under what the program itself wrote.
-    pub(crate) fn is_broken_off(&self) -> bool {
+    pub(crate) fn has_lost_servers(&self) -> bool {
         let error: &(dyn std::error::Error + 'static) = self.cause();
         let source = error.downcast_ref::<StoreFailure>().map(|failure| &failure.source);
         source.is_some_and(|source| is_broken_off(source) || is_away(source))
@@ -161,14 +161,14 @@ mod tests {
             of_store(object_store::Error::Generic { store: "HDFS", source: std::io::Error::from(kind).into() })
         };
         for kind in [ErrorKind::ConnectionReset, ErrorKind::TimedOut, ErrorKind::ResourceBusy] {
-            assert!(of_kind(kind).is_broken_off(), "{kind}");
+            assert!(of_kind(kind).has_lost_servers(), "{kind}");
         }
         for kind in [ErrorKind::QuotaExceeded, ErrorKind::NotADirectory, ErrorKind::Other] {
-            assert!(!of_kind(kind).is_broken_off(), "{kind}");
+            assert!(!of_kind(kind).has_lost_servers(), "{kind}");
         }
         let path = "hdfs://nn:8020/out.csv".to_owned();
-        assert!(!of_store(object_store::Error::PermissionDenied { path, source: "no".into() }).is_broken_off());
-        assert!(!Failure::from(Refusal::of_job("no", None)).is_broken_off());
+        assert!(!of_store(object_store::Error::PermissionDenied { path, source: "no".into() }).has_lost_servers());
+        assert!(!Failure::from(Refusal::of_job("no", None)).has_lost_servers());
         assert_eq!(
             of_kind(ErrorKind::TimedOut).to_line(),
             "cannot write: hdfs://nn:8020/out.csv: Generic HDFS error: timed out"

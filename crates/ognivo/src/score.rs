@@ -66,7 +66,7 @@ impl Run<'_> {
     fn to_the_end(&self, deadline: Duration) -> Result<Tally, Failure> {
         for _ in 1..MAX_BEGINNINGS {
             match self.score_all() {
-                Err(failure) if failure.is_broken_off() && self.last_write.get().elapsed() < deadline => {
+                Err(failure) if failure.has_lost_servers() && self.last_write.get().elapsed() < deadline => {
                     self.has_warned.set(true);
                     if !self.cli.quiet {
                         print::say(&format!("begun anew: {}", failure.to_line()));

@@ -105,7 +105,7 @@ fn about_durations(out: &mut Exposition, observed: &Observed) {
     out.family(
         "ognivo_latency_seconds",
         Kind::Histogram,
-        "From the time that a record carries to its commit, by record.",
+        "From the time that a record carries until readers have it, by record.",
     );
     out.histogram(&observed.latencies);
 }
